@@ -1,0 +1,169 @@
+"""The networks, by name: each a small function that returns an untrained Keras model.
+
+Every model takes grey 28x28 pictures as MNIST holds them (0-255, white on black) and gives probabilities;
+what a recipe does to its input happens inside the model, so that nobody has to know of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from digitscan.errors import UsageError
+from digitscan.records import CLASSES
+from digitscan.vision.glyphs import SIZE
+
+if TYPE_CHECKING:
+    import keras
+
+Builder = Callable[[], "keras.Model"]
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A network and how its recipe trains it."""
+
+    name: str
+    build: Builder
+    classes: tuple[str, ...]
+    epochs: int
+    batch: int
+    validation: float
+    """Part of the training pictures that is held back, by writers where the data name them."""
+    augmented: bool = False
+
+
+ARCHITECTURES: dict[str, Architecture] = {}
+
+
+def architecture(
+    name: str,
+    *,
+    classes: tuple[str, ...],
+    epochs: int,
+    batch: int,
+    validation: float,
+    augmented: bool = False,
+) -> Callable[[Builder], Builder]:
+    """Register the function below as the network `name`."""
+
+    def register(build: Builder) -> Builder:
+        ARCHITECTURES[name] = Architecture(name, build, classes, epochs, batch, validation, augmented)
+        return build
+
+    return register
+
+
+def find(name: str) -> Architecture:
+    """The architecture of that name; `UsageError` where there is none."""
+    if name not in ARCHITECTURES:
+        raise UsageError(
+            f"there is no architecture {name!r}: choose one of {', '.join(sorted(ARCHITECTURES))}"
+        )
+    return ARCHITECTURES[name]
+
+
+@architecture("digitscan", classes=CLASSES, epochs=14, batch=128, validation=0.05, augmented=True)
+def digitscan() -> keras.Model:
+    """The default: three pairs of convolutions with batch normalisation and dropout, 0.29 million weights."""
+    import keras
+    from keras import layers
+
+    def convolution(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+        return layers.ReLU()(layers.BatchNormalization()(x))
+
+    picture = keras.Input((SIZE, SIZE, 1), name="glyph")
+    x = layers.Rescaling(1 / 255)(picture)
+    x = convolution(convolution(x, 32), 32)
+    x = layers.Dropout(0.1)(layers.MaxPooling2D()(x))
+    x = convolution(convolution(x, 64), 64)
+    x = layers.Dropout(0.2)(layers.MaxPooling2D()(x))
+    x = convolution(x, 128)
+    x = layers.Dropout(0.3)(layers.MaxPooling2D()(x))
+    x = layers.Dense(128, use_bias=False)(layers.Flatten()(x))
+    x = layers.Dropout(0.4)(layers.ReLU()(layers.BatchNormalization()(x)))
+    logits = layers.Dense(len(CLASSES), name="logits")(x)
+    model = keras.Model(picture, layers.Softmax(name="probabilities")(logits), name="digitscan")
+    model.compile(keras.optimizers.Adam(2e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+@architecture("conv3-sgd", classes=CLASSES[:10], epochs=10, batch=32, validation=0.0)
+def conv3_sgd() -> keras.Model:
+    """Three convolutions, plain SGD with momentum: the classic recipe, published at 99.04% on MNIST."""
+    import keras
+    from keras import layers
+
+    start = "he_uniform"
+    model = keras.Sequential(
+        [
+            keras.Input((SIZE, SIZE, 1)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(32, 3, activation="relu", kernel_initializer=start),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 3, activation="relu", kernel_initializer=start),
+            layers.Conv2D(64, 3, activation="relu", kernel_initializer=start),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(100, activation="relu", kernel_initializer=start),
+            layers.Dense(10, activation="softmax"),
+        ],
+        name="conv3_sgd",
+    )
+    optimizer = keras.optimizers.SGD(learning_rate=0.01, momentum=0.9)
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+@architecture("conv2-adam", classes=CLASSES[:10], epochs=10, batch=32, validation=0.1)
+def conv2_adam() -> keras.Model:
+    """Two convolutions, Adam, a tenth held for validation: the usual first exercise."""
+    import keras
+    from keras import layers
+
+    model = keras.Sequential(
+        [
+            keras.Input((SIZE, SIZE, 1)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ],
+        name="conv2_adam",
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+@architecture("conv3-64", classes=CLASSES[:10], epochs=5, batch=32, validation=0.3)
+def conv3_64() -> keras.Model:
+    """Three times 64 filters; each column of a picture is scaled to unit norm, as in its recipe."""
+    import keras
+    from keras import layers
+
+    model = keras.Sequential(
+        [
+            keras.Input((SIZE, SIZE, 1)),
+            layers.Rescaling(1 / 255),
+            layers.UnitNormalization(axis=1),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(32, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ],
+        name="conv3_64",
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model

@@ -1,0 +1,296 @@
+"""What training does to glyphs: other hands, pens and scanners, then the same MNIST fit that reading does.
+
+Everything is drawn on a canvas about as large as a digit at 300 dpi, made bilevel there, and only then
+fitted into 28x28: so training sees what reading sees. Elastic distortion after Simard, Steinkraus, Platt:
+"Best practices for convolutional neural networks applied to visual document analysis", 2003; its smooth
+random field is made here by enlarging a coarse random grid, which costs a tenth of filtering.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitscan.recognition import strokes
+from digitscan.records import CROSSED, OTHER, Image
+from digitscan.vision.glyphs import BODY, SIZE, fit
+
+CANVAS = 84
+INK = 50
+"""Pixels of the longer side of a digit on the canvas: about that of a digit at 300 dpi."""
+GRID_Y, GRID_X = np.mgrid[0:CANVAS, 0:CANVAS].astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """How strongly glyphs are changed, and what is added to them (shares of the number of glyphs)."""
+
+    strength: float = 1.0
+    untouched: float = 0.15
+    drawn: float = 0.14
+    crossed: float = 0.06
+    other: float = 0.13
+
+
+def sample(
+    glyphs: Image, labels: NDArray[np.int64], mix: Mix, seed: list[int]
+) -> tuple[Image, NDArray[np.int64]]:
+    """Training pictures made from MNIST glyphs (uint8, n x 28 x 28, labels 0-9).
+
+    Each glyph comes once, changed; drawn digits, `crossed` and `other` are added. Returns uint8
+    pictures, m x 28 x 28, and labels 0-11, shuffled; the same seed gives the same pictures.
+    """
+    rng = np.random.default_rng(seed)
+    count = len(glyphs)
+    pictures: list[Image] = []
+    answers: list[int] = []
+    for index in range(count):
+        untouched = rng.random() < mix.untouched
+        neighbour = glyphs[rng.integers(count)]
+        label = int(labels[index])
+        pictures.append(
+            glyphs[index] if untouched else digit(glyphs[index], label, neighbour, mix.strength, rng)
+        )
+        answers.append(label)
+    for _ in range(round(count * mix.drawn)):
+        label = int(rng.integers(10))
+        ink = strokes.draw_digit(label, rng)
+        pictures.append(fit(scan(warp(ink, 0.7 * mix.strength, rng), rng)))
+        answers.append(label)
+    for _ in range(round(count * mix.crossed)):
+        pictures.append(fit(scan(warp(strokes.draw_crossed(rng), 0.5, rng), rng)))
+        answers.append(CROSSED)
+    for _ in range(round(count * mix.other)):
+        pictures.append(other(glyphs, labels, rng))
+        answers.append(OTHER)
+    order = rng.permutation(len(pictures))
+    return np.stack(pictures)[order], np.asarray(answers, np.int64)[order]
+
+
+def digit(glyph: Image, label: int, neighbour: Image, strength: float, rng: np.random.Generator) -> Image:
+    """One glyph as another hand, pen and scanner would have made it; uint8 28x28."""
+    canvas = warp(glyph, strength, rng)
+    if rng.random() < 0.08:
+        canvas = break_stroke(canvas, rng)
+    # What remains of a ruled line under a 7 makes a 2 of it, and beside a 1 a 4 or an 11.
+    if label not in (1, 7) and rng.random() < 0.10 * strength:
+        canvas = remains(canvas, neighbour, rng)
+    picture = fit(scan(canvas, rng))
+    return picture if picture.any() else glyph
+
+
+def warp(source: Image, strength: float, rng: np.random.Generator) -> Image:
+    """Turned, slanted, stretched and bent on a canvas of 84x84, its ink about 50 pixels long.
+
+    `source` is ink coverage, white on black; 28x28 pictures are taken as MNIST's, others by their size.
+    """
+    height, width = source.shape
+    scale = INK / (BODY if (height, width) == (SIZE, SIZE) else max(height, width))
+    turn = np.deg2rad(np.clip(rng.normal(0, 8), -20, 20)) * strength
+    slant = np.clip(rng.normal(0, 0.16), -0.4, 0.4) * strength
+    aspect = np.exp(rng.uniform(-0.22, 0.22) * strength)
+    cos, sin = np.cos(turn), np.sin(turn)
+    matrix = (
+        np.array([[cos, -sin], [sin, cos]])
+        @ np.array([[1, slant], [0, 1]])
+        @ np.diag([aspect, 1 / aspect])
+        * scale
+    )
+    inverse = np.linalg.inv(matrix)
+    middle = (CANVAS - 1) / 2
+    affine = np.column_stack([inverse, [(width - 1) / 2, (height - 1) / 2] - inverse @ [middle, middle]])
+    bend = rng.uniform(0, 2.6) * strength / scale
+    if bend < 0.2 / scale:
+        return np.asarray(
+            cv2.warpAffine(source, affine, (CANVAS, CANVAS), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        )
+    knots = int(rng.integers(4, 8))
+    coarse = rng.normal(0, bend, (knots, knots, 2)).astype(np.float32)
+    field = cv2.resize(coarse, (CANVAS, CANVAS), interpolation=cv2.INTER_CUBIC)
+    map_x = (affine[0, 0] * GRID_X + affine[0, 1] * GRID_Y + affine[0, 2]).astype(np.float32) + field[..., 0]
+    map_y = (affine[1, 0] * GRID_X + affine[1, 1] * GRID_Y + affine[1, 2]).astype(np.float32) + field[..., 1]
+    return np.asarray(cv2.remap(source, map_x, map_y, cv2.INTER_LINEAR), np.uint8)
+
+
+def scan(canvas: Image, rng: np.random.Generator) -> Image:
+    """Ink coverage to a bilevel mask: thicker or thinner pen, rough edges, sometimes low resolution."""
+    small = rng.random() < 0.35  # what a phone or a 100 dpi scan leaves of it
+    if small:
+        scale = float(rng.uniform(10, 26)) / INK
+        grey = np.asarray(
+            cv2.resize(canvas, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+        )
+        if rng.random() < 0.5:
+            grey = np.asarray(cv2.resize(grey, (CANVAS, CANVAS), interpolation=cv2.INTER_LINEAR), np.uint8)
+    else:
+        grey = np.asarray(cv2.GaussianBlur(canvas, (0, 0), float(rng.uniform(0.7, 1.8))), np.uint8)
+    if rng.random() < 0.25:
+        noise = rng.normal(0, rng.uniform(10, 50), grey.shape)
+        grey = np.clip(grey + noise * (grey > 0), 0, 255).astype(np.uint8)
+    mask = _bilevel(grey, float(rng.uniform(60, 180)), np.count_nonzero(canvas > 100) / canvas.size)
+    if not small and rng.random() < 0.4:
+        size = int(rng.integers(2, 6))
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+        thinner = np.asarray(cv2.erode(mask, kernel), np.uint8)
+        # A pen finer than the kernel would vanish: only thick strokes are made thinner.
+        if rng.random() < 0.5 and thinner.sum() > 0.4 * mask.sum():
+            return thinner
+        return np.asarray(cv2.dilate(mask, kernel), np.uint8)
+    return mask
+
+
+def _bilevel(grey: Image, level: float, inked: float) -> Image:
+    """Ink above the level; the level sinks until most of the ink (a part `inked` of the picture) is there."""
+    while True:
+        mask = np.asarray(grey > level).astype(np.uint8)
+        if mask.mean() >= 0.6 * inked or level < 20:
+            return mask
+        level *= 0.8
+
+
+def break_stroke(canvas: Image, rng: np.random.Generator) -> Image:
+    """One or two fine gaps across the strokes, as a dry pen or a hard threshold leaves."""
+    out = canvas.copy()
+    for _ in range(int(rng.integers(1, 3))):
+        ys, xs = np.nonzero(out > 128)
+        if not len(ys):
+            break
+        at = int(rng.integers(len(ys)))
+        angle = rng.uniform(0, np.pi)
+        step = np.array([np.cos(angle), np.sin(angle)]) * rng.uniform(4, 9)
+        here = np.array([xs[at], ys[at]])
+        begin, end = (here - step).astype(int).tolist(), (here + step).astype(int).tolist()
+        cv2.line(out, begin, end, 0, int(rng.integers(1, 4)))
+    return out
+
+
+def remains(canvas: Image, neighbour: Image, rng: np.random.Generator) -> Image:
+    """A small rest of a neighbouring digit, or of a ruled line, at the edge of the ink."""
+    left, top, width, height = cv2.boundingRect(canvas)
+    if width == 0:
+        return canvas
+    out = canvas.copy()
+    if rng.random() < 0.5:
+        body = np.asarray(cv2.resize(neighbour[4:24, 4:24], (INK, INK)), np.uint8)
+        part = int(rng.integers(3, 10))
+        gap = int(rng.integers(0, 5))
+        on_right = rng.random() < 0.5
+        piece = body[:, :part] if on_right else body[:, -part:]
+        x = left + width + gap if on_right else left - gap - part
+        y = int(np.clip(top + height // 2 - INK // 2 + rng.integers(-12, 13), 0, CANVAS - INK))
+        x = int(np.clip(x, 0, CANVAS - part))
+        region = out[y : y + INK, x : x + part]
+        np.maximum(region, piece, out=region)
+        return out
+    thick = int(rng.integers(1, 4))
+    if rng.random() < 0.6:
+        y = top + height + int(rng.integers(3, 9)) if rng.random() < 0.7 else top - int(rng.integers(3, 9))
+        begin = left + int(rng.uniform(0, 0.6) * width)
+        end = begin + int(rng.uniform(0.2, 0.7) * width)
+        cv2.line(out, (begin, y), (end, y + int(rng.integers(-1, 2))), 255, thick)
+    else:
+        x = left + width + int(rng.integers(3, 9)) if rng.random() < 0.5 else left - int(rng.integers(3, 9))
+        begin = top + int(rng.uniform(0, 0.7) * height)
+        end = begin + int(rng.uniform(0.1, 0.35) * height)
+        cv2.line(out, (x, begin), (x + int(rng.integers(-1, 2)), end), 255, thick)
+    return out
+
+
+# Cuts that leave no digit: label, and what is kept. Halves of 1, 6, 7, 8 and 9 can be whole 0s, 1s and 3s.
+CUTS = (
+    (0, "top"), (0, "bottom"), (2, "bottom"), (3, "bottom"), (5, "bottom"), (4, "top"), (4, "left"),
+    (8, "left"),
+)  # fmt: skip
+
+
+def other(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
+    """Something that is not one whole digit, made of MNIST's digits and of drawn strokes; uint8 28x28."""
+    from_glyphs = (_half, _together, _together, _through, _overwritten, _sideways)
+    drawn = (strokes.draw_letter, strokes.draw_letter, strokes.draw_junk, strokes.draw_scribble)
+    while True:
+        kind = int(rng.integers(len(from_glyphs) + len(drawn)))
+        if kind < len(from_glyphs):
+            ink = from_glyphs[kind](glyphs, labels, rng)
+        else:
+            ink = drawn[kind - len(from_glyphs)](rng)
+        picture = fit(scan(warp(ink, 0.7, rng), rng))
+        if picture.any():
+            return picture
+
+
+def _pick(
+    glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator, wanted: tuple[int, ...] = ()
+) -> Image:
+    """The tight ink of a random glyph (of one of the `wanted` labels)."""
+    while True:
+        index = int(rng.integers(len(glyphs)))
+        if not wanted or int(labels[index]) in wanted:
+            left, top, width, height = cv2.boundingRect(glyphs[index])
+            return np.asarray(glyphs[index, top : top + height, left : left + width], np.uint8)
+
+
+def _half(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
+    label, kept = CUTS[int(rng.integers(len(CUTS)))]
+    ink = _pick(glyphs, labels, rng, (label,))
+    height, width = ink.shape
+    share = rng.uniform(0.42, 0.58)
+    if kept == "top":
+        return ink[: max(3, int(height * share))]
+    if kept == "bottom":
+        return ink[height - max(3, int(height * share)) :]
+    return ink[:, : max(3, int(width * share))]
+
+
+def _together(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
+    """Two or three digits side by side, overlapping a little or a little apart."""
+    row = _pick(glyphs, labels, rng)
+    for _ in range(1 if rng.random() < 0.85 else 2):
+        after = _pick(glyphs, labels, rng)
+        overlap = min(4, row.shape[1] // 4, after.shape[1] // 4)  # two 1s must not become one
+        row = _join(row, after, int(rng.integers(-overlap, 3)), int(rng.integers(-3, 4)))
+    return row
+
+
+def _join(left: Image, right: Image, gap: int, drop: int) -> Image:
+    height = max(left.shape[0], right.shape[0]) + abs(drop)
+    start = max(0, left.shape[1] + gap)
+    out = np.zeros((height, max(left.shape[1], start + right.shape[1])), np.uint8)
+    y = max(0, -drop)
+    out[y : y + left.shape[0], : left.shape[1]] = left
+    y = max(0, drop)
+    region = out[y : y + right.shape[0], start : start + right.shape[1]]
+    np.maximum(region, right, out=region)
+    return out
+
+
+def _through(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
+    """A digit on a ruled line that runs far beyond it."""
+    ink = _pick(glyphs, labels, rng, (0, 2, 3, 4, 5, 6, 8, 9))
+    height, width = ink.shape
+    before, after = (int(side) for side in rng.uniform(0.5, 2.0, 2) * max(width, 12))
+    out = np.zeros((height + 4, before + width + after), np.uint8)
+    out[2 : 2 + height, before : before + width] = ink
+    y = (
+        int(rng.integers(height // 2, height + 3))
+        if rng.random() < 0.8
+        else int(rng.integers(0, height // 3))
+    )
+    cv2.line(out, (0, y), (out.shape[1] - 1, y), 255, int(rng.integers(1, 3)))
+    return out
+
+
+def _overwritten(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
+    """One digit written over another."""
+    below = _pick(glyphs, labels, rng, (3, 5, 6, 8, 9))
+    above = _pick(glyphs, labels, rng, (2, 4))
+    return _join(below, above, -below.shape[1] + int(rng.integers(-2, 5)), int(rng.integers(-3, 4)))
+
+
+def _sideways(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
+    """A digit that lies on its side or stands mirrored, where that is no other digit."""
+    if rng.random() < 0.5:
+        return np.ascontiguousarray(_pick(glyphs, labels, rng, (3, 4))[:, ::-1])
+    return np.ascontiguousarray(np.rot90(_pick(glyphs, labels, rng, (3, 4)), int(rng.choice([1, 3]))))

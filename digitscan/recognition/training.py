@@ -1,0 +1,317 @@
+"""Train a network, calibrate it, and write it with its card: FILE.keras, FILE.tflite, FILE.json."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from digitscan.errors import UsageError
+from digitscan.recognition import evaluation
+from digitscan.recognition.architectures import Architecture, find
+from digitscan.recognition.augmentation import Mix, sample
+from digitscan.recognition.datasets import Digits, Labels, read_digits
+from digitscan.records import Image
+
+if TYPE_CHECKING:
+    import keras
+
+log = logging.getLogger(__name__)
+
+CHUNK = 3000
+"""Glyphs that one background task makes into training pictures."""
+STEEP = Mix()
+GENTLE = Mix(strength=0.6, untouched=0.35)
+"""Of the last fifth of the epochs: what is read later is less odd than what is learnt from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What is known of a model file; FILE.json holds the same."""
+
+    architecture: str
+    classes: list[str]
+    parameters: int
+    input: str
+    training: dict[str, Any]
+    """data, hashes of its files, pictures, held back, seed, epochs, batch, seconds."""
+    versions: dict[str, str]
+    accuracy: dict[str, float]
+    """Name of the data -> part read right, 0-1."""
+    calibration: dict[str, float]
+    """temperature (already in the weights), expected calibration error before and after."""
+    sha256: dict[str, str]
+    """Of the `keras` and the `tflite` file, in hexadecimal."""
+
+
+def train(
+    data: Path | str,
+    architecture: str = "digitscan",
+    output: Path = Path("models/digits.keras"),
+    *,
+    seed: int = 1,
+    epochs: int | None = None,
+    plots: Path | None = None,
+    progress: bool = True,
+) -> Card:
+    """Train the named architecture on MNIST and write `output` (.keras) with its .tflite and .json beside it.
+
+    `data` as for `read_digits`; `epochs` None means the recipe's own; `plots` is a directory for pictures
+    of the learning curves and the confusion; `progress` shows a bar where stderr is a terminal. The same
+    seed gives the same model on the same machine. Raises `UsageError` for bad arguments or data.
+    """
+    if output.suffix != ".keras":
+        raise UsageError(f"{output}: a model is written as FILE.keras: give a name that ends so")
+    if epochs is not None and epochs < 1:
+        raise UsageError(f"{epochs} epochs: at least one is needed")
+    recipe = find(architecture)
+    digits = read_digits(data)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    started = time.monotonic()
+    held = held_back(digits, recipe.validation, seed)
+    model = recipe.build()
+    rounds = epochs or recipe.epochs
+    history = _fit(model, recipe, digits, held, epochs=rounds, seed=seed, progress=progress)
+    calibration = _calibrate(model, recipe, digits.train[held], digits.train_labels[held], seed)
+    tested = _predict(model, digits.test)
+    result = {f"{digits.name} test": evaluation.accuracy(tested, digits.test_labels)}
+    if held.any():
+        seen = _predict(model, digits.train[held])
+        result[f"{digits.name} held back"] = evaluation.accuracy(seen, digits.train_labels[held])
+    calibration[f"error on {digits.name} test"] = evaluation.calibration_error(tested, digits.test_labels)
+    training = {
+        "data": digits.name,
+        "hashes": digits.hashes,
+        "pictures": int((~held).sum()),
+        "held_back": int(held.sum()),
+        "held_back_by": "writer" if digits.writers is not None else "chance",
+        "augmentation": {"most": asdict(STEEP), "last fifth": asdict(GENTLE)} if recipe.augmented else None,
+        "seed": seed,
+        "epochs": rounds,
+        "batch": recipe.batch,
+        "seconds": round(time.monotonic() - started),
+    }
+    card = _write(model, recipe, output, training=training, result=result, calibration=calibration)
+    if plots is not None:
+        plots.mkdir(parents=True, exist_ok=True)
+        evaluation.plot_learning(history, plots / f"{output.stem}-learning.png")
+        counts = evaluation.confusion(tested, digits.test_labels)
+        evaluation.plot_confusion(counts, card.classes, plots / f"{output.stem}-confusion.png")
+    return card
+
+
+def held_back(digits: Digits, part: float, seed: int) -> NDArray[np.bool_]:
+    """Which training pictures are held back for validation: about that part, whole writers where known."""
+    count = len(digits.train)
+    rng = np.random.default_rng([seed, 99])
+    groups = np.arange(count) if digits.writers is None else digits.writers
+    names, sizes = np.unique(groups, return_counts=True)
+    order = rng.permutation(len(names))
+    enough = np.cumsum(sizes[order]) <= part * count
+    return np.asarray(np.isin(groups, names[order[enough]]), np.bool_)
+
+
+def _fit(
+    model: keras.Model,
+    recipe: Architecture,
+    digits: Digits,
+    held: NDArray[np.bool_],
+    *,
+    epochs: int,
+    seed: int,
+    progress: bool,
+) -> dict[str, list[float]]:
+    glyphs, labels = digits.train[~held], digits.train_labels[~held]
+    validation = (digits.train[held][..., None], digits.train_labels[held]) if held.any() else None
+    history: dict[str, list[float]] = {}
+    bar = tqdm(total=epochs, desc=recipe.name, unit="epoch", disable=None if progress else True)
+    with _pictures(recipe, glyphs, labels, epochs, seed) as rounds, bar:
+        for epoch, (pictures, answers) in enumerate(rounds):
+            callbacks = []
+            if recipe.augmented:
+                steps = -(-len(pictures) // recipe.batch)
+                callbacks.append(_cosine(model, epoch * steps, epochs * steps))
+            fitted = model.fit(
+                pictures[..., None], answers, batch_size=recipe.batch, epochs=1, shuffle=False, verbose=0,
+                validation_data=validation, validation_batch_size=1024, callbacks=callbacks,
+            )  # fmt: skip
+            for key, values in fitted.history.items():
+                history.setdefault(key, []).extend(float(value) for value in values)
+            last = {key: f"{values[-1]:.4f}" for key, values in history.items()}
+            bar.set_postfix(last)
+            bar.update()
+            log.info("%s epoch %d of %d: %s", recipe.name, epoch + 1, epochs, last)
+    return history
+
+
+def _cosine(model: keras.Model, done: int, total: int) -> keras.callbacks.Callback:
+    """The learning rate falls along half a cosine (Loshchilov and Hutter, 2017), after a short rise."""
+    import keras
+
+    peak = 2e-3
+    warm = max(1, total // 40)
+
+    class Cosine(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+            step = done + batch
+            rate = peak * min(1.0, (step + 1) / warm) * 0.5 * (1 + np.cos(np.pi * step / total))
+            model.optimizer.learning_rate = max(rate, 1e-6)
+
+    return Cosine()
+
+
+@contextmanager
+def _pictures(
+    recipe: Architecture, glyphs: Image, labels: Labels, epochs: int, seed: int
+) -> Iterator[Iterator[tuple[Image, Labels]]]:
+    """The training pictures of each epoch; augmented ones are made one epoch ahead in another process."""
+    if not recipe.augmented:
+        yield _shuffled(glyphs, labels, epochs, seed)
+        return
+    # Not forked: after TensorFlow has run, a forked child hangs.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, _keep, (glyphs, labels)) as pool:
+        yield _augmented(pool, len(glyphs), epochs, seed)
+
+
+def _shuffled(glyphs: Image, labels: Labels, epochs: int, seed: int) -> Iterator[tuple[Image, Labels]]:
+    for epoch in range(epochs):
+        order = np.random.default_rng([seed, epoch]).permutation(len(glyphs))
+        yield glyphs[order], labels[order]
+
+
+def _augmented(
+    pool: ProcessPoolExecutor, count: int, epochs: int, seed: int
+) -> Iterator[tuple[Image, Labels]]:
+    def begin(epoch: int) -> list[Future[tuple[Image, Labels]]]:
+        mix = GENTLE if epoch >= epochs - epochs // 5 else STEEP
+        order = np.random.default_rng([seed, epoch]).permutation(count)
+        chunks = range(0, count, CHUNK)
+        return [
+            pool.submit(_make, order[start : start + CHUNK], mix, [seed, epoch, start]) for start in chunks
+        ]
+
+    coming = begin(0)
+    for epoch in range(epochs):
+        made = [future.result() for future in coming]
+        coming = begin(epoch + 1) if epoch + 1 < epochs else []
+        yield np.concatenate([part[0] for part in made]), np.concatenate([part[1] for part in made])
+
+
+_kept: tuple[Image, Labels]
+
+
+def _keep(glyphs: Image, labels: Labels) -> None:
+    """In the background process: take the glyphs once, not with every task; leave the other cores alone."""
+    import cv2
+
+    global _kept  # noqa: PLW0603
+    _kept = (glyphs, labels)
+    cv2.setNumThreads(1)
+
+
+def _make(indices: Labels, mix: Mix, seed: list[int]) -> tuple[Image, Labels]:
+    glyphs, labels = _kept
+    return sample(glyphs[indices], labels[indices], mix, seed)
+
+
+def _calibrate(
+    model: keras.Model, recipe: Architecture, glyphs: Image, labels: Labels, seed: int
+) -> dict[str, float]:
+    """Temperature scaling (Guo et al., 2017) on the pictures held back, put into the last layer's weights.
+
+    A network with its own augmentation is calibrated on plain and changed pictures together, since real
+    forms are harder than MNIST. Nothing held back: nothing is changed.
+    """
+    if not len(glyphs):
+        return {"temperature": 1.0}
+    if recipe.augmented:
+        made, answers = sample(glyphs, labels, Mix(untouched=0), [seed, 98])
+        glyphs, labels = np.concatenate([glyphs, made]), np.concatenate([labels, answers])
+    before = _predict(model, glyphs)
+    temperature = fit_temperature(before, labels)
+    last = next(layer for layer in reversed(model.layers) if layer.get_weights())
+    last.set_weights([weights / temperature for weights in last.get_weights()])
+    return {
+        "temperature": round(temperature, 4),
+        "error before": evaluation.calibration_error(before, labels),
+        "error after": evaluation.calibration_error(_predict(model, glyphs), labels),
+    }
+
+
+def fit_temperature(probabilities: evaluation.Probabilities, labels: Labels) -> float:
+    """The temperature, 0.25-4, under which these probabilities, n x classes, suit the labels best."""
+    logits = np.log(np.clip(probabilities.astype(np.float64), 1e-12, 1))
+
+    def loss(temperature: float) -> float:
+        scaled = logits / temperature
+        top = scaled.max(axis=1, keepdims=True)
+        total = np.log(np.exp(scaled - top).sum(axis=1)) + top[:, 0]
+        return float(np.mean(total - scaled[np.arange(len(labels)), labels]))
+
+    candidates = np.exp(np.linspace(np.log(0.25), np.log(4), 401))
+    return float(min(candidates, key=loss))
+
+
+def _predict(model: keras.Model, glyphs: Image) -> evaluation.Probabilities:
+    return np.asarray(model.predict(glyphs[..., None], batch_size=1024, verbose=0), np.float32)
+
+
+def _write(
+    model: keras.Model,
+    recipe: Architecture,
+    output: Path,
+    *,
+    training: dict[str, Any],
+    result: dict[str, float],
+    calibration: dict[str, float],
+) -> Card:
+    """The three files, each written aside and renamed, the card last: it vouches for the other two."""
+    import keras
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    bare = keras.Model(model.inputs, model.outputs, name=model.name)  # without the optimiser's state
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".training-") as aside:
+        master, exported = Path(aside) / "model.keras", Path(aside) / "model.tflite"
+        bare.save(master)
+        bare.export(exported, format="litert", verbose=False)
+        card = Card(
+            architecture=recipe.name,
+            classes=list(recipe.classes),
+            parameters=int(bare.count_params()),
+            input="28x28, 0-255, white on black, fitted as MNIST: body 20x20, centre of mass at the centre",
+            training=training,
+            versions={
+                name: version(name) for name in ("keras", "tensorflow", "numpy", "opencv-python-headless")
+            },
+            accuracy={name: round(value, 5) for name, value in result.items()},
+            calibration={name: round(value, 5) for name, value in calibration.items()},
+            sha256={
+                "keras": hashlib.sha256(master.read_bytes()).hexdigest(),
+                "tflite": hashlib.sha256(exported.read_bytes()).hexdigest(),
+            },
+        )
+        described = Path(aside) / "model.json"
+        described.write_text(json.dumps(asdict(card), indent=2) + "\n", encoding="utf-8")
+        master.replace(output)
+        exported.replace(output.with_suffix(".tflite"))
+        described.replace(output.with_suffix(".json"))
+    return card

@@ -1,0 +1,106 @@
+"""The frozen records that pass between the stages, and nothing else.
+
+Coordinate frames used throughout:
+    form   millimetres from the form's upper left corner, as in its definition
+    page   pixels of the page as scanned (before any rotation)
+    crop   pixels of one field's crop, upright, at the form's resolution
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Matrix = NDArray[np.float64]
+
+CLASSES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "crossed", "other")
+CROSSED = CLASSES.index("crossed")
+OTHER = CLASSES.index("other")
+
+
+class Box(NamedTuple):
+    """An upright rectangle: left, top, width, height, in the unit of its frame."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class PageRef:
+    """One page of one input file."""
+
+    path: Path
+    file: str
+    """As written in the CSVs: relative to the INPUT it came from, `/`-separated."""
+    page: int
+    """From 1; 0 stands for a file none of whose pages can be named."""
+    sha256: str
+    """Of the whole file's bytes, in hexadecimal; empty where the file could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as scanned: `image` is grey, uint8, height x width, dark ink on light paper."""
+
+    ref: PageRef
+    image: Image
+    dpi: float | None
+    """None where the file does not say, or says something impossible."""
+
+
+@dataclass(frozen=True, slots=True)
+class DigitReading:
+    """One written cell or glyph of a field."""
+
+    position: int
+    """From 1, in reading order; in fields with cells, the number of the cell."""
+    digit: str
+    """A digit, `X` crossed, `_` blank, `?` unreadable."""
+    confidence: float
+    alternative: str
+    alternative_confidence: float
+    box: tuple[int, int, int, int]
+    """x, y, width, height of its ink (of its cell where blank) in page pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldReading:
+    """What was read in one field."""
+
+    field: str
+    value: str
+    raw: str
+    confidence: float
+    """Probability that `value` is right."""
+    status: str
+    """`accepted` or `review`."""
+    reason: str = ""
+    digits: tuple[DigitReading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PageResult:
+    """A page that was read."""
+
+    ref: PageRef
+    form: str
+    rotation: int
+    """Degrees clockwise by which the scan had to be turned to stand upright: 0, 90, 180, 270."""
+    registration_score: float
+    readings: tuple[FieldReading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PageFailure:
+    """A page that could not be read, and why."""
+
+    ref: PageRef
+    stage: str
+    reason: str

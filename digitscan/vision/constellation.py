@@ -1,0 +1,245 @@
+"""Printed marks and frames as a constellation: found on the page, matched with the form's.
+
+A constellation is a set of boxes. Two boxes that are far apart fix a similarity between form and
+page; the similarity that brings most of the other boxes onto a partner is grown into a homography
+(hypothesise and verify, after RANSAC: Fischler and Bolles 1981, but over all pairs, so without chance).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from digitscan.records import Box, Image, Matrix
+
+Points = NDArray[np.float64]
+
+DETECTION_LONG_SIDE = 1800  # px: a 3 mm mark on a page seen whole is still 15 px wide
+LOOSE = 0.05  # of the form's diagonal: what perspective moves a mark from where a similarity puts it
+KEPT_PER_ROTATION = 30
+MAX_SEED_PAIRS = 12
+MAX_FOUND = 120
+SIZE_RANGE = (0.35, 1.45)  # of the size a mark has where the page just fills the picture
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A way to lay the form onto the page."""
+
+    transform: Matrix
+    """3x3 homography, form mm -> page px."""
+    matched: int
+    """Boxes of the form with a partner on the page."""
+    share: float
+    """The same as a share of all the form's boxes."""
+
+
+def find_marks(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -> Points:
+    """Solid dark rectangles about as large as the form's marks.
+
+    image: grey, height x width. sizes_mm: (n, 2) widths and heights of the form's marks.
+    Returns (m, 4): centre x, centre y, width, height in page px.
+    """
+    small, scale = _reduced(image)
+    ink = _dark(small)
+    smallest = _px_per_mm(small, form_size) * SIZE_RANGE[0] * float(sizes_mm.min())
+    # what is thinner than the thinnest mark (text, rules) goes before blobs are counted
+    side = max(3, round(smallest * 0.8))
+    ink = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    _, _, stats, centres = cv2.connectedComponentsWithStats(ink, connectivity=4)
+    w, h, area = stats[1:, 2:].T.astype(np.float64)
+    largest = _px_per_mm(small, form_size) * SIZE_RANGE[1] * sizes_mm.max(axis=0)
+    solid = (area / (w * h) > 0.7) & (np.maximum(w, h) <= largest.max() * 1.6)
+    return _largest(np.column_stack([centres[1:], w, h])[solid] / scale)
+
+
+def find_frames(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -> Points:
+    """Rectangles closed by printed rules; arguments and result as for `find_marks`."""
+    small, scale = _reduced(image)
+    ink = _dark(small)
+    per_mm = _px_per_mm(small, form_size)
+    # rules stay where a run of ink is longer than any stroke of a digit is straight; skew breaks long
+    # runs into steps, so steps are joined again
+    run = max(9, round(0.6 * per_mm * SIZE_RANGE[0] * float(sizes_mm.min()) * 2))
+    across = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, run), np.uint8))
+    down = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((run, 1), np.uint8))
+    rules = cv2.dilate(across | down, np.ones((3, 3), np.uint8))
+    contours, hierarchy = cv2.findContours(rules, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    found = []
+    for i, contour in enumerate(contours):
+        if hierarchy[0][i][3] < 0:
+            continue  # an outer border, not a hole
+        x, y, w, h = cv2.boundingRect(contour)
+        if cv2.contourArea(contour) > 0.75 * w * h:
+            found.append((x + w / 2, y + h / 2, w + 2, h + 2))
+    boxes = np.array(found, np.float64).reshape(-1, 4)
+    low, high = per_mm * SIZE_RANGE[0] * sizes_mm.min(), per_mm * SIZE_RANGE[1] * sizes_mm.max()
+    sides = boxes[:, 2:]
+    return _largest(boxes[(sides.min(axis=1) >= low) & (sides.max(axis=1) <= high)] / scale)
+
+
+def match(boxes: tuple[Box, ...], found: Points, form_size: tuple[float, float]) -> list[Match]:
+    """The best way to lay the form onto the page in each of the four rotations that has one.
+
+    boxes: in mm. found: as `find_marks` gives them. Sorted by the number of boxes matched, best first.
+    """
+    centres = np.array([(b.x + b.width / 2, b.y + b.height / 2) for b in boxes])
+    sizes = np.array([(b.width, b.height) for b in boxes])
+    best: dict[int, tuple[float, Match]] = {}
+    for transform in _promising(centres, sizes, found, form_size):
+        grown = _grown(transform, centres, sizes, found, form_size)
+        if grown is not None:
+            turn = rotation_of(grown[1].transform, form_size)
+            if turn not in best or grown[0] > best[turn][0]:
+                best[turn] = grown
+    return [m for _, m in sorted(best.values(), key=lambda v: -v[0])]
+
+
+def rotation_of(transform: Matrix, form_size: tuple[float, float]) -> int:
+    """Degrees clockwise (0, 90, 180, 270) by which the scan must be turned to stand upright."""
+    width, height = form_size
+    left, right = apply(transform, np.array([(0.0, height / 2), (width, height / 2)]))
+    angle = np.degrees(np.arctan2(right[1] - left[1], right[0] - left[0]))
+    return int(round(-angle / 90) * 90 % 360)
+
+
+def apply(transform: Matrix, points: Points) -> Points:
+    """A homography on (n, 2) points."""
+    moved = np.column_stack([points, np.ones(len(points))]) @ transform.T
+    return np.asarray(moved[:, :2] / moved[:, 2:], np.float64)
+
+
+def _largest(found: Points) -> Points:
+    """Clutter (letters, codes) is smaller than marks and frames; without a limit its pairs take for ever."""
+    return found[np.argsort(-found[:, 2] * found[:, 3], kind="stable")[:MAX_FOUND]]
+
+
+def _reduced(image: Image) -> tuple[Image, float]:
+    scale = min(1.0, DETECTION_LONG_SIDE / max(image.shape))
+    if scale == 1.0:
+        return image, 1.0
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)), scale
+
+
+def _dark(image: Image) -> Image:
+    """Darker than the surroundings, also under a shadow; uint8 0 or 255."""
+    around = max(image.shape) // 16 | 1
+    local = cv2.boxFilter(image, -1, (around, around))
+    return np.asarray(((image.astype(np.int16) < local * 0.8 - 8) & (image < 170)) * np.uint8(255))
+
+
+def _px_per_mm(image: Image, form_size: tuple[float, float]) -> float:
+    return max(image.shape) / max(form_size)
+
+
+def _seed_pairs(centres: Points) -> list[tuple[int, int]]:
+    """Pairs of boxes far apart, no box in more than two of them, so that a lost box costs little."""
+    first, second = np.triu_indices(len(centres), 1)
+    order = np.argsort(-np.hypot(*(centres[first] - centres[second]).T))
+    used = np.zeros(len(centres), int)
+    pairs = []
+    for a, b in zip(first[order].tolist(), second[order].tolist(), strict=True):
+        if used[a] < 2 and used[b] < 2:
+            used[[a, b]] += 1
+            pairs.append((a, b))
+    return pairs[:MAX_SEED_PAIRS]
+
+
+def _promising(centres: Points, sizes: Points, found: Points, form_size: tuple[float, float]) -> list[Matrix]:
+    """Of all similarities through a seed pair, those in each rotation that bring most boxes near another."""
+    if len(found) < 2:
+        return []
+    at, side = found[:, 0] + 1j * found[:, 1], np.sqrt(found[:, 2] * found[:, 3])
+    i, j = np.nonzero(~np.eye(len(found), dtype=bool))
+    extent = float(np.hypot(*np.ptp(found[:, :2], axis=0)))
+    form_at, form_side = centres[:, 0] + 1j * centres[:, 1], np.sqrt(sizes.prod(axis=1))
+    factors, shifts = [], []
+    for a, b in _seed_pairs(centres):
+        factor = (at[j] - at[i]) / (form_at[b] - form_at[a])
+        reach = np.abs(factor) * float(np.hypot(*np.ptp(centres, axis=0))) / extent
+        fits = (reach > 0.3) & (reach < 1.6)  # clutter around the form widens, lost boxes narrow
+        for k, partner in ((a, i), (b, j)):
+            fits &= np.abs(np.log(side[partner] / (np.abs(factor) * form_side[k]))) < np.log(1.5)
+        factors.append(factor[fits])
+        shifts.append((at[i] - factor * form_at[a])[fits])
+    factor, shift = np.concatenate(factors), np.concatenate(shifts)
+    if len(factor) == 0:
+        return []
+    moved = factor[:, None] * form_at + shift[:, None]
+    apart, nearest = cKDTree(found[:, :2]).query(np.stack([moved.real, moved.imag], axis=-1))
+    size = np.abs(factor)[:, None]
+    alike = np.abs(np.log(side[nearest] / (size * form_side))) < np.log(1.8)
+    # the closer the better: with many boxes, something lies loosely near everywhere
+    near = alike * np.maximum(0, 1 - apart / (LOOSE * size * float(np.hypot(*form_size))))
+    quarter = np.round(np.angle(factor) / (np.pi / 2)) % 4
+    order = np.argsort(-near.sum(axis=1), kind="stable")
+    kept = [k for q in range(4) for k in order[quarter[order] == q][:KEPT_PER_ROTATION]]
+    return [
+        np.array([[f.real, -f.imag, s.real], [f.imag, f.real, s.imag], [0, 0, 1]])
+        for f, s in zip(factor[kept], shift[kept], strict=True)
+    ]
+
+
+def _grown(
+    transform: Matrix, centres: Points, sizes: Points, found: Points, form_size: tuple[float, float]
+) -> tuple[float, Match] | None:
+    """Match all boxes, first loosely, then ever closer, while the fit goes from similarity to homography."""
+    scale = np.sqrt(abs(np.linalg.det(transform[:2, :2])))
+    diagonal = scale * float(np.hypot(*form_size))
+    partner = np.full(len(centres), -1)
+    distance = np.zeros(len(centres))
+    for tolerance in (LOOSE, 0.02, 0.01):
+        partner, distance = _partners(transform, centres, sizes, found, tolerance * diagonal)
+        hit = partner >= 0
+        if hit.sum() < 3:
+            return None
+        source, target = centres[hit], found[partner[hit], :2]
+        if hit.sum() == 3:
+            fitted = np.vstack(
+                [cv2.getAffineTransform(*(p.astype(np.float32) for p in (source, target))), (0, 0, 1)]
+            )
+        else:
+            fitted, _ = cv2.findHomography(source, target, 0)
+        if fitted is None or not _plausible(fitted, form_size):
+            return None
+        transform = np.asarray(fitted, np.float64)
+    hit = partner >= 0
+    closeness = 1 - float(distance[hit].mean()) / (0.02 * diagonal)
+    matched = int(hit.sum())
+    return matched + closeness, Match(transform, matched, matched / len(centres))
+
+
+def _partners(
+    transform: Matrix, centres: Points, sizes: Points, found: Points, tolerance: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    moved = apply(transform, centres)
+    scale = np.sqrt(abs(np.linalg.det(transform[:2, :2])))
+    apart = np.hypot(moved[:, None, 0] - found[None, :, 0], moved[:, None, 1] - found[None, :, 1])
+    ratio = np.sqrt(found[:, 2] * found[:, 3])[None, :] / (scale * np.sqrt(sizes.prod(axis=1)))[:, None]
+    apart = np.where(np.abs(np.log(ratio)) < np.log(1.8), apart, np.inf)
+    nearest = apart.argmin(axis=1)
+    distance = apart[np.arange(len(centres)), nearest]
+    # a box of the page serves one box of the form only: the nearest
+    order = np.argsort(distance)
+    first_use = np.zeros(len(centres), bool)
+    first_use[order[np.unique(nearest[order], return_index=True)[1]]] = True
+    return np.where((distance <= tolerance) & first_use, nearest, -1), distance
+
+
+def _plausible(transform: Matrix, form_size: tuple[float, float]) -> bool:
+    """No mirror image, and no side more than twice as long as its opposite."""
+    w, h = form_size
+    corners = apply(transform, np.array([(0.0, 0.0), (w, 0.0), (w, h), (0.0, h)]))
+    sides = np.roll(corners, -1, axis=0) - corners
+    length = np.hypot(sides[:, 0], sides[:, 1])
+    after = np.roll(sides, -1, axis=0)
+    turns = sides[:, 0] * after[:, 1] - sides[:, 1] * after[:, 0]
+    if not (turns > 0).all():
+        return False
+    lopsided = max(length[0] / length[2], length[2] / length[0], length[1] / length[3], length[3] / length[1])
+    stretch = (length[0] / w) / (length[1] / h)
+    return bool(lopsided < 2 and 0.5 < stretch < 2)

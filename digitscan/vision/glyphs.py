@@ -1,0 +1,109 @@
+"""Ink masks to the 28x28 pictures of MNIST: what the network was trained on is what it reads.
+
+The fit is the one by which NIST's bilevel digits became MNIST (LeCun, Bottou, Bengio, Haffner:
+"Gradient-based learning applied to document recognition", 1998, section III-A): crop to the ink, scale so
+that the longer side is 20 pixels with the aspect kept, anti-alias, and put the centre of mass at the
+centre of the 28x28 picture. What the paper leaves open was found by comparing NIST's forms with MNIST's
+pictures of the same digits: the ink is first padded to a square, by whole pixels of the scan, and moved in
+the end by whole pixels; so done, the pictures agree to a grey level or two.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitscan.records import Image
+
+SIZE = 28
+BODY = 20
+
+Mask = NDArray[np.bool_] | NDArray[np.uint8]
+"""Height x width; ink wherever it is not zero."""
+
+
+def fit(ink: Mask) -> Image:
+    """The ink as MNIST would hold it: uint8 28x28, white on black; all black where there is no ink."""
+    mask = np.asarray(ink != 0).astype(np.uint8)
+    left, top, width, height = cv2.boundingRect(mask)
+    out = np.zeros((SIZE, SIZE), np.uint8)
+    if width == 0 or height == 0:
+        return out
+    side = max(width, height)
+    square = np.zeros((side, side), np.uint8)
+    x, y = (side - width) // 2, (side - height) // 2
+    square[y : y + height, x : x + width] = mask[top : top + height, left : left + width] * np.uint8(255)
+    # The mean over a pixel's area is MNIST's own anti-aliasing; it has no meaning where a digit has to grow.
+    how = cv2.INTER_AREA if side >= BODY else cv2.INTER_LINEAR
+    body = cv2.resize(square, (BODY, BODY), interpolation=how)
+    moments = cv2.moments(body)
+    mass = moments["m00"]
+    if mass == 0:  # a hair so fine that it vanished when scaled
+        return out
+    # MNIST moves by whole pixels: the centre of mass comes to lie on pixel 14 of 0..27.
+    x = min(max(math.floor(SIZE / 2 - moments["m10"] / mass + 0.5), 0), SIZE - BODY)
+    y = min(max(math.floor(SIZE / 2 - moments["m01"] / mass + 0.5), 0), SIZE - BODY)
+    out[y : y + BODY, x : x + BODY] = body
+    return out
+
+
+def fit_many(inks: Iterable[Mask]) -> Image:
+    """`fit` of each: uint8, n x 28 x 28; n may be 0."""
+    pictures = [fit(ink) for ink in inks]
+    return np.stack(pictures) if pictures else np.zeros((0, SIZE, SIZE), np.uint8)
+
+
+def squeeze(picture: Image) -> Image:
+    """The naive way, for comparison: the whole grey picture scaled to 28x28, its aspect not kept."""
+    shrinks = picture.shape[0] >= SIZE and picture.shape[1] >= SIZE
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, (SIZE, SIZE), interpolation=how), np.uint8)
+
+
+CONTRAST = 16
+"""Grey levels between ink and paper below which a picture shows nothing."""
+
+
+def light_on_dark(picture: Image) -> bool:
+    """Whether ink is lighter than paper in a grey picture: paper fills most of it, and most of its edge."""
+    level, _ = cv2.threshold(picture, 0, 255, cv2.THRESH_OTSU)
+    light = picture > level
+    edge = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
+    return bool(light.mean() + edge.mean() < 1)
+
+
+def from_picture(picture: Image) -> NDArray[np.bool_]:
+    """The ink of the one digit that a grey picture (uint8, height x width) shows, of the picture's size.
+
+    Dark on light or light on dark. Noise is taken out, the level between ink and paper is Otsu's (1979),
+    and of the pieces of ink those of the digit are kept: the largest piece near the middle and what stands
+    above or below it. All False where the picture shows nothing.
+    """
+    ink = picture if light_on_dark(picture) else np.asarray(255 - picture, np.uint8)
+    if min(ink.shape) >= 2 * SIZE:
+        ink = np.asarray(cv2.medianBlur(ink, 3), np.uint8)
+    if int(ink.max()) - int(ink.min()) < CONTRAST:
+        return np.zeros(picture.shape, np.bool_)
+    _, mask = cv2.threshold(ink, 0, 1, cv2.THRESH_OTSU)
+    return _main_ink(np.asarray(mask, np.uint8))
+
+
+def _main_ink(mask: Image) -> NDArray[np.bool_]:
+    """Without the rests of neighbours and the specks around a digit."""
+    _, pieces, stats, centres = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    areas = stats[1:, cv2.CC_STAT_AREA].astype(np.float64)
+    if not len(areas):
+        return np.zeros(mask.shape, np.bool_)
+    height, width = mask.shape
+    away = np.abs(centres[1:] - [(width - 1) / 2, (height - 1) / 2]) / [width, height]
+    main = int(np.argmax(areas * (1 - 1.6 * away.max(axis=1)).clip(0.05)))
+    left = stats[1:, cv2.CC_STAT_LEFT]
+    right = left + stats[1:, cv2.CC_STAT_WIDTH]
+    shared = np.minimum(right, right[main]) - np.maximum(left, left[main])
+    belongs = (shared >= 0.5 * (right - left)) & (areas >= 0.03 * areas[main])
+    belongs[main] = True
+    return np.asarray(np.isin(pieces, np.flatnonzero(belongs) + 1), np.bool_)

@@ -1,0 +1,114 @@
+"""Files to pages: PDF, multi-page TIFF and single pictures, one page in memory at a time."""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from digitscan.errors import PageError
+from digitscan.records import Image, Page, PageRef
+from digitscan.vision import pdf, pictures
+
+SUFFIXES = frozenset(
+    (
+        *(".pdf", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif"),
+        *(".webp", ".avif", ".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"),
+        *(".pbm", ".pgm", ".ppm", ".pnm", ".ras", ".sr"),
+    )
+)
+"""Of the files that are taken for pages when a directory is read, in lower case."""
+
+MAX_BYTES = 1 << 30
+MAX_PAGES = 100_000
+_DPI_RANGE = (30.0, 4800.0)
+_STRETCH_RANGE = (1.02, 4.0)  # fax is 204 x 98 or 204 x 196 dpi; beyond 4 the file talks nonsense
+_SIZE_RANGE = (0.5, 2.0)
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a regular file.
+
+    Raises:
+        PageError: stage `open`; not a regular file (symbolic links are not followed), unreadable, empty or
+            larger than `MAX_BYTES`.
+    """
+    try:
+        # opening a FIFO would block, and a link may lead anywhere
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise PageError("open", "not a regular file")
+            if status.st_size > MAX_BYTES:
+                raise PageError("open", f"larger than {MAX_BYTES >> 20} MiB")
+            content = file.read(MAX_BYTES)
+    except OSError as error:
+        raise PageError("open", f"cannot be opened: {error.strerror}") from None
+    if not content:
+        raise PageError("open", "empty file")
+    return content
+
+
+def count_pages(content: bytes) -> int:
+    """Number of pages in a file's bytes, at least 1.
+
+    Raises:
+        PageError: stage `open`; damaged, encrypted, not a picture or document, or with too many pages.
+    """
+    count = pdf.count_pages(content) if pdf.is_pdf(content) else pictures.count_frames(content)
+    if count < 1:
+        raise PageError("open", "has no pages")
+    if count > MAX_PAGES:
+        raise PageError("open", f"says that it has {count} pages; more than {MAX_PAGES} are not read")
+    return count
+
+
+def read_page(ref: PageRef, *, resolution: float, size: tuple[float, float]) -> Page:
+    """Read one page, upright as EXIF or /Rotate have it, grey, 0 black to 255 white.
+
+    Args:
+        ref: the page; its file is opened anew.
+        resolution: dots per inch at which a PDF page that is no plain scan is drawn.
+        size: width and height of the form in mm, to tell a resolution in the file from nonsense.
+
+    Returns:
+        Page: `image` is uint8, height x width. Where the file gives different resolutions across and down,
+            as fax machines do, the page is stretched to square pixels.
+
+    Raises:
+        PageError: stage `open` or `decode`, with a reason for people.
+    """
+    content = read_file(ref.path)
+    if pdf.is_pdf(content):
+        image, resolutions = pdf.read_page(content, ref.path, ref.page, resolution)
+    else:
+        image, stated = pictures.decode(content, ref.page)
+        if stated is None:
+            return Page(ref, image, None)
+        resolutions = stated
+    image, dpi = _square_pixels(image, resolutions)
+    return Page(ref, image, dpi if _plausible(dpi, image, size) else None)
+
+
+def _square_pixels(image: Image, dpi: tuple[float, float]) -> tuple[Image, float]:
+    finest, coarsest = max(dpi), min(dpi)
+    if not _STRETCH_RANGE[0] < finest / coarsest <= _STRETCH_RANGE[1]:
+        return image, finest
+    height, width = image.shape
+    target = round(width * finest / dpi[0]), round(height * finest / dpi[1])
+    pictures.check_pixels(*target)
+    return np.asarray(cv2.resize(image, target, interpolation=cv2.INTER_LINEAR), np.uint8), finest
+
+
+def _plausible(dpi: float, image: Image, size: tuple[float, float]) -> bool:
+    """Whether the page is then about as large as the form; cameras write 72 whatever they took."""
+    if not _DPI_RANGE[0] <= dpi <= _DPI_RANGE[1]:
+        return False
+    height, width = image.shape
+    ratio = math.sqrt(width * height / (size[0] * size[1])) * 25.4 / dpi
+    return _SIZE_RANGE[0] <= ratio <= _SIZE_RANGE[1]

@@ -1,0 +1,325 @@
+"""Pages of PDF files.
+
+A page that is one scan is taken out pixel by pixel as its producer stored it, which is both exact and several
+times faster than drawing it; any other page is drawn by poppler.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ctypes import c_float, c_uint
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pypdfium2 as pdfium
+from numpy.typing import NDArray
+from pdf2image import convert_from_path, pdfinfo_from_path
+from pdf2image.exceptions import PDFInfoNotInstalledError, PDFPopplerTimeoutError
+from pypdfium2 import raw
+
+from digitscan.errors import PageError
+from digitscan.records import Image
+from digitscan.vision import pictures
+
+_TAIL = 2048
+_POPPLER_SECONDS = 30
+_MARGIN = 0.01
+"""Part of the page's width or height that a scan may leave bare on each side and still fill it."""
+_CHUNK = 1 << 20
+_GLANCE = 400.0
+"""Pixels of the longer side of a picture that only tells whether a page is empty."""
+# image dictionaries, unlike others, always stand in a file as plain text
+_DECODE = re.compile(rb"/Decode\s*[\[\d]")
+_MASK = re.compile(rb"/S?Mask\s*[\[\d]")
+_UNSEEN_ANNOTATIONS = (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
+_GREY_OR_COLOUR = (
+    raw.FPDF_COLORSPACE_DEVICEGRAY,
+    raw.FPDF_COLORSPACE_DEVICERGB,
+    raw.FPDF_COLORSPACE_CALGRAY,
+    raw.FPDF_COLORSPACE_CALRGB,
+    raw.FPDF_COLORSPACE_ICCBASED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Placement:
+    """How a scan lies on its page: corners in points from the shown page's upper left corner, y down."""
+
+    origin: NDArray[np.float64]
+    across: NDArray[np.float64]
+    """From the upper left pixel along the first row of pixels."""
+    down: NDArray[np.float64]
+    page: NDArray[np.float64]
+    """Width and height of the page as shown."""
+
+    @property
+    def turned(self) -> bool:
+        """Whether the scan's rows are columns of the page."""
+        return bool(abs(self.across[1]) > abs(self.across[0]))
+
+    @property
+    def corners(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Least and greatest x and y."""
+        points = np.array([self.origin, self.origin + self.across + self.down])
+        return points.min(axis=0), points.max(axis=0)
+
+    def dpi(self, width: int, height: int) -> tuple[float, float]:
+        """Resolution across and down the shown page of a scan of so many pixels."""
+        least, greatest = self.corners
+        shown = (height, width) if self.turned else (width, height)
+        across, down = 72 * np.array(shown) / (greatest - least)
+        return float(across), float(down)
+
+    def fills_page(self, width: int, height: int) -> bool:
+        """Whether a scan of so many pixels lies straight, to half a pixel, and covers the page."""
+        askew = (self.across[0], self.down[1]) if self.turned else (self.across[1], self.down[0])
+        pixel = 72 / max(self.dpi(width, height))
+        least, greatest = self.corners
+        bare = np.maximum(least, self.page - greatest).max(initial=0)
+        return bool(max(map(abs, askew)) <= pixel / 2 and bare <= _MARGIN * self.page.min())
+
+    def place(self, pixels: Image) -> Image:
+        """The scan turned and flipped as shown, without what lies outside the page."""
+        height, width = pixels.shape
+        dpi = np.array(self.dpi(width, height))
+        across, down = self.across, self.down
+        if self.turned:
+            pixels, across, down = pixels.T, down, across
+        if across[0] < 0:
+            pixels = pixels[:, ::-1]
+        if down[1] < 0:
+            pixels = pixels[::-1]
+        least, _ = self.corners
+        left, top = np.maximum(np.rint(-least * dpi / 72), 0).astype(int)
+        right, bottom = np.rint((self.page - least) * dpi / 72).astype(int)
+        return np.ascontiguousarray(pixels[top:bottom, left:right])
+
+
+def is_pdf(content: bytes) -> bool:
+    """Whether a file's bytes are a PDF; junk before the header is tolerated as readers do."""
+    return b"%PDF-" in content[:1024]
+
+
+def count_pages(content: bytes) -> int:
+    """Number of pages; `PageError` for a damaged or encrypted file."""
+    with _opened(content) as document:
+        return len(document)
+
+
+def read_page(
+    content: bytes, path: Path, number: int, resolution: float
+) -> tuple[Image, tuple[float, float]]:
+    """One page as shown, and its resolution across and down.
+
+    Args:
+        content: the bytes of the file.
+        path: of the same file, for poppler.
+        number: of the page, from 1.
+        resolution: dots per inch at which a page that is no plain scan is drawn.
+
+    Returns:
+        uint8 height x width, 0 black to 255 white; dots per inch.
+
+    Raises:
+        PageError: stage `open` or `decode`.
+    """
+    with _opened(content) as document:
+        if number > len(document):
+            raise PageError("open", f"has only {len(document)} pages")
+        try:
+            page = document[number - 1]
+            found = _lone_scan(page, content)
+            if found is not None:
+                scan, placement = found
+                pixels = _scan_pixels(scan, content)
+                return placement.place(pixels), placement.dpi(pixels.shape[1], pixels.shape[0])
+            return _drawn(page, path, number, resolution), (resolution, resolution)
+        except pdfium.PdfiumError as error:
+            raise PageError("decode", f"damaged PDF page ({error})") from None
+
+
+@contextmanager
+def _opened(content: bytes) -> Iterator[pdfium.PdfDocument]:
+    tail = content[-_TAIL:]
+    if b"startxref" not in tail and b"%%EOF" not in tail:
+        raise PageError("open", "ends early: damaged, or still being copied")
+    try:
+        document = pdfium.PdfDocument(content)
+    except pdfium.PdfiumError as error:
+        if error.err_code == raw.FPDF_ERR_PASSWORD:
+            raise PageError("open", "encrypted: needs a password") from None
+        if error.err_code == raw.FPDF_ERR_SECURITY:
+            raise PageError("open", "encrypted in a way that is not supported") from None
+        raise PageError("open", "damaged PDF") from None
+    try:
+        yield document
+    finally:
+        document.close()
+
+
+def _lone_scan(page: pdfium.PdfPage, content: bytes) -> tuple[pdfium.PdfImage, _Placement] | None:
+    """The one image that is all there is to see on a page, where that is so."""
+    seen = [thing for thing in page.get_objects() if not _unseen(thing)]
+    if not seen or not isinstance(seen[-1], pdfium.PdfImage) or seen[-1].level or _has_annotations(page):
+        return None
+    scan = seen[-1]
+    if raw.FPDFPageObj_HasTransparency(scan):
+        return None
+    if _is_stencil(scan):
+        if len(seen) > 1 or not _paints_black(scan):
+            return None
+    elif _MASK.search(content) and _shines_through(scan):
+        return None
+    placement = _placement(page, scan)
+    if not placement.fills_page(*scan.get_px_size()) or _clipped(page, scan):
+        return None
+    return scan, placement
+
+
+def _unseen(thing: pdfium.PdfObject) -> bool:
+    """Of the layer of recognised text that scanning programs lay over or under the scan."""
+    invisible = raw.FPDF_TEXTRENDERMODE_INVISIBLE
+    return bool(thing.type == raw.FPDF_PAGEOBJ_TEXT and raw.FPDFTextObj_GetTextRenderMode(thing) == invisible)
+
+
+def _has_annotations(page: pdfium.PdfPage) -> bool:
+    for index in range(raw.FPDFPage_GetAnnotCount(page)):
+        annotation = raw.FPDFPage_GetAnnot(page, index)
+        if annotation:
+            kind = raw.FPDFAnnot_GetSubtype(annotation)
+            raw.FPDFPage_CloseAnnot(annotation)
+            if kind not in _UNSEEN_ANNOTATIONS:
+                return True
+    return False
+
+
+def _is_stencil(scan: pdfium.PdfImage) -> bool:
+    kind = scan.get_metadata()
+    return bool(kind.bits_per_pixel == 1 and kind.colorspace == raw.FPDF_COLORSPACE_UNKNOWN)
+
+
+def _shines_through(scan: pdfium.PdfImage) -> bool:
+    """Whether an image has transparent parts: PDFium does not say, and drawing it takes time."""
+    drawn = scan.get_bitmap(render=True, scale_to_original=False).to_numpy()
+    inner = drawn[1:-1, 1:-1]
+    return bool(inner.ndim == 3 and inner.shape[2] == 4 and inner.size and inner[:, :, 3].min() < 255)
+
+
+def _paints_black(scan: pdfium.PdfImage) -> bool:
+    red, green, blue, alpha = (c_uint() for _ in range(4))
+    known = raw.FPDFPageObj_GetFillColor(scan, red, green, blue, alpha)
+    return bool(known and (red.value, green.value, blue.value, alpha.value) == (0, 0, 0, 255))
+
+
+def _placement(page: pdfium.PdfPage, scan: pdfium.PdfImage) -> _Placement:
+    a, b, c, d, e, f = scan.get_matrix().get()
+    left, bottom, right, top = page.get_bbox()
+    shown = np.array([right - left, top - bottom])
+    # pixel rows run down from the upper edge of the unit square that the matrix maps
+    origin, across, down = np.array([c + e - left, top - d - f]), np.array([a, -b]), np.array([-c, d])
+    for _ in range(page.get_rotation() // 90):
+        origin = np.array([shown[1] - origin[1], origin[0]])
+        across, down = np.array([-across[1], across[0]]), np.array([-down[1], down[0]])
+        shown = shown[::-1]
+    return _Placement(origin, across, down, shown)
+
+
+def _clipped(page: pdfium.PdfPage, scan: pdfium.PdfImage) -> bool:
+    """Whether a clip path or clipping text cuts the scan within the page."""
+    clip = raw.FPDFPageObj_GetClipPath(scan)
+    paths = raw.FPDFClipPath_CountPaths(clip)
+    if paths == 0:  # clipped, but by text; -1 stands for not clipped at all
+        return True
+    left, bottom, right, top = page.get_bbox()
+    margin = _MARGIN * min(right - left, top - bottom)
+    for path in range(paths):
+        points = []
+        for index in range(raw.FPDFClipPath_CountPathSegments(clip, path)):
+            x, y = c_float(), c_float()
+            raw.FPDFPathSegment_GetPoint(raw.FPDFClipPath_GetPathSegment(clip, path, index), x, y)
+            points.append((x.value, y.value))
+        if points:
+            (x0, y0), (x1, y1) = np.min(points, axis=0), np.max(points, axis=0)
+            if max(x0 - left, y0 - bottom, right - x1, top - y1) > margin:
+                return True
+    return False
+
+
+def _scan_pixels(scan: pdfium.PdfImage, content: bytes) -> Image:
+    """The stored pixels, uint8 height x width, not yet placed."""
+    width, height = scan.get_px_size()
+    pictures.check_pixels(width, height)
+    filters = scan.get_filters()
+    if filters[-1:] == ["DCTDecode"]:
+        # PDFium fills up a JPEG that ends early; Pillow refuses it, and gives the luminance as it was stored
+        grey, _ = pictures.decode(bytes(scan.get_data(decode_simple=True)), upright=False)
+        if (
+            not inverts
+            and scan.get_metadata().colorspace in _GREY_OR_COLOUR
+            and grey.shape == (height, width)
+        ):
+            return grey
+    elif filters == ["FlateDecode"]:
+        _check_deflated(bytes(scan.get_data()))
+    pixels = scan.get_bitmap().to_numpy()
+    if pixels.ndim == 3 and pixels.shape[2] > 1:
+        pixels = cv2.cvtColor(pixels[:, :, :3], cv2.COLOR_BGR2GRAY)
+    pixels = pixels.reshape(height, width)
+    return 255 - pixels if _is_stencil(scan) else np.array(pixels)
+
+
+def _check_deflated(data: bytes) -> None:
+    """`PageError` unless a zlib stream is whole: PDFium fills up what is missing."""
+    stream = zlib.decompressobj()
+    try:
+        while data and not stream.eof:
+            stream.decompress(data, _CHUNK)
+            data = stream.unconsumed_tail
+    except zlib.error:
+        raise PageError("decode", "damaged picture in the PDF page") from None
+    if not stream.eof:
+        raise PageError("decode", "the picture in the PDF page ends early")
+
+
+def _drawn(page: pdfium.PdfPage, path: Path, number: int, resolution: float) -> Image:
+    """The page as poppler draws it."""
+    dots = round(resolution)
+    width, height = (math.ceil(points * dots / 72) for points in page.get_size())
+    pictures.check_pixels(width, height)
+    try:
+        # convert_from_path asks pdfinfo too, but without a time limit
+        pdfinfo_from_path(str(path), timeout=_POPPLER_SECONDS)
+        (drawn,) = convert_from_path(
+            path,
+            dpi=dots,
+            first_page=number,
+            last_page=number,
+            use_cropbox=True,
+            grayscale=True,
+            strict=True,
+            timeout=_POPPLER_SECONDS,
+        )
+    except PDFInfoNotInstalledError:
+        raise PageError("open", "not a plain scan, and poppler-utils is not installed to draw it") from None
+    except PDFPopplerTimeoutError:
+        raise PageError("decode", f"drawing it took more than {_POPPLER_SECONDS} s") from None
+    except Exception:  # pdf2image raises what its parsers stumble over
+        raise PageError("decode", "damaged PDF page: poppler cannot draw it") from None
+    image = np.array(drawn.convert("L"))
+    # where poppler fails it gives a white picture, often of one pixel
+    if abs(image.shape[1] - width) > 2 or abs(image.shape[0] - height) > 2:
+        raise PageError("decode", "damaged PDF page: poppler drew it at a wrong size")
+    if image.min() == 255 and _shows_something(page):
+        raise PageError("decode", "damaged PDF page: poppler drew nothing")
+    return image
+
+
+def _shows_something(page: pdfium.PdfPage) -> bool:
+    shown = page.render(scale=_GLANCE / max(page.get_size()), grayscale=True).to_numpy()
+    return bool(shown.min() < 255)

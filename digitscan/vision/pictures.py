@@ -1,0 +1,120 @@
+"""Picture files to grey arrays, by Pillow, which, unlike OpenCV, refuses a picture that ends early."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from PIL import ExifTags, ImageOps, UnidentifiedImageError
+from PIL import Image as Pillow
+
+from digitscan.errors import PageError
+from digitscan.records import Image
+
+MAX_PIXELS = 150_000_000  # A0 at 300 dpi is 140 million
+_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "DIB", "GIF", "WEBP", "AVIF", "JPEG2000", "PPM", "SUN")
+
+_TURNED = (5, 6, 7, 8)
+"""EXIF orientations that exchange width and height."""
+
+
+def count_frames(content: bytes) -> int:
+    """Pages of a TIFF; 1 for other formats, whose further frames are animations and previews.
+
+    Raises:
+        PageError: stage `open`.
+    """
+    with _faults("open"):
+        picture = _opened(content)
+        return int(getattr(picture, "n_frames", 1)) if picture.format == "TIFF" else 1
+
+
+def decode(
+    content: bytes, frame: int = 1, *, upright: bool = True
+) -> tuple[Image, tuple[float, float] | None]:
+    """One picture, in grey, its transparent parts laid on white paper.
+
+    Args:
+        content: the bytes of the file.
+        frame: which page of a TIFF, from 1.
+        upright: whether to turn and flip it as its EXIF orientation says.
+
+    Returns:
+        uint8 height x width, 0 black to 255 white; dots per inch across and down where the file says so.
+
+    Raises:
+        PageError: stage `open` or `decode`; not a picture, damaged, truncated or too large.
+    """
+    with _faults("open"):
+        picture = _opened(content)
+        if frame > 1:
+            picture.seek(frame - 1)
+        check_pixels(*picture.size)
+    with _faults("decode"):
+        across, down = picture.info.get("dpi", (0, 0))
+        dpi = (float(across), float(down)) if across and down else None
+        picture.draft("L", picture.size)  # the luminance of a JPEG as it was stored
+        turned = upright and picture.getexif().get(ExifTags.Base.Orientation) in _TURNED
+        picture.load()
+        if upright:
+            ImageOps.exif_transpose(picture, in_place=True)
+        return _grey(picture), dpi[::-1] if dpi and turned else dpi
+
+
+def check_pixels(width: float, height: float) -> None:
+    """`PageError` for a picture of no, or of more than `MAX_PIXELS`, pixels."""
+    if not (width >= 1 and height >= 1):
+        raise PageError("decode", "has no pixels")
+    if width * height > MAX_PIXELS:
+        raise PageError(
+            "decode",
+            f"too large: {width:.0f} x {height:.0f} pixels, more than {MAX_PIXELS // 10**6} million",
+        )
+
+
+@contextmanager
+def _faults(stage: str) -> Iterator[None]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an odd tag is no fault of the page
+            yield
+    except PageError:
+        raise
+    except UnidentifiedImageError:
+        raise PageError(stage, "not a picture or document of a known kind, or damaged at its start") from None
+    except Pillow.DecompressionBombError:
+        raise PageError(stage, f"too large: more than {MAX_PIXELS // 10**6} million pixels") from None
+    except MemoryError:
+        raise PageError(stage, "needs too much memory") from None
+    except Exception as error:  # Pillow raises almost anything on hostile files
+        raise PageError(stage, f"damaged picture ({str(error) or type(error).__name__})") from None
+
+
+def _opened(content: bytes) -> Pillow.Image:
+    return Pillow.open(io.BytesIO(content), formats=_FORMATS)
+
+
+def _grey(picture: Pillow.Image) -> Image:
+    if picture.mode in ("L", "1"):
+        if "transparency" not in picture.info:
+            return np.array(picture.convert("L"))
+        picture = picture.convert("LA")
+    if picture.mode.startswith("I"):
+        return _eight_bits(np.asarray(picture))
+    if picture.mode == "F":
+        raise PageError("decode", "a picture of floating-point numbers")
+    if picture.mode in ("La", "RGBa"):
+        picture = picture.convert(picture.mode.upper())
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        colours = picture.convert("RGBA")
+        picture = Pillow.alpha_composite(Pillow.new("RGBA", colours.size, "white"), colours)
+    return np.array(picture.convert("RGB").convert("L"))
+
+
+def _eight_bits(levels: np.ndarray[tuple[int, ...], np.dtype[np.integer]]) -> Image:
+    if levels.size and (levels.min() < 0 or levels.max() > 0xFFFF):
+        raise PageError("decode", "more than 16 bits a pixel")
+    return ((levels.astype(np.uint32) + 128) // 257).astype(np.uint8)

@@ -1,0 +1,157 @@
+"""Where each field really sits: its printed rules, looked for around the place registration gives.
+
+A homography holds for flat paper. Paper stretches, curls and is printed in another run, so each field
+is moved by what its own rules show, as far as its neighbours agree. The share of rules found is also
+the proof that the page is the form it is taken for, and that it is the right way up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitscan.forms import FormField
+from digitscan.records import Box, Image, Matrix
+
+Profile = NDArray[np.float64]
+
+SCALE = 6.0  # px/mm in which rules are looked for: a rule of 0.3 mm is then nearly two pixels
+REACH_MM = 2.5  # how far a field may lie from where registration puts it
+FINE_MM = 0.8
+RULE_MM = 1.2  # printed rules are thinner than this
+FULL_CONTRAST = 0.16  # of the paper's brightness: from here on a rule counts in full
+CONFIRMED = 0.4  # of a rule's length seen
+
+
+def crop_transform(placement: Matrix, origin: tuple[float, float], scale: float) -> Matrix:
+    """3x3, crop px -> page px, for a crop whose corner lies at `origin` (mm) with `scale` px/mm."""
+    to_mm = np.array([[1 / scale, 0, origin[0]], [0, 1 / scale, origin[1]], [0, 0, 1]])
+    return np.asarray(placement @ to_mm, np.float64)
+
+
+def cut(image: Image, transform: Matrix, size: tuple[int, int]) -> Image:
+    """The part of a page under a crop: transform is crop px -> page px, size is width, height."""
+    shrink = np.sqrt(abs(np.linalg.det(transform[:2, :2])))
+    interpolation = cv2.INTER_CUBIC if shrink < 1 else cv2.INTER_LINEAR
+    # pixel centres, so that a crop at the page's own resolution is the page's own pixels
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    centred = np.linalg.inv(half) @ transform @ half
+    flags = interpolation | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpPerspective(image, centred, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
+
+
+def place_fields(image: Image, transform: Matrix, fields: Sequence[FormField]) -> tuple[list[Matrix], float]:
+    """Each field's own form mm -> page px, and the share of printed rules found (0-1).
+
+    image: grey page as scanned. transform: 3x3 form mm -> page px, good to about `REACH_MM`.
+    """
+    coarse = [_offset(image, transform, f, (0.0, 0.0), REACH_MM) for f in fields]
+    centres = np.array([(f.box.x + f.box.width / 2, f.box.y + f.box.height / 2) for f in fields])
+    moved = _smoothed(centres, np.array([c[0] for c in coarse]), np.array([c[1] for c in coarse]))
+    placements: list[Matrix] = []
+    found = []
+    for field, shift in zip(fields, moved, strict=True):
+        offset, evidence, stretch = _offset(image, transform, field, (shift[0], shift[1]), FINE_MM)
+        if evidence < CONFIRMED:
+            offset, stretch = (shift[0], shift[1]), (1.0, 1.0)
+        placements.append(transform @ _correction(field.box, offset, stretch))
+        found.append(evidence)
+    return placements, float(np.mean(found))
+
+
+def evidence(image: Image, transform: Matrix, fields: Sequence[FormField]) -> float:
+    """Share of printed rules found near where they should be, without refinement."""
+    return float(np.mean([_offset(image, transform, f, (0.0, 0.0), REACH_MM)[1] for f in fields]))
+
+
+def _correction(box: Box, offset: tuple[float, float], stretch: tuple[float, float]) -> Matrix:
+    """3x3 mm -> mm: stretch about the box's centre, then shift."""
+    cx, cy = box.x + box.width / 2, box.y + box.height / 2
+    (sx, sy), (dx, dy) = stretch, offset
+    return np.array([[sx, 0, cx * (1 - sx) + dx], [0, sy, cy * (1 - sy) + dy], [0, 0, 1.0]])
+
+
+def _offset(
+    image: Image, transform: Matrix, field: FormField, guess: tuple[float, float], reach: float
+) -> tuple[tuple[float, float], float, tuple[float, float]]:
+    """Shift (mm) that brings the field's edges onto printed rules, share of edges seen, and stretch."""
+    boxes = field.cells or (field.box,)
+    reach = min(reach, 0.4 * min(min(b.width, b.height) for b in boxes))
+    margin = reach + RULE_MM
+    box = field.box
+    origin = (box.x + guess[0] - margin, box.y + guess[1] - margin)
+    size = (round((box.width + 2 * margin) * SCALE), round((box.height + 2 * margin) * SCALE))
+    crop = cut(image, crop_transform(transform, origin, SCALE), size)
+    side = round(RULE_MM * SCALE)
+    paper = np.maximum(cv2.boxFilter(crop, cv2.CV_32F, (8 * side | 1, 8 * side | 1)), 32)
+    steps = round(reach * SCALE)
+
+    def profiles(kernel: tuple[int, int], axis: int) -> list[tuple[float, Profile]]:
+        hat = cv2.morphologyEx(crop, cv2.MORPH_BLACKHAT, np.ones(kernel, np.uint8))
+        seen = np.minimum(hat / (paper * FULL_CONTRAST), 1.0)
+        edges: dict[tuple[float, float, float], None] = {}
+        for b in boxes:
+            for near in (0, 1):
+                along = (b.y, b.y + b.height) if axis == 0 else (b.x, b.x + b.width)
+                at = (b.x + near * b.width) if axis == 0 else (b.y + near * b.height)
+                edges[(round(at, 3), *along)] = None
+        found = []
+        for at, start, end in edges:
+            lo, hi = (round((v + guess[1 - axis] - origin[1 - axis]) * SCALE) for v in (start, end))
+            strip = seen[lo:hi] if axis == 0 else seen[:, lo:hi].T
+            found.append((at - (box.x, box.y)[axis], strip.mean(axis=0)))
+        return found
+
+    shift_x, stretch_x, seen_x = _aligned(profiles((1, side), 0), box.width, margin, steps)
+    shift_y, stretch_y, seen_y = _aligned(profiles((side, 1), 1), box.height, margin, steps)
+    edges = [*seen_x, *seen_y]
+    share = float(np.mean([s > CONFIRMED for s in edges]))
+    return (guess[0] + shift_x, guess[1] + shift_y), share, (stretch_x, stretch_y)
+
+
+def _aligned(
+    edges: list[tuple[float, Profile]], length: float, margin: float, steps: int
+) -> tuple[float, float, list[float]]:
+    """Shift (mm) and stretch of one axis that put most rule under the edges; what each edge then sees.
+
+    edges: place of the edge in mm from the box's side, and the rule seen at each px across it.
+    """
+    best = (-1.0, 0.0, 1.0, [0.0])
+    slack = min(0.03, 0.5 / length)  # no edge moves by more than half a millimetre through stretch
+    for stretch in (1 - slack, 1 - slack / 2, 1.0, 1 + slack / 2, 1 + slack):
+        at = [(margin + length / 2 + (p - length / 2) * stretch) * SCALE for p, _ in edges]
+        for step in range(-steps, steps + 1):
+            seen = [_around(profile, a + step) for a, (_, profile) in zip(at, edges, strict=True)]
+            # a hair's preference for the place expected, so that nothing seen means no move
+            total = float(np.sum(seen)) - 1e-3 * abs(step) - 0.3 * abs(stretch - 1)
+            if total > best[0]:
+                best = (total, step / SCALE, stretch, seen)
+    return best[1], best[2], best[3]
+
+
+def _around(profile: Profile, at: float) -> float:
+    i = round(at - 0.5)
+    return float(profile[max(0, i - 1) : i + 2].max(initial=0.0))
+
+
+def _smoothed(centres: Profile, shifts: Profile, weights: Profile) -> Profile:
+    """The fields' shifts as a smooth bend of the paper: quadratic where there are fields enough.
+
+    Iteratively reweighted least squares, so that a field that caught the wrong rule is outvoted.
+    """
+    x, y = (centres - centres.mean(axis=0)).T / 100
+    ones = np.ones_like(x)
+    columns = [ones] if len(x) < 4 else [ones, x, y] if len(x) < 12 else [ones, x, y, x * y, x * x, y * y]
+    basis = np.column_stack(columns)
+    weight = np.where(weights >= CONFIRMED, weights, 1e-3)
+    fitted = np.zeros_like(shifts)
+    for _ in range(8):
+        root = np.sqrt(weight)[:, None]
+        solution, *_ = np.linalg.lstsq(basis * root, shifts * root, rcond=1e-6)
+        fitted = basis @ solution
+        away = np.hypot(*(shifts - fitted).T)
+        weight = np.where(weights >= CONFIRMED, weights, 1e-3) / (1 + (away / 0.3) ** 2)
+    return np.asarray(fitted, np.float64)

@@ -1,0 +1,169 @@
+"""Lay a scanned page onto the form's frame, whichever way up it lies.
+
+Four methods give candidates (marks, template, lines, none); what is printed around the fields then
+decides between them, and between the four rotations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from digitscan.errors import PageError
+from digitscan.forms import Form, FormField
+from digitscan.records import Box, Image, Matrix, Page
+from digitscan.vision import constellation
+from digitscan.vision.constellation import Match
+from digitscan.vision.placement import evidence, place_fields
+
+SAMPLE = 16  # fields looked at to choose between candidates; the chosen one is then placed in full
+FEATURES = 4000
+TEMPLATE_LONG_SIDE = 1400  # px
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredPage:
+    """A page laid onto a form."""
+
+    page: Page
+    form: Form
+    transform: Matrix
+    """3x3 homography, form mm -> page px."""
+    placements: tuple[Matrix, ...]
+    """The same for each field by itself, with what its own printed rules corrected."""
+    score: float
+    """0-1: share of the registration's own marks matched, times share of the fields' rules found."""
+    rotation: int
+    """Degrees clockwise by which the scan must be turned to stand upright."""
+
+
+def register(page: Page, forms: tuple[Form, ...]) -> RegisteredPage:
+    """The page as the form that fits it best.
+
+    Raises PageError (stage `registration`) where no form reaches its own minimum score.
+    """
+    tried = [_registered(page, form) for form in forms]
+    best = max(tried, key=lambda r: r.score - r.form.registration.minimum_score)
+    least = best.form.registration.minimum_score
+    if best.score >= least:
+        return best
+    said = f"the best, '{best.form.name}', scores" if len(forms) > 1 else f"form '{best.form.name}' scores"
+    prefix = "no form fits: " if len(forms) > 1 else "the form was not found: "
+    raise PageError("registration", f"{prefix}{said} {best.score:.2f}, its minimum is {least:.2f}")
+
+
+def _registered(page: Page, form: Form) -> RegisteredPage:
+    sample = _spread(form.fields, SAMPLE)
+    best: tuple[float, Match] | None = None
+    for candidate in _candidates(page.image, form):
+        rank = candidate.share * evidence(page.image, candidate.transform, sample)
+        if best is None or rank > best[0]:
+            best = (rank, candidate)
+    if best is None:
+        return RegisteredPage(page, form, np.eye(3), tuple(np.eye(3) for _ in form.fields), 0.0, 0)
+    chosen = best[1]
+    placements, seen = place_fields(page.image, chosen.transform, form.fields)
+    rotation = constellation.rotation_of(chosen.transform, form.page.size)
+    return RegisteredPage(page, form, chosen.transform, tuple(placements), chosen.share * seen, rotation)
+
+
+def _candidates(image: Image, form: Form) -> Iterator[Match]:
+    match form.registration.method:
+        case "marks":
+            boxes = tuple(Box(*m) for m in form.registration.marks)
+            found = constellation.find_marks(image, _sizes(boxes), form.page.size)
+            yield from constellation.match(boxes, found, form.page.size)
+        case "lines":
+            boxes = _frames(form)
+            found = constellation.find_frames(image, _sizes(boxes), form.page.size)
+            yield from constellation.match(boxes, found, form.page.size)
+        case "template":
+            assert form.registration.image is not None  # the form's own check saw to it
+            yield from _by_template(image, form.path.parent / form.registration.image, form.page.size)
+        case "none":
+            yield from _by_edges(image, form.page.size)
+
+
+def _sizes(boxes: tuple[Box, ...]) -> constellation.Points:
+    return np.array([(b.width, b.height) for b in boxes])
+
+
+def _frames(form: Form) -> tuple[Box, ...]:
+    cells = [b for f in form.fields for b in (f.cells or (f.box,))]
+    return (*(Box(*f) for f in form.registration.frames), *cells)
+
+
+def _spread(fields: tuple[FormField, ...], count: int) -> tuple[FormField, ...]:
+    """Fields from all over the form."""
+    ordered = sorted(fields, key=lambda f: (f.box.y, f.box.x))
+    return tuple(ordered[round(i)] for i in np.linspace(0, len(ordered) - 1, min(count, len(ordered))))
+
+
+@lru_cache(maxsize=4)
+def _template_features(path: Path) -> tuple[tuple[cv2.KeyPoint, ...], np.ndarray, tuple[int, int]]:
+    image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
+    small, _ = _reduced(np.asarray(image))
+    points, described = cv2.ORB_create(FEATURES).detectAndCompute(small, None)
+    return tuple(points), described, (small.shape[1], small.shape[0])
+
+
+def _reduced(image: Image) -> tuple[Image, float]:
+    scale = min(1.0, TEMPLATE_LONG_SIDE / max(image.shape))
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)), scale
+
+
+def _by_template(image: Image, path: Path, form_size: tuple[float, float]) -> Iterator[Match]:
+    """ORB features (Rublee et al. 2011) matched both ways, then MAGSAC (Barath et al. 2020)."""
+    points, described, (width, height) = _template_features(path)
+    small, scale = _reduced(image)
+    page_points, page_described = cv2.ORB_create(FEATURES).detectAndCompute(small, None)
+    if page_described is None or len(page_points) < 8:
+        return
+    pairs = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(described, page_described)
+    if len(pairs) < 8:
+        return
+    to_mm = np.array([form_size[0] / width, form_size[1] / height])
+    source = np.array([points[m.queryIdx].pt for m in pairs]) * to_mm
+    target = np.array([page_points[m.trainIdx].pt for m in pairs]) / scale
+    transform, inliers = cv2.findHomography(source, target, cv2.USAC_MAGSAC, 3 / scale, maxIters=5000)
+    if transform is None:
+        return
+    hits = int(inliers.sum())
+    # features repeat along rules and letters: forty that agree are no accident
+    yield Match(np.asarray(transform, np.float64), hits, min(1.0, hits / 40))
+
+
+def _by_edges(image: Image, form_size: tuple[float, float]) -> Iterator[Match]:
+    """The picture is the page: turned by its skew, scaled to the form, in all four rotations."""
+    height, width = image.shape
+    skew = _skew(image)
+    for rotation in (0, 90, 180, 270):
+        across, down = form_size if rotation in (0, 180) else form_size[::-1]
+        angle = np.radians(skew - rotation)
+        scale = np.sqrt((width / across) * (height / down))
+        c, s = np.cos(angle) * scale, np.sin(angle) * scale
+        linear = np.array([[c, -s], [s, c]])
+        middle = np.array([width, height]) / 2 - linear @ (np.array(form_size) / 2)
+        yield Match(np.vstack([np.column_stack([linear, middle]), (0, 0, 1)]), 0, 1.0)
+
+
+def _skew(image: Image) -> float:
+    """Degrees clockwise, -4 to 4, by which ruled and written lines are turned (projection profile)."""
+    scale = 800 / max(image.shape)
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    ink = 255 - np.asarray(small, np.float32)
+    ink -= cv2.boxFilter(ink, -1, (51, 51))
+    height, width = ink.shape
+
+    def sharpness(degrees: float) -> float:
+        turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+        level = cv2.warpAffine(ink, turn, (width, height))
+        return float(sum(np.square(np.diff(level.sum(axis=axis))).sum() for axis in (0, 1)))
+
+    coarse = max(np.arange(-4, 4.01, 0.5), key=lambda d: sharpness(float(d)))
+    return float(max(coarse + np.arange(-0.5, 0.51, 0.1), key=lambda d: sharpness(float(d))))
