@@ -15,7 +15,7 @@ import numpy as np
 from digitscan.deck.degrade import PRESETS
 from digitscan.deck.drawing import Writer, draw_form, on_paper, punch_holes, write_page
 from digitscan.deck.files import write_g4_pdf, write_g4_tiff, write_jpeg, write_jpeg_pdf, write_png
-from digitscan.deck.filling import Habits, fill_page
+from digitscan.deck.filling import USUAL, Habits, fill_page
 from digitscan.deck.given import GivenDigits, given_digit, load_given_digits, pick_writer
 from digitscan.deck.handwriting import draw_digit, make_hand
 from digitscan.errors import UsageError
@@ -57,7 +57,7 @@ def make_deck(
     *,
     digits: Path | None = None,
     presets: Sequence[str] = tuple(PRESETS),
-    habits: Habits = Habits(),  # noqa: B008 (frozen)
+    habits: Habits = USUAL,
 ) -> list[Path]:
     """Write `pages` pages in mixed files and truth.csv into `output`; returns the files of pages.
 
@@ -84,8 +84,12 @@ def make_deck(
             path = output / f"{number:03d}_{kind.name}{kind.suffix}"
             images = []
             for page, rng in enumerate(rngs, 1):
-                raws = fill_page(form, habits, rng)
-                images.append(_scanned(form, blanks[kind.dpi], raws, kind=kind, given=given, rng=rng))
+                # apart, so that what is written does not hang on how it is drawn, nor that on the scanner
+                saying, writing, scanning = rng.spawn(3)
+                raws = fill_page(form, habits, saying)
+                ink = write_page(form, raws, _writer(given, writing), kind.dpi, writing)
+                filled = on_paper(blanks[kind.dpi], ink, writing.uniform(0.62, 0.96), writing)
+                images.append(_scanned(form, filled, kind, scanning))
                 truth.writerows((path.name, page, name, raw) for name, raw in raws.items())
             _write(path, kind, images, rngs[0])
             written.append(path)
@@ -105,22 +109,14 @@ def _planned(
             return
 
 
-def _scanned(
-    form: Form,
-    blank: Image,
-    raws: dict[str, str],
-    *,
-    kind: FileKind,
-    given: GivenDigits | None,
-    rng: np.random.Generator,
-) -> Image:
-    """A page as the scanner gives it: filled in by a writer of its own, punched, degraded, turned."""
-    ink = write_page(form, raws, _writer(given, rng), kind.dpi, rng)
-    page = on_paper(blank, ink, rng.uniform(0.62, 0.96), rng)
-    if kind.preset != "phone" and rng.random() < 0.3:
+def _scanned(form: Form, page: Image, kind: FileKind, rng: np.random.Generator) -> Image:
+    """A filled page as the scanner gives it: punched, degraded, turned."""
+    if kind.preset == "phone":
+        return PRESETS["phone"](page, kind.dpi, rng)
+    if rng.random() < 0.3:
         page = punch_holes(page, form, kind.dpi)
     scan = PRESETS[kind.preset](page, kind.dpi, rng)
-    if kind.preset != "phone" and rng.random() < TURNED:
+    if rng.random() < TURNED:
         scan = np.rot90(scan, int(rng.choice([1, 2, 2, 3]))).copy()
     return scan
 

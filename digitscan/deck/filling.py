@@ -35,6 +35,9 @@ class Habits:
     """Of the pages, those on which a sum does not come out."""
 
 
+USUAL = Habits()
+
+
 def fill_page(form: Form, habits: Habits, rng: Rng) -> dict[str, str]:
     """Raw contents of every field of one page, in the form's order.
 
@@ -137,8 +140,9 @@ def _balance(check: Check, values: dict[str, str], fields: Mapping[str, FormFiel
     for name, factor in (check.terms[i] for i in order):
         field = fields[name]
         wanted = str(int(values[name] or 0) - rest * factor) if abs(factor) == 1 else ""
-        if values[name] and wanted.isdigit() and obeys(field, wanted.zfill(field.digits[0] or 1)):
-            values[name] = wanted.zfill(field.digits[0] if not field.cells else 1)
+        wanted = wanted.zfill(field.digits[0]) if wanted.isdigit() else ""
+        if values[name] and wanted and obeys(field, wanted):
+            values[name] = wanted
             return
 
 

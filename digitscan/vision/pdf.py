@@ -31,6 +31,8 @@ _TAIL = 2048
 _POPPLER_SECONDS = 30
 _MARGIN = 0.01
 """Part of the page's width or height that a scan may leave bare on each side and still fill it."""
+_LEAST = 10
+"""Pixels of the shorter side of a page that is worth drawing."""
 _CHUNK = 1 << 20
 _GLANCE = 400.0
 """Pixels of the longer side of a picture that only tells whether a page is empty."""
@@ -165,14 +167,14 @@ def _opened(content: bytes) -> Iterator[pdfium.PdfDocument]:
 
 def _lone_scan(page: pdfium.PdfPage, content: bytes) -> tuple[pdfium.PdfImage, _Placement] | None:
     """The one image that is all there is to see on a page, where that is so."""
-    seen = [thing for thing in page.get_objects() if not _unseen(thing)]
-    if not seen or not isinstance(seen[-1], pdfium.PdfImage) or seen[-1].level or _has_annotations(page):
+    seen = _seen_from_above(page)
+    scan = next(seen, None)
+    if not isinstance(scan, pdfium.PdfImage) or _has_annotations(page):
         return None
-    scan = seen[-1]
     if raw.FPDFPageObj_HasTransparency(scan):
         return None
     if _is_stencil(scan):
-        if len(seen) > 1 or not _paints_black(scan):
+        if not _paints_black(scan) or next(seen, None) is not None:
             return None
     elif _MASK.search(content) and _shines_through(scan):
         return None
@@ -182,10 +184,13 @@ def _lone_scan(page: pdfium.PdfPage, content: bytes) -> tuple[pdfium.PdfImage, _
     return scan, placement
 
 
-def _unseen(thing: pdfium.PdfObject) -> bool:
-    """Of the layer of recognised text that scanning programs lay over or under the scan."""
-    invisible = raw.FPDF_TEXTRENDERMODE_INVISIBLE
-    return bool(thing.type == raw.FPDF_PAGEOBJ_TEXT and raw.FPDFTextObj_GetTextRenderMode(thing) == invisible)
+def _seen_from_above(page: pdfium.PdfPage) -> Iterator[pdfium.PdfObject]:
+    """What a page shows, the topmost first: all but the invisible text that scanning programs add."""
+    for index in reversed(range(raw.FPDFPage_CountObjects(page))):
+        thing = pdfium.PdfObject(raw.FPDFPage_GetObject(page, index), page=page)
+        is_text = thing.type == raw.FPDF_PAGEOBJ_TEXT
+        if not is_text or raw.FPDFTextObj_GetTextRenderMode(thing) != raw.FPDF_TEXTRENDERMODE_INVISIBLE:
+            yield thing
 
 
 def _has_annotations(page: pdfium.PdfPage) -> bool:
@@ -259,11 +264,8 @@ def _scan_pixels(scan: pdfium.PdfImage, content: bytes) -> Image:
     if filters[-1:] == ["DCTDecode"]:
         # PDFium fills up a JPEG that ends early; Pillow refuses it, and gives the luminance as it was stored
         grey, _ = pictures.decode(bytes(scan.get_data(decode_simple=True)), upright=False)
-        if (
-            not inverts
-            and scan.get_metadata().colorspace in _GREY_OR_COLOUR
-            and grey.shape == (height, width)
-        ):
+        plain = scan.get_metadata().colorspace in _GREY_OR_COLOUR and not _DECODE.search(content)
+        if plain and grey.shape == (height, width):
             return grey
     elif filters == ["FlateDecode"]:
         _check_deflated(bytes(scan.get_data()))
@@ -291,6 +293,8 @@ def _drawn(page: pdfium.PdfPage, path: Path, number: int, resolution: float) -> 
     """The page as poppler draws it."""
     dots = round(resolution)
     width, height = (math.ceil(points * dots / 72) for points in page.get_size())
+    if min(width, height) < _LEAST:
+        raise PageError("decode", f"the page is only {width} x {height} pixels large")
     pictures.check_pixels(width, height)
     try:
         # convert_from_path asks pdfinfo too, but without a time limit

@@ -1,0 +1,144 @@
+"""Work done here, one task after the other, or in worker processes: the same interface.
+
+A worker process that dies, or takes too long over a task, costs that task alone.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, TimeoutError, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from multiprocessing.connection import wait as wait_for
+from typing import Any, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+Task = TypeVar("Task")
+Outcome = TypeVar("Outcome")
+Work = Callable[[Task], Outcome]
+Make = Callable[[], Work[Any, Any]]
+"""Makes the work; called once in each process, so that it may load what is costly. Has to be picklable."""
+
+_AHEAD = 4
+"""Tasks handed to the pool for each worker: few, so that memory stays flat; enough, so that none waits."""
+_REVIVALS = 3
+"""Times that a pool is made anew without a single task done before the run is given up."""
+
+_work: Work[Any, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What became of a task whose worker died or took too long."""
+
+    reason: str
+
+
+Each = Callable[[Iterable[Task]], Iterator[tuple[Task, "Outcome | Lost"]]]
+"""Does the tasks and yields each with its outcome, in no certain order."""
+
+
+@contextmanager
+def executor(make: Make, *, workers: int, seconds: float) -> Iterator[Each[Any, Any]]:
+    """What does tasks in `workers` processes, or in this one where that is 0.
+
+    `seconds` is the time limit of a task; in this process there is none. Exceptions that the work raises
+    end the run.
+    """
+    if workers == 0:
+        yield partial(_each_here, make)
+        return
+    pools: list[ProcessPool] = []
+    try:
+        yield partial(_each_there, pools, workers, seconds, make)
+    finally:
+        for pool in pools:
+            pool.stop()
+            pool.join()
+
+
+def _each_here(make: Make, tasks: Iterable[Task]) -> Iterator[tuple[Task, Any]]:
+    work: Work[Task, Any] | None = None
+    for task in tasks:
+        work = work or make()
+        yield task, work(task)
+
+
+def _each_there(
+    pools: list[ProcessPool], workers: int, seconds: float, make: Make, tasks: Iterable[Task]
+) -> Iterator[tuple[Task, Any]]:
+    remaining = iter(tasks)
+    pending: dict[Any, Task] = {}
+    again: list[Task] = []
+    breaks = 0
+    while True:
+        ready = again + list(islice(remaining, workers * _AHEAD - len(pending) - len(again)))
+        again = []
+        if ready and not pools:
+            context = multiprocessing.get_context("spawn")  # forking after threads have run hangs the child
+            pools.append(ProcessPool(workers, initializer=_begin, context=context))
+        for task in ready:
+            pending[pools[0].schedule(_do, args=(make, task), timeout=seconds)] = task
+        if not pending:
+            return
+        done, _ = wait(pending, return_when=FIRST_COMPLETED)
+        for future in done:
+            task = pending.pop(future)
+            try:
+                outcome = future.result()
+            except TimeoutError:
+                outcome = Lost(f"took more than {seconds:g} s")
+            except ProcessExpired as error:
+                outcome = Lost(f"the process that read it died ({_ending(error.exitcode)})")
+            except BrokenProcessPool:
+                # Pebble gives a pool up when a worker dies between two tasks
+                again.append(task)
+                continue
+            breaks = 0
+            yield task, outcome
+        if again:
+            breaks += 1
+            if breaks > _REVIVALS:
+                raise RuntimeError("worker processes die as soon as they are started")
+            again += pending.values()
+            pending.clear()
+            pool = pools.pop()
+            pool.stop()
+            pool.join()
+
+
+def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent alone answers Ctrl-C
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+
+def _do(make: Make, task: Task) -> Any:
+    global _work  # noqa: PLW0603 (made once in each process: a task cannot bring a classifier along)
+    if _work is None:
+        _work = make()
+    return _work(task)
+
+
+def _ending(code: int | None) -> str:
+    if code is not None and code < 0:
+        try:
+            return signal.Signals(-code).name
+        except ValueError:
+            return f"signal {-code}"
+    return f"exit code {code}"

@@ -1,0 +1,61 @@
+"""The way of a page, from a file to readings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from digitscan.forms import Form
+from digitscan.recognition.classifier import Classifier
+from digitscan.recognition.decoding import apply_checks, read_field
+from digitscan.records import DigitReading, FieldReading, PageRef, PageResult
+from digitscan.vision import pages
+from digitscan.vision.constellation import apply
+from digitscan.vision.fields import FieldCrop, cut_fields, field_ink, page_ink_level
+from digitscan.vision.glyphs import fit_many
+from digitscan.vision.registration import RegisteredPage, register
+from digitscan.vision.segmentation import segment
+
+
+def read_page(ref: PageRef, forms: Sequence[Form], classifier: Classifier) -> PageResult:
+    """Read one page as the form that fits it best.
+
+    Raises PageError where the page cannot be opened or no form is found on it.
+    """
+    resolution = max(form.page.resolution for form in forms)
+    page = pages.read_page(ref, resolution=resolution, size=forms[0].page.size)
+    registered = register(page, tuple(forms))
+    readings = read_fields(registered, classifier)
+    form = registered.form
+    return PageResult(ref, form.name, registered.rotation, registered.score, readings)
+
+
+def read_fields(registered: RegisteredPage, classifier: Classifier) -> tuple[FieldReading, ...]:
+    """All fields of a registered page, its glyphs classified in one batch."""
+    settings = registered.form.cleaning
+    crops = cut_fields(registered)
+    level = page_ink_level(crops, settings)
+    inks = [field_ink(crop, level, settings) for crop in crops]
+    found = [segment(ink, c.box, c.cells, c.scale) for ink, c in zip(inks, crops, strict=True)]
+    glyphs = fit_many(h.ink for s in found for h in s.hypotheses)
+    shares = np.split(classifier(glyphs), np.cumsum([len(s.hypotheses) for s in found])[:-1])
+    readings = [
+        _on_page(read_field(crop.field, s, share, crop.cells), crop)
+        for crop, s, share in zip(crops, found, shares, strict=True)
+    ]
+    return apply_checks(readings, registered.form.checks)
+
+
+def _on_page(reading: FieldReading, crop: FieldCrop) -> FieldReading:
+    """The reading with its digits' boxes in page px."""
+
+    def moved(digit: DigitReading) -> DigitReading:
+        x, y, w, h = digit.box
+        corners = np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], np.float64)
+        low, high = (f(apply(crop.to_page, corners), axis=0) for f in (np.min, np.max))
+        left, top, right, bottom = (round(float(v)) for v in (*low, *high))
+        return replace(digit, box=(left, top, right - left, bottom - top))
+
+    return replace(reading, digits=tuple(moved(d) for d in reading.digits))

@@ -1,0 +1,244 @@
+"""Hypotheses and their probabilities to a field's value, with the confidence that it is right.
+
+The best path through the hypotheses is found by dynamic programming; the best few paths are kept, and
+what the runners-up with another value weigh is what the field's confidence lacks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitscan.forms import Check, FormField
+from digitscan.records import CLASSES, OTHER, Box, DigitReading, FieldReading
+from digitscan.vision.segmentation import Piece, Segmentation
+
+Probabilities = NDArray[np.float32]
+
+KEPT_PATHS = 4
+FLOOR = 1e-6
+UNREADABLE = 0.08  # a best class less probable than this is not worth a guess
+BLANK = 0.9995  # that a cell without ink is blank
+LABELS = tuple("X" if c == "crossed" else "?" if c == "other" else c for c in CLASSES)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """One cell or glyph of a path."""
+
+    hypothesis: int | None
+    """None for a blank cell."""
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    score: float
+    """Logarithm of the probability that every mark is what it is read as."""
+    marks: tuple[_Mark, ...] = ()
+
+
+def read_field(
+    field: FormField, segmentation: Segmentation, probabilities: Probabilities, cells: tuple[Box, ...]
+) -> FieldReading:
+    """Value, confidence, status and reason of one field.
+
+    probabilities: (hypotheses, classes), in the order of `segmentation.hypotheses`. cells: crop px.
+    The boxes of the reading's digits are in crop px.
+    """
+    paths = (
+        _cell_paths(segmentation, probabilities, cells)
+        if cells
+        else _open_paths(segmentation, probabilities, field.digits)
+    )
+    best = paths[0]
+    value = _value(best)
+    rivals: dict[str, float] = {}
+    for path in paths:
+        rivals.setdefault(_value(path), float(np.exp(path.score)))
+    own = rivals.pop(value)
+    confidence = own * own / (own + sum(rivals.values()) + 1e-12)
+    digits = _digits(best, segmentation, probabilities, cells)
+    raw = "".join(d.digit for d in digits)
+    reading = FieldReading(field.name, value, raw, float(confidence), "accepted", "", digits)
+    return _judged(field, reading)
+
+
+def apply_checks(readings: Sequence[FieldReading], checks: Sequence[Check]) -> tuple[FieldReading, ...]:
+    """The readings, those sent to review whose check does not hold; a check turns none to accepted."""
+    by_name: dict[str, FieldReading] = {r.field: r for r in readings}
+    for check in checks:
+        if not _holds(check, by_name):
+            for name, _ in check.terms:
+                by_name[name] = _in_review(by_name[name], f"check: {check.rule}")
+    return tuple(by_name[r.field] for r in readings)
+
+
+def _holds(check: Check, readings: Mapping[str, FieldReading]) -> bool:
+    values = [readings[name].value for name, _ in check.terms]
+    if not any(values):
+        return True
+    total = check.constant + sum(int(v or 0) * c for v, (_, c) in zip(values, check.terms, strict=True))
+    return {"==": total == 0, "<=": total <= 0, ">=": total >= 0}[check.operator]
+
+
+def _judged(field: FormField, reading: FieldReading) -> FieldReading:
+    """The field's own rules, then its confidence."""
+    value, raw = reading.value, reading.raw
+    number = int(value) if value else None
+    faults = []
+    if "?" in raw:
+        faults.append("unreadable")
+    if re.search(r"\d[_X]+\d", raw):
+        faults.append("blank between digits")
+    if "X" in raw and field.crossed == "review":
+        faults.append("crossed out")
+    if not value:
+        if field.required:
+            faults.append("rule: required")
+    else:
+        if not field.cells and not field.digits[0] <= len(value) <= field.digits[1]:
+            faults.append(f"rule: {field.digits[0]} to {field.digits[1]} digits")
+        if field.minimum is not None and number is not None and number < field.minimum:
+            faults.append(f"rule: minimum {field.minimum}")
+        if field.maximum is not None and number is not None and number > field.maximum:
+            faults.append(f"rule: maximum {field.maximum}")
+        if field.values is not None and value not in field.values:
+            faults.append("rule: not a listed value")
+        if field.pattern is not None and not re.fullmatch(field.pattern, value):
+            faults.append(f"rule: pattern {field.pattern}")
+    if reading.confidence < field.accept_confidence:
+        faults.append("low confidence")
+    for fault in faults:
+        reading = _in_review(reading, fault)
+    return reading
+
+
+def _in_review(reading: FieldReading, why: str) -> FieldReading:
+    reason = f"{reading.reason}; {why}" if reading.reason else why
+    return replace(reading, status="review", reason=reason)
+
+
+def _value(path: _Path) -> str:
+    labels = [m.label for m in path.marks]
+    return "" if "?" in labels else "".join(label for label in labels if label.isdigit())
+
+
+def _options(row: NDArray[np.float32]) -> list[tuple[str, float]]:
+    """The two likeliest readings of a glyph with their log-probabilities; never `other` as a reading."""
+    order = [int(i) for i in np.argsort(-row[:OTHER])[:2]]
+    if row[order[0]] < UNREADABLE:
+        return [("?", float(np.log(max(row[OTHER], FLOOR) * 0.1)))]
+    return [(LABELS[i], float(np.log(max(row[i], FLOOR)))) for i in order]
+
+
+def _dirt(piece: Piece, height: float) -> float:
+    """Log-probability that a piece left unread was no digit: dirt is small."""
+    size = max(piece.box[2:]) / max(height, 1.0)
+    return float(np.log(np.clip(1.1 - 2.2 * size, 1e-4, 0.98)))
+
+
+def _best(paths: list[_Path]) -> list[_Path]:
+    """The best few, one for each value: a segmentation that reads the same is no rival."""
+    kept: dict[str, _Path] = {}
+    for path in sorted(paths, key=lambda p: -p.score):
+        kept.setdefault("".join(m.label for m in path.marks), path)
+        if len(kept) == KEPT_PATHS:
+            break
+    return list(kept.values())
+
+
+def _cell_paths(
+    segmentation: Segmentation, probabilities: Probabilities, cells: tuple[Box, ...]
+) -> list[_Path]:
+    """Paths that give every cell one glyph or none, and every piece to a cell or to the dirt."""
+    pieces, hypotheses = segmentation.pieces, segmentation.hypotheses
+    starting: dict[int, list[int]] = {}
+    for index, h in enumerate(hypotheses):
+        starting.setdefault(h.first, []).append(index)
+    # state: pieces used so far -> best paths, after each cell
+    states: dict[int, list[_Path]] = _with_dirt({0: [_Path(0.0)]}, pieces, segmentation.digit_height)
+    for cell in cells:
+        after: dict[int, list[_Path]] = {}
+        for used, paths in states.items():
+            for path in paths:
+                blank = _Path(path.score + float(np.log(BLANK)), (*path.marks, _Mark(None, "_")))
+                after.setdefault(used, []).append(blank)
+                for index in starting.get(used, ()):
+                    h = hypotheses[index]
+                    # a digit may lean out of its cell, but its middle is rarely in another
+                    away = abs(h.centre - (cell.x + cell.width / 2)) / cell.width
+                    misplaced = 0.0 if away < 0.5 else -12 * (away - 0.5)
+                    for label, score in _options(probabilities[index]):
+                        total = path.score + score + misplaced
+                        after.setdefault(h.last, []).append(_Path(total, (*path.marks, _Mark(index, label))))
+        states = _with_dirt({k: _best(v) for k, v in after.items()}, pieces, segmentation.digit_height)
+    return _best(states[len(pieces)])
+
+
+def _open_paths(
+    segmentation: Segmentation, probabilities: Probabilities, digits: tuple[int, int]
+) -> list[_Path]:
+    """Paths with a number of glyphs that the field allows; where there is none, with any number."""
+    pieces, hypotheses = segmentation.pieces, segmentation.hypotheses
+    height = segmentation.digit_height
+    # state: (pieces used, glyphs) -> best paths
+    states: dict[tuple[int, int], list[_Path]] = {(0, 0): [_Path(0.0)]}
+    ending: dict[int, list[int]] = {}
+    for index, h in enumerate(hypotheses):
+        ending.setdefault(h.last, []).append(index)
+    for end in range(1, len(pieces) + 1):
+        reached: dict[int, list[_Path]] = {}
+        dirt = _dirt(pieces[end - 1], height)
+        for (used, count), paths in list(states.items()):
+            if used == end - 1:
+                reached.setdefault(count, []).extend(_Path(p.score + dirt, p.marks) for p in paths)
+            for index in ending.get(end, ()):
+                if hypotheses[index].first != used:
+                    continue
+                for label, score in _options(probabilities[index]):
+                    reached.setdefault(count + 1, []).extend(
+                        _Path(p.score + score, (*p.marks, _Mark(index, label))) for p in paths
+                    )
+        for count, found in reached.items():
+            states[end, count] = _best(found)
+    final = {count: paths for (used, count), paths in states.items() if used == len(pieces)}
+    allowed = [p for count, paths in final.items() if digits[0] <= count <= digits[1] for p in paths]
+    if not pieces:
+        return [_Path(float(np.log(BLANK)))]
+    return _best(allowed or [p for paths in final.values() for p in paths])
+
+
+def _with_dirt(
+    states: dict[int, list[_Path]], pieces: Sequence[Piece], height: float
+) -> dict[int, list[_Path]]:
+    """The states, and those reached from them by leaving pieces unread."""
+    out = {k: list(v) for k, v in states.items()}
+    for used in range(len(pieces)):
+        if used in out:
+            skipped = [_Path(p.score + _dirt(pieces[used], height), p.marks) for p in out[used]]
+            out[used + 1] = _best(out.get(used + 1, []) + skipped)
+    return out
+
+
+def _digits(
+    path: _Path, segmentation: Segmentation, probabilities: Probabilities, cells: tuple[Box, ...]
+) -> tuple[DigitReading, ...]:
+    readings = []
+    for position, mark in enumerate(path.marks, 1):
+        if mark.hypothesis is None:
+            x, y, w, h = (round(v) for v in cells[position - 1])
+            readings.append(DigitReading(position, "_", BLANK, "", 0.0, (x, y, w, h)))
+            continue
+        row = probabilities[mark.hypothesis]
+        own = OTHER if mark.label == "?" else LABELS.index(mark.label)
+        second = next(int(i) for i in np.argsort(-row) if int(i) != own)
+        box = segmentation.hypotheses[mark.hypothesis].box
+        readings.append(
+            DigitReading(position, mark.label, float(row[own]), LABELS[second], float(row[second]), box)
+        )
+    return tuple(readings)

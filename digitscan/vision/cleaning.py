@@ -1,0 +1,111 @@
+"""Grey crops to ink: median filter, adaptive threshold, morphology, sized by the strokes themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitscan.forms import CleaningSection
+from digitscan.records import Image
+
+Darkness = NDArray[np.float32]
+"""Height x width: 0 the paper around, 1 black."""
+
+FAINTEST = 0.14  # darkness under which nothing is ink, on any page
+PALE_PRINT = 0.75  # of the ink's darkness: printed rules up to here are paler than the pen
+
+
+@dataclass(frozen=True, slots=True)
+class InkLevel:
+    """What ink is on one page; the same for all its fields, so that a blank field stays blank."""
+
+    threshold: float
+    """Least darkness of ink."""
+    stroke: float
+    """Usual width of a stroke, crop px."""
+
+
+def darkness(crop: Image, scale: float) -> Darkness:
+    """How much darker than the paper around each pixel is; shadow and paper tone taken out.
+
+    crop: grey. scale: px/mm. The paper is the brightest within 3 mm, smoothed.
+    """
+    side = round(3 * scale) | 1
+    paper = cv2.dilate(
+        cv2.blur(crop, (3, 3)), np.ones((side, side), np.uint8), borderType=cv2.BORDER_REPLICATE
+    )
+    paper = np.maximum(cv2.blur(paper, (side, side), borderType=cv2.BORDER_REPLICATE).astype(np.float32), 40)
+    return np.asarray(np.clip(1 - crop / paper, 0, 1), np.float32)
+
+
+def ink_level(
+    insides: Sequence[Darkness], rules: Sequence[float], settings: CleaningSection, scale: float
+) -> InkLevel:
+    """The page's ink, from the darkness inside its cells and of its printed rules.
+
+    Print that is paler than the pen (guides, screens, watermarks) must not become ink: where the form's
+    own rules are pale, the threshold lies between them and the ink.
+    """
+    seen = np.concatenate([i.ravel() for i in insides]) if insides else np.zeros(0, np.float32)
+    seen = seen[seen > FAINTEST]
+    # a page with less ink than one thin digit has none that could be measured
+    ink = _upper_class(seen) if len(seen) > scale * scale * 2 else 0.6
+    threshold = settings.ink * ink
+    printed = float(np.median(rules)) if len(rules) else 0.0
+    if FAINTEST < printed < PALE_PRINT * ink:
+        threshold = max(threshold, (printed + ink) / 2)
+    elif printed <= FAINTEST:
+        threshold = max(threshold, 0.3 * ink)
+    threshold = max(threshold, FAINTEST)
+    widths = [w for i in insides if (w := stroke_width(i > threshold)) > 0]
+    return InkLevel(threshold, float(np.median(widths)) if widths else 0.4 * scale)
+
+
+def find_ink(dark: Darkness, level: InkLevel, settings: CleaningSection, scale: float) -> NDArray[np.bool_]:
+    """The crop's ink; specks smaller than `settings.speck` are gone.
+
+    dark: as `darkness` gives it.
+    """
+    image = np.asarray(255 - dark * 255, np.uint8)
+    # the median may take dirt, never a stroke: it stays under half a stroke's width
+    median = min(settings.median * scale, level.stroke / 2)
+    if median >= 3:
+        image = np.asarray(cv2.medianBlur(image, int(median - 1) // 2 * 2 + 1), np.uint8)
+    window = max(3, round(settings.window * scale) | 1)
+    local = cv2.adaptiveThreshold(
+        image, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, window, level.threshold * 255 * 0.4
+    )
+    ink = (local > 0) & (image < 255 * (1 - level.threshold))
+    # a pen that skips leaves gaps shorter than it is wide
+    side = max(1, round(level.stroke * 0.5))
+    joined = cv2.morphologyEx(ink.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    return _without_specks(joined, settings.speck * scale)
+
+
+def stroke_width(ink: NDArray[np.bool_]) -> float:
+    """Usual width of the strokes in px: twice the distance to paper along their middle; 0 for no ink."""
+    if not ink.any():
+        return 0.0
+    depth = cv2.distanceTransform(np.pad(ink.astype(np.uint8), 1), cv2.DIST_L2, 3)
+    ridge = (depth > 0) & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))
+    return float(2 * np.median(depth[ridge]) - 0.5)
+
+
+def _upper_class(values: NDArray[np.float32]) -> float:
+    """Median of the darker of two classes (Otsu 1979)."""
+    grey = np.asarray(values * 255, np.uint8).reshape(-1, 1)
+    split, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    upper = values[grey[:, 0] > split]
+    return float(np.median(upper if len(upper) else values))
+
+
+def _without_specks(ink: Image, size: float) -> NDArray[np.bool_]:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    longest = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
+    keep = longest >= size
+    keep[0] = False
+    return np.asarray(keep[labels] if count > 1 else np.zeros(ink.shape, bool))
