@@ -6,6 +6,7 @@ comes out is frozen: a `Form` whose tables are written out and whose boxes are i
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import re
@@ -14,145 +15,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
+from digitscan.definition import (
+    CheckSection,
+    CleaningSection,
+    FieldSection,
+    FormSection,
+    PageSection,
+    RegistrationSection,
+)
 from digitscan.errors import FormError
 from digitscan.records import Box
 
-
-def _checked_box(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    if box[2] <= 0 or box[3] <= 0:
-        raise ValueError("width and height must be greater than 0")
-    return box
-
-
-def _checked_pattern(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from None
-    return pattern
-
-
-Millimetres = Annotated[float, Field(gt=0, le=2000)]
-BoxValues = Annotated[tuple[float, float, float, float], AfterValidator(_checked_box)]
-Pattern = Annotated[str, AfterValidator(_checked_pattern)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
-Probability = Annotated[float, Field(ge=0, le=1)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PageSection(_Section):
-    """The frame in which every box is given."""
-
-    size: Annotated[tuple[Millimetres, Millimetres], Field(description="width and height in mm")]
-    resolution: Annotated[float, Field(ge=72, le=1200, description="dpi at which fields are read")] = 200.0
-
-
-class RegistrationSection(_Section):
-    """How a scanned page is laid onto the form's frame."""
-
-    method: Annotated[
-        Literal["marks", "template", "lines", "none"],
-        Field(description="solid marks, a reference image, ruled frames, or deskew and scale only"),
-    ] = "none"
-    marks: Annotated[
-        tuple[BoxValues, ...], Field(description="printed solid marks, x, y, width, height")
-    ] = ()
-    frames: Annotated[
-        tuple[BoxValues, ...], Field(description="printed ruled frames other than the fields' boxes")
-    ] = ()
-    image: Annotated[str | None, Field(description="reference image, relative to this file")] = None
-    minimum_score: Annotated[Probability, Field(description="below it a page is failed, never read")] = 0.5
-
-    @model_validator(mode="after")
-    def _complete(self) -> RegistrationSection:
-        if self.method == "marks" and len(self.marks) < 4:
-            raise ValueError("method 'marks' needs at least four boxes under 'marks'")
-        if self.method == "template" and self.image is None:
-            raise ValueError("method 'template' needs 'image', a picture of the blank form")
-        return self
-
-
-class CleaningSection(_Section):
-    """How ink is told from paper; lengths in mm, so that they hold at any resolution."""
-
-    median: Annotated[float, Field(ge=0, le=1, description="side of the median filter, mm")] = 0.25
-    window: Annotated[float, Field(ge=1, le=50, description="side of the adaptive threshold, mm")] = 6.0
-    ink: Annotated[
-        Probability, Field(description="least darkness of ink, between paper 0 and the page's ink 1")
-    ] = 0.45
-    speck: Annotated[float, Field(ge=0, le=5, description="ink smaller than this is dirt, mm")] = 0.6
-
-
-class FieldSection(_Section):
-    """One place where a number is written."""
-
-    name: Name
-    box: Annotated[BoxValues | None, Field(description="x, y, width, height in mm")] = None
-    cells: Annotated[int | None, Field(ge=1, le=40, description="printed cells of equal width")] = None
-    cell_boxes: Annotated[tuple[BoxValues, ...] | None, Field(min_length=1, max_length=40)] = None
-    digits: Annotated[
-        tuple[Annotated[int, Field(ge=0, le=40)], Annotated[int, Field(ge=1, le=40)]] | None,
-        Field(description="an open box: fewest and most digits"),
-    ] = None
-    required: bool = False
-    minimum: int | None = None
-    maximum: int | None = None
-    values: Annotated[tuple[str | int, ...] | None, Field(min_length=1)] = None
-    values_file: Annotated[str | None, Field(description="one value a line, relative to this file")] = None
-    pattern: Annotated[Pattern | None, Field(description="regular expression the whole value fits")] = None
-    crossed: Annotated[Literal["blank", "review"] | None, Field(description="a struck-out cell means")] = None
-    accept_confidence: Probability | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> FieldSection:
-        layouts = [k for k in ("cells", "cell_boxes", "digits") if getattr(self, k) is not None]
-        if len(layouts) != 1:
-            raise ValueError(f"give exactly one of cells, cell_boxes, digits (found {layouts or 'none'})")
-        if self.cell_boxes is None and self.box is None:
-            raise ValueError("'box' is missing")
-        if self.digits is not None and self.digits[0] > self.digits[1]:
-            raise ValueError("'digits' is [fewest, most]: fewest is greater than most")
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ValueError(f"minimum {self.minimum} is greater than maximum {self.maximum}")
-        return self
-
-
-class TableSection(_Section):
-    """A row of fields repeated downwards: `name[1].field` ... `name[rows].field`."""
-
-    name: Name
-    rows: Annotated[int, Field(ge=1, le=500)]
-    pitch: Annotated[Millimetres, Field(description="from one row to the next, mm")]
-    field: Annotated[tuple[FieldSection, ...], Field(min_length=1, description="the first row's fields")]
-
-
-class CheckSection(_Section):
-    """A rule between fields, such as `men + women == total` or `sum(person.amount) == total`."""
-
-    rule: str
-
-
-class FormSection(_Section):
-    """A form definition."""
-
-    name: Name
-    page: PageSection
-    registration: RegistrationSection = RegistrationSection()
-    cleaning: CleaningSection = CleaningSection()
-    accept_confidence: Annotated[
-        Probability, Field(description="a field below it goes to review; a field's own value comes first")
-    ] = 0.97
-    crossed: Literal["blank", "review"] = "blank"
-    field: tuple[FieldSection, ...] = ()
-    table: tuple[TableSection, ...] = ()
-    check: tuple[CheckSection, ...] = ()
+Operator = Literal["==", "<=", ">="]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +60,7 @@ class Check:
     rule: str
     terms: tuple[tuple[str, int], ...]
     constant: int
-    operator: Literal["==", "<=", ">="]
+    operator: Operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +83,6 @@ class Form:
         return self.page.resolution / 25.4
 
 
-_Model = TypeVar("_Model", bound=BaseModel)
-
-
 def json_schema() -> dict[str, Any]:
     """JSON Schema of a definition, for editors that complete TOML."""
     return FormSection.model_json_schema()
@@ -222,13 +98,14 @@ def load_form(path: Path) -> Form:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise FormError(where, [f"not a TOML file: {error}"]) from None
     faults: list[str] = []
-    form = _validated(FormSection, raw, faults)
+    form = _validated(raw, faults)
     if form is None:
-        raise FormError(where, faults + _cross_faults(raw))
+        raise FormError(where, faults)
     extra = hashlib.sha256(json.dumps(raw, sort_keys=True, default=str).encode())
     fields = tuple(_written_out(form, path.parent, extra, faults))
-    faults += _placement_faults(form, fields)
-    checks = tuple(c for s in enumerate(form.check) if (c := _parsed_check(*s, form, fields, faults)))
+    faults += _naming_faults(raw, form) + _placement_faults(raw, form, fields)
+    names = {*_names(raw), *(f.name for f in fields)}
+    checks = tuple(c for i, s in enumerate(form.check, 1) if (c := _parsed_check(i, s, form, names, faults)))
     if form.registration.image is not None:
         extra.update(_file_bytes(path.parent / form.registration.image, "registration.image", faults))
     if faults:
@@ -245,22 +122,53 @@ def load_form(path: Path) -> Form:
     )
 
 
-def _validated(model: type[_Model], raw: dict[str, Any], faults: list[str]) -> _Model | None:
+def _validated(raw: dict[str, Any], faults: list[str]) -> FormSection | None:
+    """The definition; where parts of it are wrong, what remains without them, so that all faults are told."""
     try:
-        return model.model_validate(raw)
+        return FormSection.model_validate(raw)
     except ValidationError as error:
-        for fault in error.errors(include_url=False):
-            key = "".join(f"[{p + 1}]" if isinstance(p, int) else f".{p}" for p in fault["loc"]).lstrip(".")
-            if fault["type"] == "extra_forbidden":
-                near = get_close_matches(str(fault["loc"][-1]), _keys_at(model, fault["loc"][:-1]), n=1)
-                faults.append(f"{key}: unknown key" + (f", did you mean '{near[0]}'?" if near else ""))
-            elif fault["type"] == "missing":
-                faults.append(f"{key}: missing")
-            else:
-                given = fault["input"]
-                shown = "" if isinstance(given, dict) else f" (found {given!r})"
-                faults.append(f"{key or 'form'}: {fault['msg'].removeprefix('Value error, ')}{shown}")
+        wrong = error.errors(include_url=False)
+    faults += [_sentence(fault) for fault in wrong]
+    rest = copy.deepcopy(raw)
+    for fault in wrong:
+        _take_out(rest, fault["loc"], whole=fault["type"] != "extra_forbidden")
+    for key, section in rest.items():
+        if isinstance(section, list):
+            rest[key] = [s for s in section if s is not None]
+    try:
+        return FormSection.model_validate({"name": "unnamed", **rest})
+    except ValidationError:
         return None
+
+
+def _take_out(rest: dict[str, Any], loc: tuple[int | str, ...], *, whole: bool) -> None:
+    """Remove what a fault names: an unknown key alone, otherwise the section's key or the list's entry."""
+    holder: Any = rest
+    for depth, part in enumerate(loc):
+        if whole and isinstance(holder, list):
+            holder[int(part)] = None
+            return
+        if depth == len(loc) - 1 or (whole and depth == 1):
+            if isinstance(holder, dict):
+                holder.pop(str(part), None)
+            return
+        holder = holder[int(part)] if isinstance(holder, list) else holder.get(part)
+        if holder is None:
+            return
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    loc = fault["loc"]
+    key = "".join(f"[{p + 1}]" if isinstance(p, int) else f".{p}" for p in loc).lstrip(".")
+    if fault["type"] == "extra_forbidden":
+        near = get_close_matches(str(loc[-1]), _keys_at(FormSection, loc[:-1]), n=1)
+        return f"{key}: unknown key" + (f", did you mean '{near[0]}'?" if near else "")
+    if fault["type"] == "missing":
+        return f"{key}: missing"
+    given = fault["input"]
+    shown = "" if isinstance(given, dict) else f" (found {given!r})"
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{key}: {message[:1].lower()}{message[1:]}{shown}"
 
 
 def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
@@ -280,14 +188,23 @@ def _section_of(annotation: Any) -> type[BaseModel] | None:
     return next((f for f in found if f is not None), None)
 
 
-def _cross_faults(raw: dict[str, Any]) -> list[str]:
-    """What can be said of names even where the structure is wrong, so that faults come at once."""
+def _names(raw: dict[str, Any]) -> list[str]:
+    """Names of single fields, also of those that are wrong otherwise."""
     listed = raw.get("field")
-    names = (
-        [f["name"] for f in listed if isinstance(f, dict) and "name" in f] if isinstance(listed, list) else []
+    return (
+        [str(f["name"]) for f in listed if isinstance(f, dict) and "name" in f]
+        if isinstance(listed, list)
+        else []
     )
+
+
+def _naming_faults(raw: dict[str, Any], form: FormSection) -> list[str]:
+    scopes = [("field", _names(raw)), ("table", [t.name for t in form.table])]
+    scopes += [(f"table '{t.name}'", [f.name for f in t.field]) for t in form.table]
     return [
-        f"field: the name '{n}' is used twice" for n in sorted({str(n) for n in names if names.count(n) > 1})
+        f"{scope}: the name '{n}' is used twice"
+        for scope, names in scopes
+        for n in sorted({n for n in names if names.count(n) > 1})
     ]
 
 
@@ -357,8 +274,12 @@ def _file_bytes(path: Path, key: str, faults: list[str]) -> bytes:
         return b""
 
 
-def _placement_faults(form: FormSection, fields: tuple[FormField, ...]) -> list[str]:
-    faults = [] if fields else ["field: a form needs at least one [[field]] or [[table]]"]
+def _placement_faults(raw: dict[str, Any], form: FormSection, fields: tuple[FormField, ...]) -> list[str]:
+    faults = (
+        []
+        if fields or raw.get("field") or raw.get("table")
+        else ["field: a form needs at least one [[field]] or [[table]]"]
+    )
     names = [f.name for f in fields]
     faults += [
         f"field: the name '{n}' is used twice" for n in sorted({n for n in names if names.count(n) > 1})
@@ -382,14 +303,13 @@ def _placement_faults(form: FormSection, fields: tuple[FormField, ...]) -> list[
 
 
 def _parsed_check(
-    index: int, section: CheckSection, form: FormSection, fields: tuple[FormField, ...], faults: list[str]
+    position: int, section: CheckSection, form: FormSection, names: set[str], faults: list[str]
 ) -> Check | None:
-    where = f"check[{index + 1}].rule"
+    where = f"check[{position}].rule"
     sides = re.split(r"(==|<=|>=)", section.rule)
     if len(sides) != 3:
         faults.append(f"{where}: expected one of ==, <=, >= between two sums (found {section.rule!r})")
         return None
-    names = {f.name for f in fields}
     columns = {f"{t.name}.{f.name}": t for t in form.table for f in t.field}
     terms: list[tuple[str, int]] = []
     constant = 0
@@ -410,6 +330,5 @@ def _parsed_check(
                 hint = f", did you mean '{near[0]}'?" if near else ""
                 faults.append(f"{where}: '{word}' is neither a field nor a whole number{hint}")
                 good = False
-    operator = sides[1]
-    assert operator in ("==", "<=", ">=")  # what the split looks for
+    operator = next(o for o in get_args(Operator) if o == sides[1])
     return Check(section.rule, tuple(terms), constant, operator) if good else None

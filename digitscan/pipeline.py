@@ -10,11 +10,12 @@ import numpy as np
 from digitscan.forms import Form
 from digitscan.recognition.classifier import Classifier
 from digitscan.recognition.decoding import apply_checks, read_field
-from digitscan.records import DigitReading, FieldReading, PageRef, PageResult
+from digitscan.records import DigitReading, FieldReading, Image, PageRef, PageResult
 from digitscan.vision import pages
 from digitscan.vision.constellation import apply
 from digitscan.vision.fields import FieldCrop, cut_fields, field_ink, page_ink_level
 from digitscan.vision.glyphs import fit_many
+from digitscan.vision.preview import draw_preview
 from digitscan.vision.registration import RegisteredPage, register
 from digitscan.vision.segmentation import segment
 
@@ -24,12 +25,22 @@ def read_page(ref: PageRef, forms: Sequence[Form], classifier: Classifier) -> Pa
 
     Raises PageError where the page cannot be opened or no form is found on it.
     """
+    registered = register_page(ref, forms)
+    readings = read_fields(registered, classifier)
+    return PageResult(ref, registered.form.name, registered.rotation, registered.score, readings)
+
+
+def register_page(ref: PageRef, forms: Sequence[Form]) -> RegisteredPage:
+    """Open one page and lay it onto the form that fits it best; raises as `read_page` does."""
     resolution = max(form.page.resolution for form in forms)
     page = pages.read_page(ref, resolution=resolution, size=forms[0].page.size)
-    registered = register(page, tuple(forms))
-    readings = read_fields(registered, classifier)
-    form = registered.form
-    return PageResult(ref, form.name, registered.rotation, registered.score, readings)
+    return register(page, tuple(forms))
+
+
+def preview(ref: PageRef, form: Form, classifier: Classifier) -> Image:
+    """The page with the form and what was read drawn on it; BGR. Raises as `read_page` does."""
+    registered = register_page(ref, (form,))
+    return draw_preview(registered, read_fields(registered, classifier))
 
 
 def read_fields(registered: RegisteredPage, classifier: Classifier) -> tuple[FieldReading, ...]:

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, TimeoutError, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,8 +61,7 @@ def executor(make: Make, *, workers: int, seconds: float) -> Iterator[Each[Any, 
         yield partial(_each_there, pools, workers, seconds, make)
     finally:
         for pool in pools:
-            pool.stop()
-            pool.join()
+            _stop(pool)
 
 
 def _each_here(make: Make, tasks: Iterable[Task]) -> Iterator[tuple[Task, Any]]:
@@ -110,9 +109,12 @@ def _each_there(
                 raise RuntimeError("worker processes die as soon as they are started")
             again += pending.values()
             pending.clear()
-            pool = pools.pop()
-            pool.stop()
-            pool.join()
+            _stop(pools.pop())
+
+
+def _stop(pool: ProcessPool) -> None:
+    pool.stop()  # type: ignore[no-untyped-call]
+    pool.join()
 
 
 def _begin() -> None:

@@ -89,7 +89,7 @@ def enlarged(image: Image, factor: float) -> Image:
     smooth = cv2.resize(part, size, interpolation=cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA)
     # well below half ink is the edge, or thin strokes would break; the slope leaves about a pixel of grey
     slope = max(0.5 * factor, 1.6)
-    crisp = np.clip((smooth.astype(np.float32) - 70) * slope + 128, 0, 255).astype(np.uint8)
+    crisp = np.clip((smooth.astype(np.float32) - 90) * slope + 128, 0, 255).astype(np.uint8)
     x, y, w, h = cv2.boundingRect(np.where(crisp > 25, crisp, 0).astype(np.uint8))
     return np.ascontiguousarray(crisp[y : y + h, x : x + w])
 

@@ -7,7 +7,7 @@ what the runners-up with another value weigh is what the field's confidence lack
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from digitscan.forms import Check, FormField
 from digitscan.records import CLASSES, OTHER, Box, DigitReading, FieldReading
-from digitscan.vision.segmentation import Piece, Segmentation
+from digitscan.vision.segmentation import Hypothesis, Piece, Segmentation
 
 Probabilities = NDArray[np.float32]
 
@@ -87,35 +87,40 @@ def _holds(check: Check, readings: Mapping[str, FieldReading]) -> bool:
 
 
 def _judged(field: FormField, reading: FieldReading) -> FieldReading:
-    """The field's own rules, then its confidence."""
-    value, raw = reading.value, reading.raw
-    number = int(value) if value else None
-    faults = []
-    if "?" in raw:
-        faults.append("unreadable")
-    if re.search(r"\d[_X]+\d", raw):
-        faults.append("blank between digits")
-    if "X" in raw and field.crossed == "review":
-        faults.append("crossed out")
-    if not value:
-        if field.required:
-            faults.append("rule: required")
-    else:
-        if not field.cells and not field.digits[0] <= len(value) <= field.digits[1]:
-            faults.append(f"rule: {field.digits[0]} to {field.digits[1]} digits")
-        if field.minimum is not None and number is not None and number < field.minimum:
-            faults.append(f"rule: minimum {field.minimum}")
-        if field.maximum is not None and number is not None and number > field.maximum:
-            faults.append(f"rule: maximum {field.maximum}")
-        if field.values is not None and value not in field.values:
-            faults.append("rule: not a listed value")
-        if field.pattern is not None and not re.fullmatch(field.pattern, value):
-            faults.append(f"rule: pattern {field.pattern}")
-    if reading.confidence < field.accept_confidence:
-        faults.append("low confidence")
-    for fault in faults:
+    """The reading, sent to review for every rule of its field that it breaks."""
+    for fault in _faults(field, reading):
         reading = _in_review(reading, fault)
     return reading
+
+
+def _faults(field: FormField, reading: FieldReading) -> Iterator[str]:
+    value, raw = reading.value, reading.raw
+    if "?" in raw:
+        yield "unreadable"
+    if re.search(r"\d[_X]+\d", raw):
+        yield "blank between digits"
+    if "X" in raw and field.crossed == "review":
+        yield "crossed out"
+    if value:
+        yield from _broken_rules(field, value)
+    elif field.required:
+        yield "rule: required"
+    if reading.confidence < field.accept_confidence:
+        yield "low confidence"
+
+
+def _broken_rules(field: FormField, value: str) -> Iterator[str]:
+    fewest, most = field.digits
+    if not field.cells and not fewest <= len(value) <= most:
+        yield f"rule: {fewest} to {most} digits"
+    if field.minimum is not None and int(value) < field.minimum:
+        yield f"rule: minimum {field.minimum}"
+    if field.maximum is not None and int(value) > field.maximum:
+        yield f"rule: maximum {field.maximum}"
+    if field.values is not None and value not in field.values:
+        yield "rule: not a listed value"
+    if field.pattern is not None and not re.fullmatch(field.pattern, value):
+        yield f"rule: pattern {field.pattern}"
 
 
 def _in_review(reading: FieldReading, why: str) -> FieldReading:
@@ -139,7 +144,13 @@ def _options(row: NDArray[np.float32]) -> list[tuple[str, float]]:
 def _dirt(piece: Piece, height: float) -> float:
     """Log-probability that a piece left unread was no digit: dirt is small."""
     size = max(piece.box[2:]) / max(height, 1.0)
-    return float(np.log(np.clip(1.1 - 2.2 * size, 1e-4, 0.98)))
+    return float(np.log(np.clip(1.2 - 2 * size, 1e-4, 0.99)))
+
+
+def _large_enough(hypothesis: Hypothesis, height: float) -> float:
+    """Log-probability that something of this size is a digit at all."""
+    size = max(hypothesis.box[2:]) / max(height, 1.0)
+    return float(np.log(np.clip((size - 0.2) / 0.3, 0.005, 1.0)))
 
 
 def _best(paths: list[_Path]) -> list[_Path]:
@@ -173,6 +184,7 @@ def _cell_paths(
                     # a digit may lean out of its cell, but its middle is rarely in another
                     away = abs(h.centre - (cell.x + cell.width / 2)) / cell.width
                     misplaced = 0.0 if away < 0.5 else -12 * (away - 0.5)
+                    misplaced += _large_enough(h, segmentation.digit_height)
                     for label, score in _options(probabilities[index]):
                         total = path.score + score + misplaced
                         after.setdefault(h.last, []).append(_Path(total, (*path.marks, _Mark(index, label))))
@@ -200,9 +212,10 @@ def _open_paths(
             for index in ending.get(end, ()):
                 if hypotheses[index].first != used:
                     continue
+                small = _large_enough(hypotheses[index], height)
                 for label, score in _options(probabilities[index]):
                     reached.setdefault(count + 1, []).extend(
-                        _Path(p.score + score, (*p.marks, _Mark(index, label))) for p in paths
+                        _Path(p.score + score + small, (*p.marks, _Mark(index, label))) for p in paths
                     )
         for count, found in reached.items():
             states[end, count] = _best(found)

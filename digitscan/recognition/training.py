@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 from tqdm import tqdm
 
 from digitscan.errors import UsageError
@@ -267,8 +268,10 @@ def fit_temperature(probabilities: evaluation.Probabilities, labels: Labels) -> 
         total = np.log(np.exp(scaled - top).sum(axis=1)) + top[:, 0]
         return float(np.mean(total - scaled[np.arange(len(labels)), labels]))
 
-    candidates = np.exp(np.linspace(np.log(0.25), np.log(4), 401))
-    return float(min(candidates, key=loss))
+    found = minimize_scalar(
+        lambda power: loss(float(np.exp(power))), bounds=np.log([0.25, 4]), method="bounded"
+    )
+    return float(np.exp(found.x))
 
 
 def _predict(model: keras.Model, glyphs: Image) -> evaluation.Probabilities:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitscan.forms import CleaningSection
+from digitscan.definition import CleaningSection
 from digitscan.records import Image
 
 Darkness = NDArray[np.float32]
@@ -83,7 +83,7 @@ def find_ink(dark: Darkness, level: InkLevel, settings: CleaningSection, scale: 
     # a pen that skips leaves gaps shorter than it is wide
     side = max(1, round(level.stroke * 0.5))
     joined = cv2.morphologyEx(ink.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
-    return _without_specks(joined, settings.speck * scale)
+    return _without_specks(np.asarray(joined, np.uint8), settings.speck * scale)
 
 
 def stroke_width(ink: NDArray[np.bool_]) -> float:

@@ -49,8 +49,8 @@ def find_marks(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -
     smallest = _px_per_mm(small, form_size) * SIZE_RANGE[0] * float(sizes_mm.min())
     # what is thinner than the thinnest mark (text, rules) goes before blobs are counted
     side = max(3, round(smallest * 0.8))
-    ink = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
-    _, _, stats, centres = cv2.connectedComponentsWithStats(ink, connectivity=4)
+    solid_ink = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    _, _, stats, centres = cv2.connectedComponentsWithStats(solid_ink, connectivity=4)
     w, h, area = stats[1:, 2:].T.astype(np.float64)
     largest = _px_per_mm(small, form_size) * SIZE_RANGE[1] * sizes_mm.max(axis=0)
     solid = (area / (w * h) > 0.7) & (np.maximum(w, h) <= largest.max() * 1.6)
@@ -67,7 +67,7 @@ def find_frames(image: Image, sizes_mm: Points, form_size: tuple[float, float]) 
     run = max(9, round(0.6 * per_mm * SIZE_RANGE[0] * float(sizes_mm.min()) * 2))
     across = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, run), np.uint8))
     down = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((run, 1), np.uint8))
-    rules = cv2.dilate(across | down, np.ones((3, 3), np.uint8))
+    rules = cv2.dilate(np.maximum(across, down), np.ones((3, 3), np.uint8))
     contours, hierarchy = cv2.findContours(rules, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     found = []
     for i, contour in enumerate(contours):
@@ -133,7 +133,7 @@ def _dark(image: Image) -> Image:
 
 
 def _px_per_mm(image: Image, form_size: tuple[float, float]) -> float:
-    return max(image.shape) / max(form_size)
+    return float(max(image.shape) / max(form_size))
 
 
 def _seed_pairs(centres: Points) -> list[tuple[int, int]]:

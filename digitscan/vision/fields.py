@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digitscan.forms import CleaningSection, FormField
+from digitscan.definition import CleaningSection
+from digitscan.forms import FormField
 from digitscan.records import Box, Image, Matrix
 from digitscan.vision import cleaning
 from digitscan.vision.cleaning import Darkness, InkLevel
@@ -80,64 +81,64 @@ def field_ink(crop: FieldCrop, level: InkLevel, settings: CleaningSection) -> In
     """The field's ink without its printed rules; height x width of the crop."""
     ink = cleaning.find_ink(crop.dark, level, settings, crop.scale)
     boxes = crop.cells or (crop.box,)
-    across = {(round(e), round(b.y), round(b.y + b.height)) for b in boxes for e in (b.x, b.x + b.width)}
-    down = {(round(e), round(b.x), round(b.x + b.width)) for b in boxes for e in (b.y, b.y + b.height)}
-    for edge, start, end in sorted(across):
-        ink = _without_rule(ink, edge, start, end, crop.scale, level.stroke)
-    ink = ink.T
-    for edge, start, end in sorted(down):
-        ink = _without_rule(ink, edge, start, end, crop.scale, level.stroke)
-    return ink.T
+    upright = {(round(e), round(b.y), round(b.y + b.height)) for b in boxes for e in (b.x, b.x + b.width)}
+    lying = {(round(e), round(b.x), round(b.x + b.width)) for b in boxes for e in (b.y, b.y + b.height)}
+    ink = _without_rules(ink, sorted(upright), crop.scale, level.stroke)
+    return _without_rules(ink.T, sorted(lying), crop.scale, level.stroke).T
 
 
 def _corners(box: Box, grow: float) -> tuple[float, float, float, float]:
     return box.x - grow, box.y - grow, box.x + box.width + grow, box.y + box.height + grow
 
 
-def _without_rule(ink: Ink, edge: int, start: int, end: int, scale: float, stroke: float) -> Ink:
-    """The ink without the vertical rule near column `edge` between rows `start` and `end`.
-
-    A stroke that crosses the rule shows on both its sides, near the same height: there the ink stays.
-    """
-    reach = round(RULE_REACH_MM * scale)
-    lo, hi = max(1, edge - reach), min(ink.shape[1] - 1, edge + reach + 1)
-    share = ink[start:end, lo:hi].mean(axis=0)
-    if share.size == 0 or share.max() < RULE_SEEN:
+def _without_rules(ink: Ink, edges: list[tuple[int, int, int]], scale: float, stroke: float) -> Ink:
+    """The ink without its vertical rules; edges: column, first and last row of each."""
+    bands = [b for e in edges if (b := _band(ink, *e, scale)) is not None]
+    if not bands:
         return ink
-    peak = lo + int(share.argmax())
-    inked = ink[start:end].mean(axis=0) > max(RULE_SEEN / 2, share.max() * 0.5)
-    left = right = peak
-    while left > 1 and inked[left - 1]:
-        left -= 1
-    while right < ink.shape[1] - 2 and inked[right + 1]:
-        right += 1
-    if right - left + 1 > RULE_WIDEST_MM * scale:
-        # black print beside the cell: nothing there is the writer's; only the rule's own half is known
-        left, right = (left, edge) if abs(left - edge) > abs(right - edge) else (edge, right)
-    left, right = max(1, left - 1), min(ink.shape[1] - 2, right + 1)
-    slack = max(1, round(0.6 * (right - left + 1)))
-    beside_left = _spread(ink[:, max(0, left - 2) : left].any(axis=1), slack)
-    beside_right = _spread(ink[:, right + 1 : right + 3].any(axis=1), slack)
-    crossing = (
-        beside_left
-        & beside_right
-        & (_run_length(beside_left & beside_right) < 4 * max(stroke, 2) + 2 * slack)
-    )
+    usual = round(float(np.median([b[1] - b[0] for b in bands])))
     cleaned = ink.copy()
-    # rules run on beyond the cell's corners
-    rows = slice(max(0, start - reach), end + reach)
-    cleaned[rows, left : right + 1] &= crossing[rows, None]
+    for left, right, edge, start, end in bands:
+        middle = (left + right) / 2
+        half = min(right - left, usual + 1) / 2
+        lo, hi = max(0, round(middle - half)), min(ink.shape[1], round(middle + half))
+        # rules run on beyond the cell's corners
+        rows = slice(max(0, start - round(RULE_REACH_MM * scale)), end + round(RULE_REACH_MM * scale))
+        before, after = _run_beside(ink[rows], lo, hi)
+        # Ink on both sides is a stroke that crosses: it stays whole. On one side it is a stroke that ends
+        # here and loses nothing that counts, unless most of its width lies on the rule.
+        fuzz = max(1, 0.15 * stroke)
+        crossing = (before > fuzz) & (after > fuzz)
+        widest = np.maximum(before, after)
+        hidden = (widest > fuzz) & (widest < 0.6 * stroke)
+        cleaned[rows, max(0, lo - 1) : hi + 1] &= (crossing | hidden)[:, None]
+        if (widest > RULE_WIDEST_MM * scale).mean() > 0.6:
+            # solid print beside the cell: the writer's ink cannot be told from it
+            inner = min(edges, key=lambda e: abs(e[0] - edge) if e[0] != edge else ink.shape[1])[0]
+            beside = slice(0, hi) if inner > edge else slice(lo, None)
+            cleaned[rows, beside] = False
     return cleaned
 
 
-def _spread(flags: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
-    return np.convolve(flags, np.ones(2 * by + 1), mode="same") > 0
+def _band(ink: Ink, edge: int, start: int, end: int, scale: float) -> tuple[int, int, int, int, int] | None:
+    """First and past-last column of the rule near `edge`, and the edge; None where none is seen."""
+    reach = round(RULE_REACH_MM * scale)
+    first, last = max(0, edge - reach), min(ink.shape[1], edge + reach + 1)
+    share = ink[start:end].mean(axis=0)
+    near = share[first:last]
+    if near.size == 0 or near.max() < RULE_SEEN:
+        return None
+    peaks = first + np.flatnonzero(near >= 0.95 * near.max())
+    left = right = int(peaks[np.abs(peaks - edge).argmin()])
+    while left > first and share[left - 1] >= 0.6 * near.max():
+        left -= 1
+    while right < last - 1 and share[right + 1] >= 0.6 * near.max():
+        right += 1
+    return left, right + 1, edge, start, end
 
 
-def _run_length(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Length of the run of True that each element belongs to; 0 where False."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    lengths = np.zeros(len(flags), np.int64)
-    for begin, stop in zip(edges[::2], edges[1::2], strict=True):
-        lengths[begin:stop] = stop - begin
-    return lengths
+def _run_beside(ink: Ink, lo: int, hi: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each row, the lengths of the runs of ink that end at column lo and begin at hi; 0 where none."""
+    before = np.pad(ink[:, :lo][:, ::-1], ((0, 0), (0, 1)))
+    after = np.pad(ink[:, hi:], ((0, 0), (0, 1)))
+    return before.argmin(axis=1), after.argmin(axis=1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -30,8 +33,9 @@ _STRETCH_RANGE = (1.02, 4.0)  # fax is 204 x 98 or 204 x 196 dpi; beyond 4 the f
 _SIZE_RANGE = (0.5, 2.0)
 
 
-def read_file(path: Path) -> bytes:
-    """The bytes of a regular file.
+@contextmanager
+def open_file(path: Path) -> Iterator[io.BufferedReader]:
+    """A regular file, open for reading.
 
     Raises:
         PageError: stage `open`; not a regular file (symbolic links are not followed), unreadable, empty or
@@ -44,14 +48,19 @@ def read_file(path: Path) -> bytes:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
                 raise PageError("open", "not a regular file")
+            if not status.st_size:
+                raise PageError("open", "empty file")
             if status.st_size > MAX_BYTES:
                 raise PageError("open", f"larger than {MAX_BYTES >> 20} MiB")
-            content = file.read(MAX_BYTES)
+            yield file
     except OSError as error:
         raise PageError("open", f"cannot be opened: {error.strerror}") from None
-    if not content:
-        raise PageError("open", "empty file")
-    return content
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a regular file; `PageError` as of `open_file`."""
+    with open_file(path) as file:
+        return file.read(MAX_BYTES)
 
 
 def count_pages(content: bytes) -> int:

@@ -296,6 +296,16 @@ def _drawn(page: pdfium.PdfPage, path: Path, number: int, resolution: float) -> 
     if min(width, height) < _LEAST:
         raise PageError("decode", f"the page is only {width} x {height} pixels large")
     pictures.check_pixels(width, height)
+    drawn = _poppler(path, number, dots)
+    # where poppler fails it gives a white picture, often of one pixel
+    if abs(drawn.shape[1] - width) > 2 or abs(drawn.shape[0] - height) > 2:
+        raise PageError("decode", "damaged PDF page: poppler drew it at a wrong size")
+    if drawn.min() == 255 and _glance(page).min() < 255:
+        raise PageError("decode", "damaged PDF page: poppler drew nothing")
+    return drawn
+
+
+def _poppler(path: Path, number: int, dots: int) -> Image:
     try:
         # convert_from_path asks pdfinfo too, but without a time limit
         pdfinfo_from_path(str(path), timeout=_POPPLER_SECONDS)
@@ -313,17 +323,12 @@ def _drawn(page: pdfium.PdfPage, path: Path, number: int, resolution: float) -> 
         raise PageError("open", "not a plain scan, and poppler-utils is not installed to draw it") from None
     except PDFPopplerTimeoutError:
         raise PageError("decode", f"drawing it took more than {_POPPLER_SECONDS} s") from None
-    except Exception:  # pdf2image raises what its parsers stumble over
+    except Exception:  # pdf2image raises whatever its parsers stumble over
         raise PageError("decode", "damaged PDF page: poppler cannot draw it") from None
-    image = np.array(drawn.convert("L"))
-    # where poppler fails it gives a white picture, often of one pixel
-    if abs(image.shape[1] - width) > 2 or abs(image.shape[0] - height) > 2:
-        raise PageError("decode", "damaged PDF page: poppler drew it at a wrong size")
-    if image.min() == 255 and _shows_something(page):
-        raise PageError("decode", "damaged PDF page: poppler drew nothing")
-    return image
+    return np.array(drawn.convert("L"))
 
 
-def _shows_something(page: pdfium.PdfPage) -> bool:
-    shown = page.render(scale=_GLANCE / max(page.get_size()), grayscale=True).to_numpy()
-    return bool(shown.min() < 255)
+def _glance(page: pdfium.PdfPage) -> Image:
+    """A small grey picture of the page, drawn by PDFium."""
+    shown = page.render(scale=_GLANCE / max(page.get_size()), grayscale=True)
+    return np.asarray(shown.to_numpy(), np.uint8)

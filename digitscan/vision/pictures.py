@@ -50,6 +50,9 @@ def decode(
     """
     with _faults("open"):
         picture = _opened(content)
+        if picture.format == "PNG":  # decoding alone does not look at all check sums
+            picture.verify()
+            picture = _opened(content)
         if frame > 1:
             picture.seek(frame - 1)
         check_pixels(*picture.size)

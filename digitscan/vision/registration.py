@@ -108,7 +108,7 @@ def _spread(fields: tuple[FormField, ...], count: int) -> tuple[FormField, ...]:
 def _template_features(path: Path) -> tuple[tuple[cv2.KeyPoint, ...], np.ndarray, tuple[int, int]]:
     image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
     small, _ = _reduced(np.asarray(image))
-    points, described = cv2.ORB_create(FEATURES).detectAndCompute(small, None)
+    points, described = cv2.ORB.create(FEATURES).detectAndCompute(small, None)
     return tuple(points), described, (small.shape[1], small.shape[0])
 
 
@@ -121,7 +121,7 @@ def _by_template(image: Image, path: Path, form_size: tuple[float, float]) -> It
     """ORB features (Rublee et al. 2011) matched both ways, then MAGSAC (Barath et al. 2020)."""
     points, described, (width, height) = _template_features(path)
     small, scale = _reduced(image)
-    page_points, page_described = cv2.ORB_create(FEATURES).detectAndCompute(small, None)
+    page_points, page_described = cv2.ORB.create(FEATURES).detectAndCompute(small, None)
     if page_described is None or len(page_points) < 8:
         return
     pairs = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(described, page_described)
@@ -131,7 +131,7 @@ def _by_template(image: Image, path: Path, form_size: tuple[float, float]) -> It
     source = np.array([points[m.queryIdx].pt for m in pairs]) * to_mm
     target = np.array([page_points[m.trainIdx].pt for m in pairs]) / scale
     transform, inliers = cv2.findHomography(source, target, cv2.USAC_MAGSAC, 3 / scale, maxIters=5000)
-    if transform is None:
+    if np.size(transform) != 9:  # OpenCV gives nothing where the points fit no homography
         return
     hits = int(inliers.sum())
     # features repeat along rules and letters: forty that agree are no accident

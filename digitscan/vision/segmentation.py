@@ -20,6 +20,8 @@ Ink = NDArray[np.bool_]
 LONGEST_RUN = 4  # pieces that may make one digit
 MOST_CUTS = 6  # in one contour
 WIDEST = 1.5  # of the field's digit height: wider is never one digit
+SMALLEST_DIGIT = 0.3  # of the field's height
+RULE_REMAINS_MM = 0.7
 CUTTABLE = 0.75  # of the field's digit height: wider may be two digits that touch
 
 
@@ -72,7 +74,8 @@ def segment(ink: Ink, box: Box, cells: tuple[Box, ...], scale: float) -> Segment
         return Segmentation((), (), 0.0)
     tallest = max(p.box[3] for p in found)
     tall = [p.box[3] for p in found if p.box[3] > 0.5 * tallest]
-    height = float(np.median(tall))
+    # a field with nothing but dirt has no digits to measure: they are never much smaller than their cell
+    height = max(float(np.median(tall)), SMALLEST_DIGIT * box.height)
     pieces: list[Piece] = []
     for piece in _joined(found, height):
         pieces += _cut(piece, cells, height)
@@ -97,27 +100,22 @@ def _contours(ink: Ink) -> list[Piece]:
 
 
 def _belonging(pieces: list[Piece], box: Box, cells: tuple[Box, ...], scale: float) -> list[Piece]:
-    """Pieces that are this field's: most of their ink inside, and no remains of print at its edges."""
+    """Pieces that are this field's: most of their ink inside, and not what a printed rule leaves behind."""
     kept = []
     right, bottom = box.x + box.width, box.y + box.height
-    edges = [b for c in cells for b in (c.x, c.x + c.width)] or [box.x, right]
+    upright = [b for c in cells for b in (c.x, c.x + c.width)] or [box.x, right]
+    near = RULE_REMAINS_MM * scale
     for p in pieces:
         x, y, w, h = p.box
         rows, columns = np.nonzero(p.ink)
         inside = (columns + x >= box.x) & (columns + x < right) & (rows + y >= box.y) & (rows + y < bottom)
-        if inside.mean() < 0.5:
-            continue
-        near = 0.45 * scale
-        # what rules leave behind is small, or thin and along the edge it was printed on
-        at_side = any(abs(x - e) < near or abs(x + w - e) < near for e in edges)
-        at_end = abs(y - box.y) < near or abs(y + h - bottom) < near
-        small = max(w, h) < 1.1 * scale
-        along = (at_side and w < 0.5 * scale and (y < box.y + near or y + h > bottom - near)) or (
-            at_end and h < 0.5 * scale and w > 3 * h
+        on_rule = any(abs(x - e) < near and abs(x + w - e) < near for e in upright) or any(
+            abs(y - e) < near and abs(y + h - e) < near for e in (box.y, bottom)
         )
-        if (small and (at_side or at_end)) or along:
-            continue
-        kept.append(p)
+        # a 1 written right on the rule is long and as thick as a stroke
+        remains = on_rule and (max(w, h) < 0.4 * box.height or p.area < 2.5 * max(w, h))
+        if inside.mean() >= 0.5 and not remains:
+            kept.append(p)
     return kept
 
 

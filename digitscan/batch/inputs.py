@@ -1,0 +1,98 @@
+"""From the INPUTs of a command to the files in them, in a fixed order, with their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from digitscan.batch.outputs import SKIPPED
+from digitscan.errors import PageError, UsageError
+from digitscan.records import PageFailure, PageRef
+from digitscan.vision import pages
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file to read, as it was when it was hashed."""
+
+    path: Path
+    file: str
+    sha256: str
+    stamp: tuple[int, ...]
+
+    def unchanged(self) -> bool:
+        """Whether the file is still the one that was hashed."""
+        try:
+            return stamp(self.path.lstat()) == self.stamp
+        except OSError:
+            return False
+
+
+def stamp(status: os.stat_result) -> tuple[int, ...]:
+    """What changes when a file does."""
+    return (status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def find(inputs: Sequence[Path], output: Path) -> Iterator[InputFile | PageFailure]:
+    """The files in the inputs, each once, in the order of the inputs and of their names in bytes.
+
+    Hidden files and the output directory are left out. Of what lies in a directory, a file that has no
+    suffix of a page format, and what is no regular file, comes as a failure of stage `skip`; a file or
+    directory that cannot be opened as one of stage `open`. A file named as an input is always tried.
+
+    Raises:
+        UsageError: an input does not exist.
+    """
+    seen: set[Path] = set()
+    for given in inputs:
+        try:
+            root = given.resolve(strict=True)
+        except (OSError, RuntimeError):
+            raise UsageError(f"{given}: no such file or directory") from None
+        found = _walk(root, output.resolve()) if root.is_dir() else iter([(root, given.name, "")])
+        for path, file, reason in found:
+            if path in seen:
+                continue
+            seen.add(path)
+            yield PageFailure(_ref(path, file), SKIPPED, reason) if reason else _hashed(path, file)
+
+
+def _walk(root: Path, output: Path) -> Iterator[tuple[Path, str, str]]:
+    """Path, name in the outputs, and why it is skipped, if it is, of what lies under a directory."""
+    stack = [(root, "")]
+    while stack:
+        path, file = stack.pop()
+        if os.path.islink(path):  # noqa: PTH114 (pathlib's raises where a path is too long)
+            yield path, file, "symbolic link"
+        elif os.path.isdir(path):  # noqa: PTH112
+            if path == output:
+                continue
+            try:
+                names = [entry.name for entry in path.iterdir() if not entry.name.startswith(".")]
+            except OSError:
+                yield path, file, ""
+                continue
+            for name in sorted(names, key=os.fsencode, reverse=True):
+                stack.append((path / name, f"{file}/{name}" if file else name))
+        elif path.suffix.lower() not in pages.SUFFIXES:
+            yield path, file, f"not a page format ({path.suffix or 'no suffix'})"
+        elif os.path.lexists(path) and not os.path.isfile(path):  # noqa: PTH113
+            yield path, file, "not a regular file"
+        else:
+            yield path, file, ""
+
+
+def _hashed(path: Path, file: str) -> InputFile | PageFailure:
+    try:
+        with pages.open_file(path) as content:
+            status = os.fstat(content.fileno())
+            return InputFile(path, file, hashlib.file_digest(content, "sha256").hexdigest(), stamp(status))
+    except PageError as error:
+        return PageFailure(_ref(path, file), error.stage, error.reason)
+
+
+def _ref(path: Path, file: str) -> PageRef:
+    return PageRef(path, file, 0, "")

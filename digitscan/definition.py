@@ -1,0 +1,147 @@
+"""The shape of a form definition: its sections and keys, as they stand in the TOML file."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+
+def _checked_box(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    if box[2] <= 0 or box[3] <= 0:
+        raise ValueError("width and height must be greater than 0")
+    return box
+
+
+def _checked_pattern(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return pattern
+
+
+def _checked_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+        raise ValueError("a name is made of letters, digits and _")
+    return name
+
+
+Millimetres = Annotated[float, Field(gt=0, le=2000)]
+BoxValues = Annotated[tuple[float, float, float, float], AfterValidator(_checked_box)]
+Pattern = Annotated[str, AfterValidator(_checked_pattern)]
+Name = Annotated[str, AfterValidator(_checked_name)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PageSection(_Section):
+    """The frame in which every box is given."""
+
+    size: Annotated[tuple[Millimetres, Millimetres], Field(description="width and height in mm")]
+    resolution: Annotated[float, Field(ge=72, le=1200, description="dpi at which fields are read")] = 200.0
+
+
+class RegistrationSection(_Section):
+    """How a scanned page is laid onto the form's frame."""
+
+    method: Annotated[
+        Literal["marks", "template", "lines", "none"],
+        Field(description="solid marks, a reference image, ruled frames, or deskew and scale only"),
+    ] = "none"
+    marks: Annotated[
+        tuple[BoxValues, ...], Field(description="printed solid marks, x, y, width, height")
+    ] = ()
+    frames: Annotated[
+        tuple[BoxValues, ...], Field(description="printed ruled frames other than the fields' boxes")
+    ] = ()
+    image: Annotated[str | None, Field(description="reference image, relative to this file")] = None
+    minimum_score: Annotated[Probability, Field(description="below it a page is failed, never read")] = 0.5
+
+    @model_validator(mode="after")
+    def _complete(self) -> RegistrationSection:
+        if self.method == "marks" and len(self.marks) < 4:
+            raise ValueError("method 'marks' needs at least four boxes under 'marks'")
+        if self.method == "template" and self.image is None:
+            raise ValueError("method 'template' needs 'image', a picture of the blank form")
+        return self
+
+
+class CleaningSection(_Section):
+    """How ink is told from paper; lengths in mm, so that they hold at any resolution."""
+
+    median: Annotated[float, Field(ge=0, le=1, description="side of the median filter, mm")] = 0.25
+    window: Annotated[float, Field(ge=1, le=50, description="side of the adaptive threshold, mm")] = 6.0
+    ink: Annotated[
+        Probability, Field(description="least darkness of ink, between paper 0 and the page's ink 1")
+    ] = 0.45
+    speck: Annotated[float, Field(ge=0, le=5, description="ink smaller than this is dirt, mm")] = 0.6
+
+
+class FieldSection(_Section):
+    """One place where a number is written."""
+
+    name: Name
+    box: Annotated[BoxValues | None, Field(description="x, y, width, height in mm")] = None
+    cells: Annotated[int | None, Field(ge=1, le=40, description="printed cells of equal width")] = None
+    cell_boxes: Annotated[tuple[BoxValues, ...] | None, Field(min_length=1, max_length=40)] = None
+    digits: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=40)], Annotated[int, Field(ge=1, le=40)]] | None,
+        Field(description="an open box: fewest and most digits"),
+    ] = None
+    required: bool = False
+    minimum: int | None = None
+    maximum: int | None = None
+    values: Annotated[tuple[str | int, ...] | None, Field(min_length=1)] = None
+    values_file: Annotated[str | None, Field(description="one value a line, relative to this file")] = None
+    pattern: Annotated[Pattern | None, Field(description="regular expression the whole value fits")] = None
+    crossed: Annotated[Literal["blank", "review"] | None, Field(description="a struck-out cell means")] = None
+    accept_confidence: Probability | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> FieldSection:
+        layouts = [k for k in ("cells", "cell_boxes", "digits") if getattr(self, k) is not None]
+        if len(layouts) != 1:
+            raise ValueError(f"give exactly one of cells, cell_boxes, digits (found {layouts or 'none'})")
+        if self.cell_boxes is None and self.box is None:
+            raise ValueError("'box' is missing")
+        if self.digits is not None and self.digits[0] > self.digits[1]:
+            raise ValueError("'digits' is [fewest, most]: fewest is greater than most")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum} is greater than maximum {self.maximum}")
+        return self
+
+
+class TableSection(_Section):
+    """A row of fields repeated downwards: `name[1].field` ... `name[rows].field`."""
+
+    name: Name
+    rows: Annotated[int, Field(ge=1, le=500)]
+    pitch: Annotated[Millimetres, Field(description="from one row to the next, mm")]
+    field: Annotated[tuple[FieldSection, ...], Field(min_length=1, description="the first row's fields")]
+
+
+class CheckSection(_Section):
+    """A rule between fields, such as `men + women == total` or `sum(person.amount) == total`."""
+
+    rule: str
+
+
+class FormSection(_Section):
+    """A form definition."""
+
+    name: Name
+    page: PageSection
+    registration: RegistrationSection = RegistrationSection()
+    cleaning: CleaningSection = CleaningSection()
+    accept_confidence: Annotated[
+        Probability, Field(description="a field below it goes to review; a field's own value comes first")
+    ] = 0.97
+    crossed: Literal["blank", "review"] = "blank"
+    field: tuple[FieldSection, ...] = ()
+    table: tuple[TableSection, ...] = ()
+    check: tuple[CheckSection, ...] = ()

@@ -1,0 +1,94 @@
+"""Training writes a model that both engines read alike; calibration and the held-back writers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from digitscan.errors import UsageError
+from digitscan.recognition.classifier import load
+from digitscan.recognition.training import fit_temperature, held_back, train
+from tests.recognition.drawn import data_set, drawn_digits
+
+# Keras 3.15 hands its weights to NumPy 2 in the old way.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "drawn.npz"
+    digits = data_set(400, 100)
+    np.savez(
+        path, x_train=digits.train, y_train=digits.train_labels, x_test=digits.test, y_test=digits.test_labels
+    )
+    return path
+
+
+def test_training_writes_a_model_that_both_engines_read_alike(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "models" / "small.keras"
+    card = train(data, "digitscan", output, seed=3, epochs=1, plots=tmp_path / "plots", progress=False)
+    assert json.loads(output.with_suffix(".json").read_text())["sha256"] == card.sha256
+    assert sorted(path.name for path in output.parent.iterdir()) == [
+        "small.json",
+        "small.keras",
+        "small.tflite",
+    ]
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == {
+        "small-confusion.png",
+        "small-learning.png",
+    }
+    assert card.training["held_back"] == 20
+    glyphs, labels = drawn_digits(100, 2)
+    answers = load(output)(glyphs)
+    assert np.abs(answers - load(output, "tensorflow")(glyphs)).max() < 1e-4
+    assert card.accuracy["mnist test"] == pytest.approx((answers.argmax(axis=1) == labels).mean(), abs=0.011)
+
+
+def test_a_classic_recipe_learns_and_the_seed_decides(data: Path, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{name}.keras" for name in "ab"]
+    cards = [train(data, "conv3-sgd", path, seed=4, epochs=6, progress=False) for path in paths]
+    assert cards[0].accuracy["mnist test"] > 0.6  # chance is 0.1
+    glyphs, _ = drawn_digits(50, 5)
+    assert np.allclose(load(paths[0])(glyphs), load(paths[1])(glyphs), atol=1e-3)
+
+
+def test_bad_arguments(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"FILE\.keras"):
+        train(data, "conv3-sgd", tmp_path / "model.h5")
+    with pytest.raises(UsageError, match="at least one"):
+        train(data, "conv3-sgd", tmp_path / "model.keras", epochs=0)
+    with pytest.raises(UsageError, match="no architecture"):
+        train(data, "conv9", tmp_path / "model.keras")
+    assert not list(tmp_path.iterdir())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 1000), st.floats(0.05, 0.5), st.integers(8, 60))
+def test_no_writer_is_on_both_sides(seed: int, part: float, writers: int) -> None:
+    digits = data_set(300, 10, writers)
+    held = held_back(digits, part, seed)
+    assert digits.writers is not None
+    assert not set(digits.writers[held]) & set(digits.writers[~held])
+    assert part - 1 / writers - 0.01 <= held.mean() <= part
+
+
+def test_without_writers_single_pictures_are_held_back() -> None:
+    assert held_back(data_set(300, 10, None), 0.1, 1).sum() == 30
+    assert held_back(data_set(300, 10, None), 0.0, 1).sum() == 0
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.floats(0.4, 2.5), st.integers(0, 1000))
+def test_the_temperature_is_found_again(temperature: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 2, (8000, 5))
+    right = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    labels = (right.cumsum(axis=1) > rng.random((8000, 1))).argmax(axis=1)
+    boasting = np.exp(logits * temperature)
+    boasting /= boasting.sum(axis=1, keepdims=True)
+    assert fit_temperature(boasting.astype(np.float32), labels) == pytest.approx(temperature, rel=0.1)
