@@ -24,6 +24,7 @@ from digitscan.records import CLASSES, Image
 from digitscan.vision.glyphs import SIZE
 
 Probabilities = NDArray[np.float32]
+"""One row a glyph, one column a class."""
 Engine = Literal["litert", "tensorflow"]
 
 BATCH = 256

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from digitscan.recognition.datasets import Labels
+from digitscan.recognition.classifier import Probabilities, load
+from digitscan.recognition.datasets import Labels, read_digits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Probabilities = NDArray[np.float32]
-"""One row a picture, one column a class."""
 
 
 def accuracy(probabilities: Probabilities, labels: Labels) -> float:
@@ -43,6 +41,25 @@ def calibration_error(probabilities: Probabilities, labels: Labels, bins: int = 
     right = probabilities.argmax(axis=1) == labels
     parts = np.array_split(np.argsort(sure, kind="stable"), min(bins, len(labels)))
     return float(sum(abs(sure[part].sum() - right[part].sum()) for part in parts) / len(labels))
+
+
+def evaluate_model(model: Path | None, data: Path | str, plots: Path | None = None) -> dict[str, float]:
+    """How a model file (None: the shipped one) reads the test part of MNIST-like data (see `read_digits`).
+
+    Returns `pictures`, `accuracy` and `calibration error`; writes the confusion into the directory `plots`.
+    """
+    classifier = load(model)
+    digits = read_digits(data)
+    probabilities = classifier(digits.test)
+    if plots is not None:
+        plots.mkdir(parents=True, exist_ok=True)
+        counts = confusion(probabilities, digits.test_labels)
+        plot_confusion(counts, classifier.classes, plots / "confusion.png")
+    return {
+        "pictures": float(len(digits.test)),
+        "accuracy": accuracy(probabilities, digits.test_labels),
+        "calibration error": calibration_error(probabilities, digits.test_labels),
+    }
 
 
 def plot_confusion(counts: NDArray[np.int64], classes: Sequence[str], path: Path) -> None:

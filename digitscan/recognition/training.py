@@ -26,6 +26,7 @@ from digitscan.errors import UsageError
 from digitscan.recognition import evaluation
 from digitscan.recognition.architectures import Architecture, find
 from digitscan.recognition.augmentation import Mix, sample
+from digitscan.recognition.classifier import Probabilities
 from digitscan.recognition.datasets import Digits, Labels, read_digits
 from digitscan.records import Image
 
@@ -258,7 +259,7 @@ def _calibrate(
     }
 
 
-def fit_temperature(probabilities: evaluation.Probabilities, labels: Labels) -> float:
+def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
     """The temperature, 0.25-4, under which these probabilities, n x classes, suit the labels best."""
     logits = np.log(np.clip(probabilities.astype(np.float64), 1e-12, 1))
 
@@ -274,7 +275,7 @@ def fit_temperature(probabilities: evaluation.Probabilities, labels: Labels) -> 
     return float(np.exp(found.x))
 
 
-def _predict(model: keras.Model, glyphs: Image) -> evaluation.Probabilities:
+def _predict(model: keras.Model, glyphs: Image) -> Probabilities:
     return np.asarray(model.predict(glyphs[..., None], batch_size=1024, verbose=0), np.float32)
 
 

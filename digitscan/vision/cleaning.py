@@ -16,7 +16,7 @@ Darkness = NDArray[np.float32]
 """Height x width: 0 the paper around, 1 black."""
 
 FAINTEST = 0.14  # darkness under which nothing is ink, on any page
-PALE_PRINT = 0.75  # of the ink's darkness: printed rules up to here are paler than the pen
+PALE_PRINT = 0.5  # of the ink's darkness: rules up to here are printed paler than the pen writes
 
 
 @dataclass(frozen=True, slots=True)

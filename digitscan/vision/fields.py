@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,10 +82,20 @@ def field_ink(crop: FieldCrop, level: InkLevel, settings: CleaningSection) -> In
     """The field's ink without its printed rules; height x width of the crop."""
     ink = cleaning.find_ink(crop.dark, level, settings, crop.scale)
     boxes = crop.cells or (crop.box,)
-    upright = {(round(e), round(b.y), round(b.y + b.height)) for b in boxes for e in (b.x, b.x + b.width)}
-    lying = {(round(e), round(b.x), round(b.x + b.width)) for b in boxes for e in (b.y, b.y + b.height)}
-    ink = _without_rules(ink, sorted(upright), crop.scale, level.stroke)
-    return _without_rules(ink.T, sorted(lying), crop.scale, level.stroke).T
+    # one rule runs along the tops of all cells in a row, and one between two neighbours
+    upright = _rules((e, b.y, b.y + b.height) for b in boxes for e in (b.x, b.x + b.width))
+    lying = _rules((e, b.x, b.x + b.width) for b in boxes for e in (b.y, b.y + b.height))
+    ink = _without_rules(ink, upright, crop.scale, level.stroke)
+    return _without_rules(ink.T, lying, crop.scale, level.stroke).T
+
+
+def _rules(edges: Iterable[tuple[float, float, float]]) -> list[tuple[int, int, int]]:
+    """Edges on one line as one: place, start, end."""
+    lines: dict[int, tuple[int, int]] = {}
+    for place, start, end in edges:
+        first, last = lines.get(round(place), (round(start), round(end)))
+        lines[round(place)] = min(first, round(start)), max(last, round(end))
+    return [(place, *span) for place, span in sorted(lines.items())]
 
 
 def _corners(box: Box, grow: float) -> tuple[float, float, float, float]:
@@ -93,52 +104,86 @@ def _corners(box: Box, grow: float) -> tuple[float, float, float, float]:
 
 def _without_rules(ink: Ink, edges: list[tuple[int, int, int]], scale: float, stroke: float) -> Ink:
     """The ink without its vertical rules; edges: column, first and last row of each."""
-    bands = [b for e in edges if (b := _band(ink, *e, scale)) is not None]
-    if not bands:
-        return ink
-    usual = round(float(np.median([b[1] - b[0] for b in bands])))
     cleaned = ink.copy()
-    for left, right, edge, start, end in bands:
-        middle = (left + right) / 2
-        half = min(right - left, usual + 1) / 2
-        lo, hi = max(0, round(middle - half)), min(ink.shape[1], round(middle + half))
+    for edge, start, end in edges:
+        column = _rule_column(ink, edge, start, end, scale)
+        if column is None:
+            continue
         # rules run on beyond the cell's corners
-        rows = slice(max(0, start - round(RULE_REACH_MM * scale)), end + round(RULE_REACH_MM * scale))
-        before, after = _run_beside(ink[rows], lo, hi)
+        first = max(0, start - round(RULE_REACH_MM * scale))
+        rows = slice(first, end + round(RULE_REACH_MM * scale))
+        before, after = _run_around(ink[rows], column)
+        through = before + after > 0
+        # The rule itself is followed along its length, since it is skewed and its edges are rough: what is
+        # there along most of it is rule, what is more is a stroke, though it may lie along half the rule.
+        left, right = _rule_side(before, through), _rule_side(after, through)
+        solid = np.median((before + after)[through]) > 2 * RULE_WIDEST_MM * scale
+        if solid:
+            # print beside the cell: the writer's ink cannot be told from it
+            outward = before > after
+            cleaned[rows] &= ~_between(ink.shape[1], column - np.where(outward, before, 2), column + right)
+            continue
+        fuzz = max(1.5, 0.25 * stroke)
+        more_left, more_right = before - left > fuzz, after - right > fuzz
+        wide = np.maximum(before - left, after - right)
         # Ink on both sides is a stroke that crosses: it stays whole. On one side it is a stroke that ends
         # here and loses nothing that counts, unless most of its width lies on the rule.
-        fuzz = max(1, 0.15 * stroke)
-        crossing = (before > fuzz) & (after > fuzz)
-        widest = np.maximum(before, after)
-        hidden = (widest > fuzz) & (widest < 0.6 * stroke)
-        cleaned[rows, max(0, lo - 1) : hi + 1] &= (crossing | hidden)[:, None]
-        if (widest > RULE_WIDEST_MM * scale).mean() > 0.6:
-            # solid print beside the cell: the writer's ink cannot be told from it
-            inner = min(edges, key=lambda e: abs(e[0] - edge) if e[0] != edge else ink.shape[1])[0]
-            beside = slice(0, hi) if inner > edge else slice(lo, None)
-            cleaned[rows, beside] = False
+        stays = (more_left & more_right) | ((more_left | more_right) & (wide < 0.6 * stroke))
+        rule_left = np.where(more_left, left, before)
+        rule_right = np.where(more_right, right, after)
+        rule = _between(ink.shape[1], column - rule_left, column + rule_right)
+        cleaned[rows] &= ~(rule & ~stays[:, None])
     return cleaned
 
 
-def _band(ink: Ink, edge: int, start: int, end: int, scale: float) -> tuple[int, int, int, int, int] | None:
-    """First and past-last column of the rule near `edge`, and the edge; None where none is seen."""
+def _rule_column(ink: Ink, edge: int, start: int, end: int, scale: float) -> int | None:
+    """The column near `edge` where a rule runs; None where none is seen."""
     reach = round(RULE_REACH_MM * scale)
     first, last = max(0, edge - reach), min(ink.shape[1], edge + reach + 1)
-    share = ink[start:end].mean(axis=0)
-    near = share[first:last]
+    near = ink[start:end, first:last].mean(axis=0)
     if near.size == 0 or near.max() < RULE_SEEN:
         return None
     peaks = first + np.flatnonzero(near >= 0.95 * near.max())
-    left = right = int(peaks[np.abs(peaks - edge).argmin()])
-    while left > first and share[left - 1] >= 0.6 * near.max():
-        left -= 1
-    while right < last - 1 and share[right + 1] >= 0.6 * near.max():
-        right += 1
-    return left, right + 1, edge, start, end
+    return int(peaks[np.abs(peaks - edge).argmin()])
 
 
-def _run_beside(ink: Ink, lo: int, hi: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each row, the lengths of the runs of ink that end at column lo and begin at hi; 0 where none."""
-    before = np.pad(ink[:, :lo][:, ::-1], ((0, 0), (0, 1)))
-    after = np.pad(ink[:, hi:], ((0, 0), (0, 1)))
-    return before.argmin(axis=1), after.argmin(axis=1)
+def _run_around(ink: Ink, column: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each row, ink that reaches left from `column` and right from it on (itself counted right).
+
+    A row where the rule leaves `column` by a pixel still counts.
+    """
+    at = column + np.select([ink[:, column], ink[:, max(0, column - 1)]], [0, -1], 1)
+    before, after = np.zeros(len(ink), np.int64), np.zeros(len(ink), np.int64)
+    for row, start in enumerate(np.clip(at, 0, ink.shape[1] - 1)):
+        if ink[row, start]:
+            gap = np.flatnonzero(~ink[row, :start][::-1])
+            before[row] = (gap[0] if len(gap) else start) + column - start
+            gap = np.flatnonzero(~ink[row, start:])
+            after[row] = (gap[0] if len(gap) else ink.shape[1] - start) - column + start
+    return before, after
+
+
+def _rule_side(lengths: NDArray[np.int64], counted: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How far the rule itself reaches on one side, for each row: a straight line, level or a little askew.
+
+    Of the lines that many rows agree on, the one nearest to the rule's middle: a stroke that lies along
+    the rule only ever adds to it.
+    """
+    rows = np.arange(len(lengths))
+    best: tuple[float, float, float] = (-1.0, 0.0, 0.0)
+    for drift in np.arange(-3, 3.5, 0.5) / max(len(lengths), 1):
+        levels = lengths[counted] - drift * rows[counted]
+        places = np.arange(np.floor(levels.min()), np.ceil(levels.max()) + 1, 0.5)
+        agreeing = (np.abs(levels[None, :] - places[:, None]) <= 1).sum(axis=1)
+        enough = np.flatnonzero(agreeing >= 0.4 * agreeing.max())
+        near = enough[: np.searchsorted(enough, enough[0] + 4)]
+        chosen = near[agreeing[near].argmax()]
+        rank = float(agreeing[chosen]) - 0.01 * abs(drift) * len(lengths)
+        if rank > best[0]:
+            best = (rank, float(places[chosen]), float(drift))
+    return np.asarray(best[1] + best[2] * rows, np.float64)
+
+
+def _between(width: int, left: NDArray[np.float64], right: NDArray[np.float64]) -> Ink:
+    columns = np.arange(width)[None, :]
+    return (columns >= left[:, None]) & (columns < right[:, None])

@@ -13,9 +13,11 @@ from digitscan.recognition.evaluation import (
     accuracy,
     calibration_error,
     confusion,
+    evaluate_model,
     plot_confusion,
     plot_learning,
 )
+from tests.recognition.drawn import data_set
 
 SURE = np.array([[0.9, 0.1, 0], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1], [0, 0, 1]], np.float32)
 TRUE = np.array([0, 1, 2, 2])
@@ -61,3 +63,16 @@ def test_plots(tmp_path: Path) -> None:
     for path in tmp_path.iterdir():
         assert path.read_bytes().startswith(b"\x89PNG")
         assert path.stat().st_size > 5000
+
+
+def test_the_shipped_model_on_a_file_of_digits(tmp_path: Path) -> None:
+    digits = data_set(20, 200)
+    np.savez(
+        tmp_path / "drawn.npz",
+        x_train=digits.train, y_train=digits.train_labels, x_test=digits.test, y_test=digits.test_labels,
+    )  # fmt: skip
+    result = evaluate_model(None, tmp_path / "drawn.npz", tmp_path / "plots")
+    assert result["pictures"] == 200
+    assert result["accuracy"] > 0.97
+    assert result["calibration error"] < 0.05
+    assert (tmp_path / "plots" / "confusion.png").stat().st_size > 5000

@@ -75,7 +75,7 @@ def test_resolution_hardly_matters(seed: int, height: int, width: int, times: in
 def _distance_from_half(mask: NDArray[np.bool_]) -> float:
     body = fit(mask).astype(np.float64)
     centres = [(body.sum(axis=axis) * np.arange(28)).sum() / body.sum() for axis in (0, 1)]
-    return min(abs(abs(centre - 14) - 0.5) for centre in centres)
+    return min(float(abs(abs(centre - 14) - 0.5)) for centre in centres)
 
 
 def test_small_ink_is_enlarged() -> None:

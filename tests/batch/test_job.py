@@ -1,0 +1,257 @@
+"""Runs with invented readers: nothing lost, nothing read twice, the same bytes whatever happens."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from digitscan.batch import job
+from digitscan.errors import OutputLocked, UsageError
+from digitscan.forms import Form
+from tests.batch import fakes
+
+TABLES = ("fields.csv", "digits.csv", "pages.csv")
+Run = Callable[..., job.Summary]
+
+
+@pytest.fixture
+def run(form: Form, model: Path, tmp_path: Path) -> Run:
+    def do(*inputs: Path, output: str = "out", workers: int = 0, **options: Any) -> job.Summary:
+        options.setdefault("make_read", fakes.plain_read)
+        return job.run(inputs, [form], tmp_path / output, workers=workers, model=model, **options)
+
+    return do
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    folder = tmp_path / "scans"
+    for number in range(6):
+        fakes.scan(folder / f"{number}.png", 10 + number)
+    fakes.scan(folder / "deep" / "book.TIF", 101, 102, 103)
+    return folder
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def tables(output: Path) -> list[bytes]:
+    return [(output / name).read_bytes() for name in TABLES]
+
+
+def reads(output: Path) -> Counter[tuple[str, int]]:
+    connection = sqlite3.connect(output / "journal.sqlite")
+    try:
+        return Counter(connection.execute("SELECT sha256, page FROM reads").fetchall())
+    finally:
+        connection.close()
+
+
+def test_every_page_has_one_row_in_order_of_names(run: Run, scans: Path, tmp_path: Path) -> None:
+    (scans / "notes.txt").write_text("no page")
+    (scans / ".hidden.png").write_text("no page")
+    (scans / "broken.png").write_text("no page")
+    (scans / "link.png").symlink_to(scans / "0.png")
+    os.mkfifo(scans / "fifo.png")
+    summary = run(scans)
+    pages = rows(tmp_path / "out" / "pages.csv")
+    assert [(row["file"], row["page"], row["status"]) for row in pages] == [
+        *((f"{number}.png", "1", "ok") for number in range(6)),
+        ("broken.png", "0", "failed"),
+        *(("deep/book.TIF", page, "ok") for page in "123"),
+        ("fifo.png", "0", "skipped"),
+        ("link.png", "0", "skipped"),
+        ("notes.txt", "0", "skipped"),
+    ]
+    assert pages[-1]["reason"] == "not a page format (.txt)"
+    assert (summary.counts.ok, summary.counts.failed, summary.counts.skipped) == (9, 1, 3)
+    assert summary.read == 9
+    fields = rows(tmp_path / "out" / "fields.csv")
+    assert [row["value"] for row in fields[-3:]] == ["101", "102", "103"]
+    assert fields[0] == {
+        **{"file": "0.png", "page": "1", "form": "level", "field": "level", "value": "10", "raw": "10"},
+        **{"confidence": "0.0333", "status": "review", "reason": "low"},
+    }
+
+
+def test_a_second_run_reads_nothing_again(run: Run, scans: Path, tmp_path: Path) -> None:
+    run(scans)
+    before = tables(tmp_path / "out")
+    summary = run(scans, make_read=fakes.forbidden_read)
+    assert summary.read == 0
+    assert tables(tmp_path / "out") == before
+    fakes.scan(scans / "later.png", 77)
+    assert run(scans).read == 1
+
+
+def test_what_a_reading_depends_on_makes_it_new(run: Run, scans: Path, form: Form, tmp_path: Path) -> None:
+    run(scans)
+    form.path.write_text(form.path.read_text().replace("cells = 3", "cells = 4"))
+    changed = job.load_form(form.path) if hasattr(job, "load_form") else None
+    assert changed is None
+    (tmp_path / "model.json").write_text((tmp_path / "model.json").read_text().replace('"1"', '"2"'))
+    assert run(scans).read == 9
+    assert run(scans, engine="tensorflow").read == 9
+    assert set(reads(tmp_path / "out").values()) == {3}
+
+
+def test_workers_change_no_byte(run: Run, scans: Path, tmp_path: Path) -> None:
+    for workers in (0, 1, 2):
+        run(scans, output=f"out{workers}", workers=workers)
+    assert tables(tmp_path / "out0") == tables(tmp_path / "out1") == tables(tmp_path / "out2")
+
+
+def test_copies_of_a_file_are_read_once(run: Run, scans: Path, tmp_path: Path) -> None:
+    (scans / "copy.tif").write_bytes((scans / "deep" / "book.TIF").read_bytes())
+    assert run(scans).read == 9
+    values = {row["file"]: [] for row in rows(tmp_path / "out" / "fields.csv")}
+    for row in rows(tmp_path / "out" / "fields.csv"):
+        values[row["file"]].append(row["value"])
+    assert values["copy.tif"] == values["deep/book.TIF"] == ["101", "102", "103"]
+
+
+def test_inputs_come_in_their_order_and_once(run: Run, scans: Path, tmp_path: Path) -> None:
+    run(scans / "5.png", scans / "deep", scans)
+    files = [row["file"] for row in rows(tmp_path / "out" / "pages.csv")]
+    assert files == ["5.png", "book.TIF", "book.TIF", "book.TIF", *(f"{n}.png" for n in range(5))]
+
+
+def test_an_output_within_the_input_is_left_out(run: Run, scans: Path) -> None:
+    for _ in range(2):
+        summary = run(scans, output="scans/out")
+        assert summary.counts.skipped == 0
+
+
+def test_a_worker_that_dies_or_hangs_costs_its_page(
+    run: Run, scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "PAGE_SECONDS", 2.0)
+    for number, name in enumerate(["exit", "kill", "hang", "wrong", "lost"]):
+        fakes.scan(scans / f"{name}.png", 200 + number)
+    summary = run(scans, workers=2, make_read=fakes.deadly_read)
+    reasons = {row["file"]: row["reason"] for row in rows(tmp_path / "out" / "pages.csv") if row["reason"]}
+    assert reasons == {
+        "exit.png": "the process that read it died (exit code 7)",
+        "kill.png": "the process that read it died (SIGKILL)",
+        "hang.png": "took more than 2 s",
+        "wrong.png": "internal error (ZeroDivisionError: by nought)",
+        "lost.png": "no form fits",
+    }
+    assert summary.counts.ok == 9
+
+
+def test_names_that_are_not_utf8_and_formulas_are_defused(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "scans"
+    fakes.scan(folder / "=1+1.png", 1)
+    fakes.scan(folder / 'a "b",\nc.png', 2)
+    os.rename(fakes.scan(folder / "x.png", 3), os.fsencode(folder) + b"/z\xff\xfe.png")
+    run(folder)
+    assert [row["file"] for row in rows(tmp_path / "out" / "fields.csv")] == [
+        "'=1+1.png",
+        'a "b",\nc.png',
+        "z\\xff\\xfe.png",
+    ]
+
+
+def test_one_run_at_a_time(run: Run, scans: Path, tmp_path: Path) -> None:
+    with job._held(tmp_path / "out"), pytest.raises(OutputLocked):
+        run(scans)
+    run(scans)
+
+
+def test_no_input(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for name in ("empty", "missing"):
+        with pytest.raises(UsageError):
+            run(tmp_path / name)
+
+
+def test_a_damaged_journal_is_named(run: Run, scans: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "journal.sqlite").write_bytes(b"no journal " * 1000)
+    with pytest.raises(UsageError, match="journal"):
+        run(scans)
+
+
+def test_a_full_disk_leaves_the_old_outputs(
+    run: Run, scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(scans)
+    before = tables(tmp_path / "out")
+    fakes.scan(scans / "later.png", 77)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(job.DigitscanError, match="No space left"):
+            run(scans)
+    assert tables(tmp_path / "out") == before
+    assert not list((tmp_path / "out").glob(".*.part"))
+    assert run(scans).read == 0
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from digitscan.batch import job
+from digitscan.forms import load_form
+from tests.batch import fakes
+if __name__ == "__main__":
+    root = Path(sys.argv[1])
+    forms = [load_form(root / "form.toml")]
+    try:
+        job.run([root / "scans"], forms, root / "out", workers=2, model=root / "model.keras",
+                make_read=fakes.slow_read)
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+
+def started(root: Path, pages: int) -> subprocess.Popen[bytes]:
+    """A run in a process of its own, once it has read some pages."""
+    (root / "script.py").write_text(SCRIPT)
+    here = Path(__file__).parents[2]
+    process = subprocess.Popen(
+        [sys.executable, root / "script.py", root], env={**os.environ, "PYTHONPATH": str(here)}
+    )
+    for _ in range(600):
+        time.sleep(0.05)
+        try:
+            if sum(reads(root / "out").values()) >= pages:
+                return process
+        except sqlite3.OperationalError:
+            assert process.poll() is None
+    raise AssertionError("the run does not begin")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_run_is_continued(
+    run: Run, scans: Path, tmp_path: Path, ending: signal.Signals
+) -> None:
+    for number in range(6, 40):
+        fakes.scan(scans / f"{number}.png", 110 + number)
+    process = started(tmp_path, pages=5)
+    process.send_signal(ending)
+    assert process.wait(20) == (130 if ending == signal.SIGINT else -signal.SIGKILL)
+    done = sum(reads(tmp_path / "out").values())
+    assert 5 <= done < 43
+    assert not (tmp_path / "out" / "pages.csv").exists()
+    assert run(scans, workers=1).read == 43 - done
+    assert set(reads(tmp_path / "out").values()) == {1}
+    run(scans, output="whole")
+    assert tables(tmp_path / "out") == tables(tmp_path / "whole")
