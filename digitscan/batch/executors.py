@@ -32,6 +32,7 @@ _AHEAD = 4
 _REVIVALS = 3
 """Times that a pool is made anew without a single task done before the run is given up."""
 
+_make: Make | None = None
 _work: Work[Any, Any] | None = None
 
 
@@ -83,9 +84,9 @@ def _each_there(
         again = []
         if ready and not pools:
             context = multiprocessing.get_context("spawn")  # forking after threads have run hangs the child
-            pools.append(ProcessPool(workers, initializer=_begin, context=context))
+            pools.append(ProcessPool(workers, initializer=_begin, initargs=[make], context=context))
         for task in ready:
-            pending[pools[0].schedule(_do, args=(make, task), timeout=seconds)] = task
+            pending[pools[0].schedule(_do, args=[task], timeout=seconds)] = task
         if not pending:
             return
         done, _ = wait(pending, return_when=FIRST_COMPLETED)
@@ -117,7 +118,9 @@ def _stop(pool: ProcessPool) -> None:
     pool.join()
 
 
-def _begin() -> None:
+def _begin(make: Make) -> None:
+    global _make  # noqa: PLW0603 (a task cannot bring a classifier along)
+    _make = make
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent alone answers Ctrl-C
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -130,10 +133,11 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _do(make: Make, task: Task) -> Any:
-    global _work  # noqa: PLW0603 (made once in each process: a task cannot bring a classifier along)
+def _do(task: Any) -> Any:
+    global _work  # noqa: PLW0603
     if _work is None:
-        _work = make()
+        assert _make is not None
+        _work = _make()
     return _work(task)
 
 

@@ -112,7 +112,7 @@ def _without_rules(ink: Ink, edges: list[tuple[int, int, int]], scale: float, st
         # rules run on beyond the cell's corners
         first = max(0, start - round(RULE_REACH_MM * scale))
         rows = slice(first, end + round(RULE_REACH_MM * scale))
-        before, after = _run_around(ink[rows], column)
+        before, after = _run_around(ink[rows], column, scale)
         through = before + after > 0
         # The rule itself is followed along its length, since it is skewed and its edges are rough: what is
         # there along most of it is rule, what is more is a stroke, though it may lie along half the rule.
@@ -147,20 +147,23 @@ def _rule_column(ink: Ink, edge: int, start: int, end: int, scale: float) -> int
     return int(peaks[np.abs(peaks - edge).argmin()])
 
 
-def _run_around(ink: Ink, column: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _run_around(ink: Ink, column: int, scale: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For each row, ink that reaches left from `column` and right from it on (itself counted right).
 
     A row where the rule leaves `column` by a pixel still counts.
     """
-    at = column + np.select([ink[:, column], ink[:, max(0, column - 1)]], [0, -1], 1)
-    before, after = np.zeros(len(ink), np.int64), np.zeros(len(ink), np.int64)
-    for row, start in enumerate(np.clip(at, 0, ink.shape[1] - 1)):
-        if ink[row, start]:
-            gap = np.flatnonzero(~ink[row, :start][::-1])
-            before[row] = (gap[0] if len(gap) else start) + column - start
-            gap = np.flatnonzero(~ink[row, start:])
-            after[row] = (gap[0] if len(gap) else ink.shape[1] - start) - column + start
-    return before, after
+    reach = 4 * round(RULE_WIDEST_MM * scale)  # a run longer than that is solid print, however long
+    first = max(0, column - reach)
+    near = np.pad(ink[:, first : column + reach + 1], ((0, 0), (1, 1)))
+    middle = column - first + 1
+    rows, columns = np.arange(len(near)), np.arange(near.shape[1])
+    start = middle + np.select([near[:, middle], near[:, middle - 1], near[:, middle + 1]], [0, -1, 1])
+    last_paper = np.maximum.accumulate(np.where(near, -1, columns), axis=1)[rows, start]
+    next_paper = np.minimum.accumulate(np.where(near, len(columns), columns)[:, ::-1], axis=1)[:, ::-1][
+        rows, start
+    ]
+    inked = near[rows, start]
+    return np.where(inked, middle - last_paper - 1, 0), np.where(inked, next_paper - middle, 0)
 
 
 def _rule_side(lengths: NDArray[np.int64], counted: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -170,18 +173,16 @@ def _rule_side(lengths: NDArray[np.int64], counted: NDArray[np.bool_]) -> NDArra
     the rule only ever adds to it.
     """
     rows = np.arange(len(lengths))
-    best: tuple[float, float, float] = (-1.0, 0.0, 0.0)
-    for drift in np.arange(-3, 3.5, 0.5) / max(len(lengths), 1):
-        levels = lengths[counted] - drift * rows[counted]
-        places = np.arange(np.floor(levels.min()), np.ceil(levels.max()) + 1, 0.5)
-        agreeing = (np.abs(levels[None, :] - places[:, None]) <= 1).sum(axis=1)
-        enough = np.flatnonzero(agreeing >= 0.4 * agreeing.max())
-        near = enough[: np.searchsorted(enough, enough[0] + 4)]
-        chosen = near[agreeing[near].argmax()]
-        rank = float(agreeing[chosen]) - 0.01 * abs(drift) * len(lengths)
-        if rank > best[0]:
-            best = (rank, float(places[chosen]), float(drift))
-    return np.asarray(best[1] + best[2] * rows, np.float64)
+    skew = np.arange(-4, 4.5, 0.5)
+    drifts = skew / max(len(lengths), 1)
+    levels = lengths[counted] - drifts[:, None] * rows[counted]
+    places = np.arange(np.floor(levels.min()), np.floor(levels.min()) + 24)
+    agreeing = (np.abs(levels[:, None, :] - places[:, None]) <= 1).sum(axis=2)
+    most = agreeing.max(axis=1) - 0.01 * np.abs(skew)
+    drift = int(most.argmax())
+    nearest = int(np.flatnonzero(agreeing[drift] >= 0.4 * most[drift])[0])
+    place = int(agreeing[drift, nearest : nearest + 3].argmax())
+    return np.asarray(places[nearest + place] + drifts[drift] * rows, np.float64)
 
 
 def _between(width: int, left: NDArray[np.float64], right: NDArray[np.float64]) -> Ink:

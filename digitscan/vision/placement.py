@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 
 from digitscan.forms import FormField
 from digitscan.records import Box, Image, Matrix
@@ -119,22 +120,23 @@ def _aligned(
 
     edges: place of the edge in mm from the box's side, and the rule seen at each px across it.
     """
+    places = np.array([p for p, _ in edges])
+    # a rule seen within a pixel of the edge counts: it may lie across two
+    seen = maximum_filter1d(np.stack([profile for _, profile in edges]), 3, axis=1)
+    shifts = np.arange(-steps, steps + 1)
+    rows = np.arange(len(edges))[:, None]
     best = (-1.0, 0.0, 1.0, [0.0])
     slack = min(0.03, 0.5 / length)  # no edge moves by more than half a millimetre through stretch
-    for stretch in (1 - slack, 1 - slack / 2, 1.0, 1 + slack / 2, 1 + slack):
-        at = [(margin + length / 2 + (p - length / 2) * stretch) * SCALE for p, _ in edges]
-        for step in range(-steps, steps + 1):
-            seen = [_around(profile, a + step) for a, (_, profile) in zip(at, edges, strict=True)]
-            # a hair's preference for the place expected, so that nothing seen means no move
-            total = float(np.sum(seen)) - 1e-3 * abs(step) - 0.3 * abs(stretch - 1)
-            if total > best[0]:
-                best = (total, step / SCALE, stretch, seen)
+    for stretch in (1.0, 1 - slack / 2, 1 + slack / 2, 1 - slack, 1 + slack):
+        at = (margin + length / 2 + (places - length / 2) * stretch) * SCALE - 0.5
+        columns = np.clip(np.rint(at)[:, None].astype(int) + shifts, 0, seen.shape[1] - 1)
+        under = seen[rows, columns]
+        # a hair's preference for the place expected, so that nothing seen means no move
+        total = under.sum(axis=0) - 1e-3 * np.abs(shifts) - 0.3 * abs(stretch - 1)
+        k = int(total.argmax())
+        if total[k] > best[0]:
+            best = (float(total[k]), shifts[k] / SCALE, stretch, under[:, k].tolist())
     return best[1], best[2], best[3]
-
-
-def _around(profile: Profile, at: float) -> float:
-    i = round(at - 0.5)
-    return float(profile[max(0, i - 1) : i + 2].max(initial=0.0))
 
 
 def _smoothed(centres: Profile, shifts: Profile, weights: Profile) -> Profile:

@@ -109,11 +109,10 @@ def _belonging(pieces: list[Piece], box: Box, cells: tuple[Box, ...], scale: flo
         x, y, w, h = p.box
         rows, columns = np.nonzero(p.ink)
         inside = (columns + x >= box.x) & (columns + x < right) & (rows + y >= box.y) & (rows + y < bottom)
-        on_rule = any(abs(x - e) < near and abs(x + w - e) < near for e in upright) or any(
-            abs(y - e) < near and abs(y + h - e) < near for e in (box.y, bottom)
-        )
-        # a 1 written right on the rule is long and as thick as a stroke
-        remains = on_rule and (max(w, h) < 0.4 * box.height or p.area < 2.5 * max(w, h))
+        beside = any(abs(x - e) < near and abs(x + w - e) < near for e in upright)
+        along = any(abs(y - e) < near and abs(y + h - e) < near for e in (box.y, bottom))
+        # a 1 written right on an upright rule is long and as thick as a stroke
+        remains = along or (beside and (h < 0.4 * box.height or p.area < 2.5 * h))
         if inside.mean() >= 0.5 and not remains:
             kept.append(p)
     return kept

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from digitscan.batch import job
-from digitscan.errors import OutputLocked, UsageError
-from digitscan.forms import Form
+from digitscan.errors import DigitscanError, OutputLocked, UsageError
+from digitscan.forms import Form, load_form
 from tests.batch import fakes
 
 TABLES = ("fields.csv", "digits.csv", "pages.csv")
@@ -99,13 +99,15 @@ def test_a_second_run_reads_nothing_again(run: Run, scans: Path, tmp_path: Path)
 
 def test_what_a_reading_depends_on_makes_it_new(run: Run, scans: Path, form: Form, tmp_path: Path) -> None:
     run(scans)
-    form.path.write_text(form.path.read_text().replace("cells = 3", "cells = 4"))
-    changed = job.load_form(form.path) if hasattr(job, "load_form") else None
-    assert changed is None
-    (tmp_path / "model.json").write_text((tmp_path / "model.json").read_text().replace('"1"', '"2"'))
+    card = tmp_path / "model.json"
+    card.write_text(card.read_text().replace('"tflite": "1"', '"tflite": "2"'))
     assert run(scans).read == 9
     assert run(scans, engine="tensorflow").read == 9
-    assert set(reads(tmp_path / "out").values()) == {3}
+    form.path.write_text(form.path.read_text().replace("cells = 3", "cells = 4"))
+    other = [load_form(form.path)]
+    options: dict[str, Any] = {"workers": 0, "model": tmp_path / "model.keras"}
+    assert job.run([scans], other, tmp_path / "out", make_read=fakes.plain_read, **options).read == 9
+    assert set(reads(tmp_path / "out").values()) == {4}
 
 
 def test_workers_change_no_byte(run: Run, scans: Path, tmp_path: Path) -> None:
@@ -117,10 +119,9 @@ def test_workers_change_no_byte(run: Run, scans: Path, tmp_path: Path) -> None:
 def test_copies_of_a_file_are_read_once(run: Run, scans: Path, tmp_path: Path) -> None:
     (scans / "copy.tif").write_bytes((scans / "deep" / "book.TIF").read_bytes())
     assert run(scans).read == 9
-    values = {row["file"]: [] for row in rows(tmp_path / "out" / "fields.csv")}
-    for row in rows(tmp_path / "out" / "fields.csv"):
-        values[row["file"]].append(row["value"])
-    assert values["copy.tif"] == values["deep/book.TIF"] == ["101", "102", "103"]
+    values = [(row["file"], row["value"]) for row in rows(tmp_path / "out" / "fields.csv")]
+    for name in ("copy.tif", "deep/book.TIF"):
+        assert [value for file, value in values if file == name] == ["101", "102", "103"]
 
 
 def test_inputs_come_in_their_order_and_once(run: Run, scans: Path, tmp_path: Path) -> None:
@@ -157,7 +158,7 @@ def test_names_that_are_not_utf8_and_formulas_are_defused(run: Run, tmp_path: Pa
     folder = tmp_path / "scans"
     fakes.scan(folder / "=1+1.png", 1)
     fakes.scan(folder / 'a "b",\nc.png', 2)
-    os.rename(fakes.scan(folder / "x.png", 3), os.fsencode(folder) + b"/z\xff\xfe.png")
+    fakes.scan(folder / "x.png", 3).rename(folder / os.fsdecode(b"z\xff\xfe.png"))
     run(folder)
     assert [row["file"] for row in rows(tmp_path / "out" / "fields.csv")] == [
         "'=1+1.png",
@@ -198,7 +199,7 @@ def test_a_full_disk_leaves_the_old_outputs(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(job.DigitscanError, match="No space left"):
+        with pytest.raises(DigitscanError, match="No space left"):
             run(scans)
     assert tables(tmp_path / "out") == before
     assert not list((tmp_path / "out").glob(".*.part"))
