@@ -61,7 +61,9 @@ def read_field(
     for path in paths:
         rivals.setdefault(_value(path), float(np.exp(path.score)))
     own = rivals.pop(value)
-    confidence = own * own / (own + sum(rivals.values()) + 1e-12)
+    # One segmentation's readings share a probability of 1 at most; what exceeds it comes from another
+    # segmentation that reads as well, and only one of them can be right.
+    confidence = own / max(1.0, own + sum(rivals.values()))
     digits = _digits(best, segmentation, probabilities, cells)
     raw = "".join(d.digit for d in digits)
     reading = FieldReading(field.name, value, raw, float(confidence), "accepted", "", digits)

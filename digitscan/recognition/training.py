@@ -141,15 +141,18 @@ def _fit(
     seed: int,
     progress: bool,
 ) -> dict[str, list[float]]:
+    import keras
+
     glyphs, labels = digits.train[~held], digits.train_labels[~held]
     validation = (digits.train[held][..., None], digits.train_labels[held]) if held.any() else None
     history: dict[str, list[float]] = {}
-    bar = tqdm(total=epochs, desc=recipe.name, unit="epoch", disable=None if progress else True)
+    bar = tqdm(desc=recipe.name, unit="batch", disable=None if progress else True)
     with _pictures(recipe, glyphs, labels, epochs, seed) as rounds, bar:
         for epoch, (pictures, answers) in enumerate(rounds):
-            callbacks = []
+            steps = -(-len(pictures) // recipe.batch)
+            bar.total = epochs * steps
+            callbacks = [keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: bar.update())]
             if recipe.augmented:
-                steps = -(-len(pictures) // recipe.batch)
                 callbacks.append(_cosine(model, epoch * steps, epochs * steps))
             fitted = model.fit(
                 pictures[..., None], answers, batch_size=recipe.batch, epochs=1, shuffle=False, verbose=0,
@@ -159,7 +162,6 @@ def _fit(
                 history.setdefault(key, []).extend(float(value) for value in values)
             last = {key: f"{values[-1]:.4f}" for key, values in history.items()}
             bar.set_postfix(last)
-            bar.update()
             log.info("%s epoch %d of %d: %s", recipe.name, epoch + 1, epochs, last)
     return history
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from digitscan.records import Box, Image, Matrix
+from digitscan.vision.skew import find_skew
 
 Points = NDArray[np.float64]
 
@@ -60,7 +61,10 @@ def find_marks(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -
 def find_frames(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -> Points:
     """Rectangles closed by printed rules; arguments and result as for `find_marks`."""
     small, scale = _reduced(image)
-    ink = _dark(small)
+    height, width = small.shape
+    # runs of ink are long only where rules are level
+    level = cv2.getRotationMatrix2D((width / 2, height / 2), find_skew(small), 1)
+    ink = _dark(np.asarray(cv2.warpAffine(small, level, (width, height), borderValue=255), np.uint8))
     per_mm = _px_per_mm(small, form_size)
     # rules stay where a run of ink is longer than any stroke of a digit is straight; skew breaks long
     # runs into steps, so steps are joined again
@@ -79,7 +83,10 @@ def find_frames(image: Image, sizes_mm: Points, form_size: tuple[float, float]) 
     boxes = np.array(found, np.float64).reshape(-1, 4)
     low, high = per_mm * SIZE_RANGE[0] * sizes_mm.min(), per_mm * SIZE_RANGE[1] * sizes_mm.max()
     sides = boxes[:, 2:]
-    return _largest(boxes[(sides.min(axis=1) >= low) & (sides.max(axis=1) <= high)] / scale)
+    kept = boxes[(sides.min(axis=1) >= low) & (sides.max(axis=1) <= high)]
+    back = cv2.invertAffineTransform(level)
+    kept[:, :2] = kept[:, :2] @ back[:, :2].T + back[:, 2]
+    return _largest(kept / scale)
 
 
 def match(boxes: tuple[Box, ...], found: Points, form_size: tuple[float, float]) -> list[Match]:

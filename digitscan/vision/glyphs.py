@@ -81,10 +81,10 @@ def from_picture(picture: Image) -> NDArray[np.bool_]:
 
     Dark on light or light on dark. Noise is taken out, the level between ink and paper is Otsu's (1979),
     and of the pieces of ink those of the digit are kept: the largest piece near the middle and what stands
-    above or below it. All False where the picture shows nothing.
+    above or below it, whole. All False where the picture shows nothing.
     """
     ink = picture if light_on_dark(picture) else np.asarray(255 - picture, np.uint8)
-    if min(ink.shape) >= 2 * SIZE:
+    if min(ink.shape) >= 40:  # in smaller ones a stroke may be but a pixel wide
         ink = np.asarray(cv2.medianBlur(ink, 3), np.uint8)
     if int(ink.max()) - int(ink.min()) < CONTRAST:
         return np.zeros(picture.shape, np.bool_)
@@ -101,9 +101,13 @@ def _main_ink(mask: Image) -> NDArray[np.bool_]:
     height, width = mask.shape
     away = np.abs(centres[1:] - [(width - 1) / 2, (height - 1) / 2]) / [width, height]
     main = int(np.argmax(areas * (1 - 1.6 * away.max(axis=1)).clip(0.05)))
-    left = stats[1:, cv2.CC_STAT_LEFT]
-    right = left + stats[1:, cv2.CC_STAT_WIDTH]
+    left, top = stats[1:, cv2.CC_STAT_LEFT], stats[1:, cv2.CC_STAT_TOP]
+    right, bottom = left + stats[1:, cv2.CC_STAT_WIDTH], top + stats[1:, cv2.CC_STAT_HEIGHT]
     shared = np.minimum(right, right[main]) - np.maximum(left, left[main])
     belongs = (shared >= 0.5 * (right - left)) & (areas >= 0.03 * areas[main])
+    # What the picture's edge cuts is a neighbour's, unless the whole digit was cropped tight.
+    cut = np.stack([left == 0, top == 0, right == width, bottom == height])
+    if cut[:, main].sum() < 3:
+        belongs &= ~cut.any(axis=0)
     belongs[main] = True
     return np.asarray(np.isin(pieces, np.flatnonzero(belongs) + 1), np.bool_)

@@ -7,7 +7,7 @@ decides between them, and between the four rotations.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,8 +20,10 @@ from digitscan.records import Box, Image, Matrix, Page
 from digitscan.vision import constellation
 from digitscan.vision.constellation import Match
 from digitscan.vision.placement import evidence, place_fields
+from digitscan.vision.skew import find_skew
 
 SAMPLE = 16  # fields looked at to choose between candidates; the chosen one is then placed in full
+ENOUGH_FRAMES = 0.3
 FEATURES = 4000
 TEMPLATE_LONG_SIDE = 1400  # px
 
@@ -81,7 +83,9 @@ def _candidates(image: Image, form: Form) -> Iterator[Match]:
         case "lines":
             boxes = _frames(form)
             found = constellation.find_frames(image, _sizes(boxes), form.page.size)
-            yield from constellation.match(boxes, found, form.page.size)
+            for m in constellation.match(boxes, found, form.page.size):
+                # A frame that is broken or written over is not found; the evidence counts its rules anyway.
+                yield replace(m, share=min(1.0, m.share / ENOUGH_FRAMES))
         case "template":
             assert form.registration.image is not None  # the form's own check saw to it
             yield from _by_template(image, form.path.parent / form.registration.image, form.page.size)
@@ -141,7 +145,7 @@ def _by_template(image: Image, path: Path, form_size: tuple[float, float]) -> It
 def _by_edges(image: Image, form_size: tuple[float, float]) -> Iterator[Match]:
     """The picture is the page: turned by its skew, scaled to the form, in all four rotations."""
     height, width = image.shape
-    skew = _skew(image)
+    skew = find_skew(image)
     for rotation in (0, 90, 180, 270):
         across, down = form_size if rotation in (0, 180) else form_size[::-1]
         angle = np.radians(skew - rotation)
@@ -150,20 +154,3 @@ def _by_edges(image: Image, form_size: tuple[float, float]) -> Iterator[Match]:
         linear = np.array([[c, -s], [s, c]])
         middle = np.array([width, height]) / 2 - linear @ (np.array(form_size) / 2)
         yield Match(np.vstack([np.column_stack([linear, middle]), (0, 0, 1)]), 0, 1.0)
-
-
-def _skew(image: Image) -> float:
-    """Degrees clockwise, -4 to 4, by which ruled and written lines are turned (projection profile)."""
-    scale = 800 / max(image.shape)
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    ink = 255 - np.asarray(small, np.float32)
-    ink -= cv2.boxFilter(ink, -1, (51, 51))
-    height, width = ink.shape
-
-    def sharpness(degrees: float) -> float:
-        turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
-        level = cv2.warpAffine(ink, turn, (width, height))
-        return float(sum(np.square(np.diff(level.sum(axis=axis))).sum() for axis in (0, 1)))
-
-    coarse = max(np.arange(-4, 4.01, 0.5), key=lambda d: sharpness(float(d)))
-    return float(max(coarse + np.arange(-0.5, 0.51, 0.1), key=lambda d: sharpness(float(d))))
