@@ -1,0 +1,68 @@
+"""What goes into the journal comes out of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digitscan.batch import journal
+from digitscan.errors import UsageError
+from digitscan.records import DigitReading, FieldReading, PageFailure, PageRef, PageResult
+
+REF = PageRef(Path("/in/a.pdf"), "a.pdf", 3, "f" * 64)
+DIGIT = DigitReading(1, "7", 0.1 + 0.2, "1", 1 / 3, (1, 2, 3, 4))
+RESULT = PageResult(
+    REF, "household", 270, 0.9, (FieldReading("age", "7", "7", 2 / 3, "review", "", (DIGIT,)),)
+)
+
+
+def test_outcomes_are_kept_to_the_last_bit(tmp_path: Path) -> None:
+    failure = PageFailure(REF, "registration", "no form fits")
+    for setup, outcome in (("a", RESULT), ("b", failure)):
+        with journal.opened(tmp_path) as book:
+            assert not book.has_page(REF, setup)
+            assert book.outcome(REF, setup) is None
+            book.record_page(setup, outcome)
+        with journal.opened(tmp_path) as book:
+            assert book.has_page(REF, setup)
+            assert book.outcome(REF, setup) == outcome
+
+
+def test_an_outcome_goes_to_every_copy_of_its_file(tmp_path: Path) -> None:
+    copy = PageRef(Path("/in/b.pdf"), "b.pdf", 3, REF.sha256)
+    with journal.opened(tmp_path) as book:
+        book.record_page("a", RESULT)
+        outcome = book.outcome(copy, "a")
+    assert outcome is not None
+    assert outcome.ref == copy
+
+
+def test_numpy_numbers_are_kept_as_numbers(tmp_path: Path) -> None:
+    digit = DigitReading(1, "7", np.float32(0.5), "1", 0.0, tuple(np.arange(4)))  # type: ignore[arg-type]
+    reading = FieldReading("age", "7", "7", np.float64(0.25), "review", "", (digit,))
+    with journal.opened(tmp_path) as book:
+        book.record_page("a", PageResult(REF, "household", 0, 1.0, (reading,)))
+        outcome = book.outcome(REF, "a")
+    assert isinstance(outcome, PageResult)
+    assert outcome.readings[0].confidence == 0.25
+    assert outcome.readings[0].digits[0].box == (0, 1, 2, 3)
+
+
+def test_page_counts_hold_for_one_version(tmp_path: Path) -> None:
+    with journal.opened(tmp_path) as book:
+        book.record_file("f", "1", 12)
+        book.record_file("g", "1", PageFailure(REF, "open", "empty file"))
+        assert book.pages_in("f", "1") == 12
+        assert book.pages_in("f", "2") is None
+        failure = book.pages_in("g", "1")
+    assert isinstance(failure, PageFailure)
+    assert failure.reason == "empty file"
+
+
+def test_a_journal_of_another_format_is_refused(tmp_path: Path) -> None:
+    with journal.opened(tmp_path) as book:
+        book._connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(UsageError, match="another version"), journal.opened(tmp_path):
+        pass

@@ -1,0 +1,347 @@
+"""Probabilities to values: what is read, how sure it is, and why somebody must look."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from digitscan.forms import Check, FormField
+from digitscan.recognition.decoding import Probabilities, apply_checks, read_field
+from digitscan.records import CLASSES, Box, FieldReading
+from digitscan.vision.segmentation import Hypothesis, Piece, Segmentation
+
+CELL = 40
+HEIGHT = 40
+Said = Mapping[str, float]
+
+
+def cells_of(count: int) -> tuple[Box, ...]:
+    return tuple(Box(10.0 + i * CELL, 10.0, CELL, 60.0) for i in range(count))
+
+
+def a_field(cells: int = 0, **rules: Any) -> FormField:
+    """A field in crop px; `cells` 0 for an open box."""
+    plain = FormField(
+        name="count",
+        box=Box(10.0, 10.0, max(cells, 4) * CELL, 60.0),
+        cells=cells_of(cells),
+        digits=(0, cells or 4),
+        required=False,
+        minimum=None,
+        maximum=None,
+        values=None,
+        pattern=None,
+        crossed="blank",
+        accept_confidence=0.9,
+    )
+    return replace(plain, **rules)
+
+
+def a_piece(place: float, size: int = HEIGHT) -> Piece:
+    """A piece `size` px high whose middle is `place` cells from the left."""
+    width = max(1, size // 2)
+    left = round(10 + place * CELL - width / 2)
+    return Piece(np.ones((size, width), bool), (left, 20, width, size), size * width)
+
+
+def row(said: Said) -> list[float]:
+    """One glyph's probabilities: those said, the rest shared out among the others."""
+    rest = (1 - sum(said.values())) / (len(CLASSES) - len(said))
+    return [said.get(name, rest) for name in CLASSES]
+
+
+def glyphs(*places: float, size: int = HEIGHT) -> Segmentation:
+    """Pieces that stand for themselves alone, in the middle of cells 0, 1, ... or elsewhere."""
+    pieces = tuple(a_piece(place + 0.5, size) for place in places)
+    hypotheses = tuple(Hypothesis(i, i + 1, p.ink, p.box, p.centre) for i, p in enumerate(pieces))
+    return Segmentation(pieces, hypotheses, float(HEIGHT))
+
+
+def read(field: FormField, segmentation: Segmentation, *said: Said) -> FieldReading:
+    probabilities = np.array([row(s) for s in said], np.float32).reshape(len(said), len(CLASSES))
+    return read_field(field, segmentation, probabilities, field.cells)
+
+
+# Cells
+
+
+def test_a_digit_in_each_cell_is_read() -> None:
+    reading = read(a_field(3), glyphs(0, 1, 2), {"0": 0.999}, {"4": 0.998, "9": 0.001}, {"7": 0.999})
+    assert (reading.field, reading.value, reading.raw) == ("count", "047", "047")
+    assert (reading.status, reading.reason) == ("accepted", "")
+    assert reading.confidence == pytest.approx(0.999 * 0.998 * 0.999, abs=0.005)
+    second = reading.digits[1]
+    assert (second.position, second.digit, second.alternative) == (2, "4", "9")
+    assert (second.confidence, second.alternative_confidence) == pytest.approx((0.998, 0.001))
+    assert second.box == (60, 20, 20, 40)
+
+
+def test_cells_without_ink_are_blank_and_known_as_blank() -> None:
+    reading = read(a_field(3), glyphs(2), {"5": 0.999})
+    assert (reading.value, reading.raw, reading.status) == ("5", "__5", "accepted")
+    assert [(d.position, d.digit) for d in reading.digits] == [(1, "_"), (2, "_"), (3, "5")]
+    assert reading.digits[0].box == (10, 10, 40, 60)
+
+
+def test_an_empty_field_is_surely_empty() -> None:
+    for field in (a_field(3), a_field()):
+        reading = read(field, Segmentation((), (), 0.0))
+        assert (reading.value, reading.status) == ("", "accepted")
+        assert reading.raw == "_" * len(field.cells)
+        assert reading.confidence > 0.99
+
+
+def test_a_struck_out_cell_means_nothing_there() -> None:
+    reading = read(a_field(3), glyphs(0, 1, 2), *[{"crossed": 0.999}] * 2, {"8": 0.999})
+    assert (reading.value, reading.raw, reading.status) == ("8", "XX8", "accepted")
+    all_struck = read(a_field(2), glyphs(0, 1), *[{"crossed": 0.999}] * 2)
+    assert (all_struck.value, all_struck.raw, all_struck.status) == ("", "XX", "accepted")
+
+
+def test_a_digit_that_leans_out_of_its_cell_is_that_cell_s() -> None:
+    reading = read(a_field(3), glyphs(0.3, 2), {"3": 0.999}, {"5": 0.999})
+    assert reading.raw == "3_5"
+
+
+def test_specks_are_dirt_and_digits_are_not() -> None:
+    pieces = (a_piece(0.5), a_piece(1.5, 5))
+    hypotheses = tuple(Hypothesis(i, i + 1, p.ink, p.box, p.centre) for i, p in enumerate(pieces))
+    reading = read(a_field(2), Segmentation(pieces, hypotheses, 40.0), {"3": 0.999}, {"1": 0.6})
+    assert (reading.raw, reading.value) == ("3_", "3")
+    as_large = read(a_field(2), glyphs(0, 1), {"3": 0.999}, {"1": 0.6})
+    assert as_large.raw == "31"
+
+
+def test_one_doubtful_digit_makes_the_field_doubtful() -> None:
+    reading = read(a_field(3), glyphs(0, 1, 2), {"1": 0.999}, {"4": 0.55, "9": 0.44}, {"7": 0.999})
+    assert reading.value == "147"
+    assert reading.confidence < 0.6
+    assert (reading.status, reading.reason) == ("review", "low confidence")
+
+
+def test_what_is_no_digit_is_unreadable_never_guessed() -> None:
+    reading = read(a_field(2), glyphs(0, 1), {"4": 0.999}, {"other": 0.99})
+    assert (reading.value, reading.raw, reading.status) == ("", "4?", "review")
+    assert reading.reason.startswith("unreadable")
+    assert reading.confidence < 0.5
+
+
+@pytest.mark.parametrize("certainty", [0.5, 0.7, 0.9, 0.98])
+def test_the_confidence_is_at_most_that_of_the_worst_digit(certainty: float) -> None:
+    reading = read(a_field(2), glyphs(0, 1), {"1": 0.999}, {"4": certainty, "9": 0.99 - certainty})
+    assert reading.confidence <= certainty + 1e-6
+
+
+# Open boxes
+
+
+def test_an_open_box_is_read_from_left_to_right() -> None:
+    reading = read(a_field(digits=(2, 4)), glyphs(0, 0.7, 1.9), {"0": 0.999}, {"4": 0.999}, {"7": 0.999})
+    assert (reading.value, reading.raw, reading.status) == ("047", "047", "accepted")
+
+
+def touching() -> Segmentation:
+    """Two pieces that may be two digits or one."""
+    left, right = a_piece(0.5), a_piece(1.0)
+    x, y, _, h = left.box
+    whole = np.ones((h, right.box[0] + right.box[2] - x), bool)
+    return Segmentation(
+        (left, right),
+        (
+            Hypothesis(0, 1, left.ink, left.box, left.centre),
+            Hypothesis(0, 2, whole, (x, y, whole.shape[1], h), 40.0),
+            Hypothesis(1, 2, right.ink, right.box, right.centre),
+        ),
+        float(HEIGHT),
+    )
+
+
+def test_the_segmentation_that_reads_best_is_chosen() -> None:
+    two = read(a_field(), touching(), {"1": 0.99}, {"other": 0.98}, {"7": 0.99})
+    one = read(a_field(), touching(), {"other": 0.9, "1": 0.05}, {"4": 0.99}, {"other": 0.9, "1": 0.05})
+    assert (two.value, one.value) == ("17", "4")
+    assert two.status == one.status == "accepted"
+
+
+def test_a_rival_segmentation_that_reads_well_takes_confidence() -> None:
+    alone = read(a_field(), touching(), {"1": 0.99}, {"other": 0.98}, {"7": 0.99})
+    rivalled = read(a_field(), touching(), {"1": 0.99}, {"4": 0.95}, {"7": 0.99})
+    assert rivalled.value == "17"
+    assert rivalled.confidence < 0.75 * alone.confidence
+    assert (rivalled.status, rivalled.reason) == ("review", "low confidence")
+
+
+def test_the_number_of_digits_decides_between_segmentations() -> None:
+    said = {"1": 0.9}, {"4": 0.99}, {"7": 0.9}
+    assert read(a_field(digits=(1, 1)), touching(), *said).value == "4"
+    assert read(a_field(digits=(2, 2)), touching(), *said).value == "17"
+
+
+def test_too_few_or_too_many_digits_go_to_review() -> None:
+    few = read(a_field(digits=(3, 4)), glyphs(0, 1), {"1": 0.999}, {"2": 0.999})
+    assert (few.value, few.status, few.reason) == ("12", "review", "rule: 3 to 4 digits")
+    # whole digits beyond the most that may stand there cannot pass for dirt
+    many = read(a_field(digits=(1, 2)), glyphs(0, 1, 2), *[{"3": 0.999}] * 3)
+    assert many.status == "review"
+
+
+# Rules and checks
+
+
+@pytest.mark.parametrize(
+    ("rules", "value", "reason"),
+    [
+        ({"minimum": 20}, "19", "rule: minimum 20"),
+        ({"maximum": 18}, "19", "rule: maximum 18"),
+        ({"values": frozenset({"01", "02"})}, "19", "rule: not a listed value"),
+        ({"pattern": "[2-4][0-9]"}, "19", "rule: pattern [2-4][0-9]"),
+        ({"pattern": "1"}, "19", "rule: pattern 1"),
+        ({"accept_confidence": 0.9999}, "19", "low confidence"),
+    ],
+)
+def test_a_broken_rule_goes_to_review_with_its_reason(rules: dict[str, Any], value: str, reason: str) -> None:
+    said = [{digit: 0.999} for digit in value]
+    assert read(a_field(2), glyphs(0, 1), *said).status == "accepted"
+    reading = read(a_field(2, **rules), glyphs(0, 1), *said)
+    assert (reading.value, reading.status, reading.reason) == (value, "review", reason)
+
+
+def test_kept_rules_are_silent() -> None:
+    rules = {
+        "minimum": 19,
+        "maximum": 19,
+        "values": frozenset({"019"}),
+        "pattern": "0[0-9]+",
+        "required": True,
+    }
+    reading = read(a_field(3, **rules), glyphs(0, 1, 2), {"0": 0.999}, {"1": 0.999}, {"9": 0.999})
+    assert (reading.status, reading.reason) == ("accepted", "")
+
+
+def test_a_required_field_may_not_be_empty() -> None:
+    empty = Segmentation((), (), 0.0)
+    assert read(a_field(2, required=True), empty).reason == "rule: required"
+    struck = read(a_field(2, required=True), glyphs(0, 1), *[{"crossed": 0.999}] * 2)
+    assert (struck.status, struck.reason) == ("review", "rule: required")
+    # other rules ask nothing of a field that is empty
+    assert read(a_field(2, minimum=1, values=frozenset({"1"}), pattern="1"), empty).status == "accepted"
+
+
+def test_crossings_go_to_review_where_the_form_says_so() -> None:
+    reading = read(a_field(2, crossed="review"), glyphs(0, 1), {"crossed": 0.999}, {"1": 0.999})
+    assert (reading.value, reading.status, reading.reason) == ("1", "review", "crossed out")
+
+
+@pytest.mark.parametrize("between", ["blank", "crossed"])
+def test_a_gap_between_digits_goes_to_review(between: str) -> None:
+    if between == "blank":
+        reading = read(a_field(3), glyphs(0, 2), {"1": 0.999}, {"2": 0.999})
+    else:
+        reading = read(a_field(3), glyphs(0, 1, 2), {"1": 0.999}, {"crossed": 0.999}, {"2": 0.999})
+    assert (reading.value, reading.status, reading.reason) == ("12", "review", "blank between digits")
+
+
+def test_every_reason_is_told() -> None:
+    reading = read(a_field(2, minimum=90, maximum=10), glyphs(0, 1), {"4": 0.7}, {"5": 0.7})
+    assert reading.reason == "rule: minimum 90; rule: maximum 10; low confidence"
+
+
+def said(field: str, value: str, status: str = "accepted", reason: str = "") -> FieldReading:
+    return FieldReading(field, value, value, 0.99, status, reason)
+
+
+SUM = Check("men + women == total", (("men", 1), ("women", 1), ("total", -1)), 0, "==")
+
+
+def checked(check: Check, **values: str) -> dict[str, FieldReading]:
+    return {r.field: r for r in apply_checks([said(name, value) for name, value in values.items()], [check])}
+
+
+def test_a_sum_that_comes_out_changes_nothing() -> None:
+    for values in (
+        {"men": "03", "women": "4", "total": "007"},
+        {"men": "", "women": "4", "total": "4"},
+        {"men": "", "women": "", "total": ""},
+        {"men": "", "women": "", "total": "0"},
+    ):
+        assert {r.status for r in checked(SUM, **values, age="3").values()} == {"accepted"}
+
+
+@pytest.mark.parametrize("total", ["8", ""])
+def test_a_sum_that_does_not_come_out_sends_its_fields_to_review(total: str) -> None:
+    after = checked(SUM, men="3", women="4", total=total, age="3")
+    assert after["age"] == said("age", "3")
+    for name in ("men", "women", "total"):
+        assert (after[name].status, after[name].reason) == ("review", "check: men + women == total")
+        assert after[name].confidence == 0.99
+
+
+@pytest.mark.parametrize(
+    ("operator", "constant", "holds"),
+    [("==", 5, True), ("==", 4, False), ("<=", 5, True), ("<=", 4, True), ("<=", 6, False), (">=", 6, True)],
+)
+def test_checks_compare_with_constants(operator: Any, constant: int, *, holds: bool) -> None:
+    check = Check("age ? 5", (("age", -1),), constant, operator)
+    assert (checked(check, age="5")["age"].status == "accepted") is holds
+
+
+def test_a_check_never_turns_review_to_accepted() -> None:
+    before = [said("men", "3", "review", "low confidence"), said("women", "4"), said("total", "7")]
+    assert apply_checks(before, [SUM]) == tuple(before)
+    broken = apply_checks([*before[:2], said("total", "9")], [SUM])
+    assert broken[0].reason == "low confidence; check: men + women == total"
+
+
+def test_a_field_named_twice_in_a_check_has_one_reason() -> None:
+    twice = Check("men + men == total", (("men", 1), ("men", 1), ("total", -1)), 0, "==")
+    after = checked(twice, men="3", total="7")
+    assert {r.reason for r in after.values()} == {"check: men + men == total"}
+
+
+# Whatever comes
+
+
+@st.composite
+def fields_and_answers(draw: st.DrawFn) -> tuple[FormField, Segmentation, Probabilities]:
+    count = draw(st.integers(1, 4))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    places = np.sort(rng.uniform(-0.2, count + 0.2, draw(st.integers(0, 6))))
+    pieces = tuple(a_piece(float(place), int(rng.choice([4, 12, 30, 40]))) for place in places)
+    hypotheses = tuple(
+        Hypothesis(i, j, pieces[i].ink, pieces[i].box, float(np.mean([p.centre for p in pieces[i:j]])))
+        for i in range(len(pieces))
+        for j in range(i + 1, min(len(pieces), i + 3) + 1)
+        if j == i + 1 or rng.random() < 0.7
+    )
+    sharpness = draw(st.sampled_from([0.02, 0.1, 1.0]))
+    probabilities = rng.dirichlet(np.full(len(CLASSES), sharpness), len(hypotheses)).astype(np.float32)
+    open_box = draw(st.booleans())
+    field = a_field(0, digits=(draw(st.integers(0, 2)), count + 1)) if open_box else a_field(count)
+    return field, Segmentation(pieces, hypotheses, float(HEIGHT)), probabilities
+
+
+@settings(deadline=None, max_examples=150)
+@given(fields_and_answers())
+def test_any_reading_keeps_the_contract(given_: tuple[FormField, Segmentation, Probabilities]) -> None:
+    field, segmentation, probabilities = given_
+    reading = read_field(field, segmentation, probabilities, field.cells)
+    assert 0 <= reading.confidence <= 1
+    assert re.fullmatch(r"[0-9]*", reading.value)
+    assert re.fullmatch(r"[0-9X_?]*", reading.raw)
+    if field.cells:
+        assert len(reading.raw) == len(field.cells)
+    else:
+        assert "_" not in reading.raw
+    assert reading.value == ("" if "?" in reading.raw else "".join(re.findall(r"[0-9]", reading.raw)))
+    assert (reading.status == "accepted") is (reading.reason == "")
+    assert reading.status == "review" or reading.confidence >= field.accept_confidence
+    assert [d.position for d in reading.digits] == list(range(1, len(reading.raw) + 1))
+    assert "".join(d.digit for d in reading.digits) == reading.raw
+    assert all(0 <= d.alternative_confidence <= 1 and 0 <= d.confidence <= 1 for d in reading.digits)

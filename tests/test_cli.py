@@ -1,0 +1,227 @@
+"""The commands as a person or cron calls them: messages, exit codes, and what is not imported."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
+
+import digitscan
+
+ROOT = Path(__file__).parents[1]
+FORM = ROOT / "configs" / "household.toml"
+SAMPLES = ROOT / "sample_scans"
+PAGE = SAMPLES / "004_flatbed.png"
+
+
+def command(*arguments: object, without: tuple[str, ...] = (), folder: Path | None = None) -> list[str]:
+    """The command line; modules named in `without` cannot be imported by it or its workers."""
+    if not without:
+        return [sys.executable, "-m", "digitscan", *map(str, arguments)]
+    assert folder is not None
+    for name in without:
+        (folder / f"{name}.py").write_text("raise SystemError('imported in vain')")
+    code = f"import sys; sys.path.insert(0, {str(folder)!r}); from digitscan.cli import main; main()"
+    return [sys.executable, "-c", code, *map(str, arguments)]
+
+
+def called(
+    *arguments: object, without: tuple[str, ...] = (), folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    line = command(*arguments, without=without, folder=folder)
+    paths = os.pathsep.join(str(path) for path in (folder, ROOT) if path)
+    done = subprocess.run(
+        line,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def digit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    picture = Pillow.new("L", (60, 80), 235)
+    font = ImageFont.load_default(60)
+    ImageDraw.Draw(picture).text((12, 2), "4", fill=20, font=font)
+    path = tmp_path_factory.mktemp("digit") / "four.png"
+    picture.save(path)
+    return path
+
+
+def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+    heavy = ("numpy", "cv2", "scipy", "tensorflow", "pydantic", "PIL", "matplotlib")
+    done = called("--help", without=heavy, folder=tmp_path)
+    assert done.returncode == 0
+    assert "Usage: digitscan" in done.stdout
+    assert called("run", "--nonsense", without=heavy, folder=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize("name", ["run", "check", "classify", "train", "evaluate", "deck"])
+def test_every_command_has_help(name: str) -> None:
+    done = called(name, "--help")
+    assert done.returncode == 0
+    assert f"Usage: digitscan {name}" in done.stdout
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    stated = next(
+        line.split('"')[1]
+        for line in (ROOT / "pyproject.toml").read_text().splitlines()
+        if line.startswith("version")
+    )
+    assert digitscan.__version__ == stated
+
+
+def test_a_run_reads_without_tensorflow_and_says_what_it_did(tmp_path: Path) -> None:
+    (tmp_path / "modules").mkdir()
+    line = ["run", PAGE, "--form", FORM, "--output", tmp_path / "out", "--workers", "1"]
+    done = called(*line, without=("tensorflow", "keras"), folder=tmp_path / "modules")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 pages read now" in done.stdout
+    assert str(tmp_path / "out" / "fields.csv") in done.stdout
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["counts"]["ok"] == 1
+    again = called(*line)
+    assert "nothing to read" in again.stdout
+    assert called(*line, "--quiet").stdout == ""
+
+
+def test_a_bad_page_is_a_row_and_exit_code_3(tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "broken.pdf").write_bytes(b"%PDF-1.7 half")
+    (tmp_path / "scans" / "good.png").write_bytes(PAGE.read_bytes())
+    line = ["run", tmp_path / "scans", "--form", FORM, "--output", tmp_path / "out", "--workers", "1"]
+    done = called(*line)
+    assert done.returncode == 3
+    assert "1 pages ok, 1 failed" in done.stdout
+    with (tmp_path / "out" / "pages.csv").open(newline="") as file:
+        statuses = {row["file"]: row["status"] for row in csv.DictReader(file)}
+    assert statuses == {"broken.pdf": "failed", "good.png": "ok"}
+
+
+def test_usage_errors_are_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text('name = "bad"\nfeild = 1\n[page]\nsize = [1]\n')
+    (tmp_path / "empty").mkdir()
+    out = ["--output", tmp_path / "out"]
+    cases: list[tuple[list[object], tuple[str, ...]]] = [
+        (["run"], ("INPUT",)),
+        (["run", PAGE, "--form", FORM], ("--output",)),
+        (["run", tmp_path / "missing", "--form", FORM, *out], ("no such file", "missing")),
+        (["run", tmp_path / "empty", "--form", FORM, *out], ("no input", "empty")),
+        (["run", PAGE, "--form", bad, *out], ("bad.toml", "feild", "page.size")),
+        (["run", PAGE, "--form", FORM, "--form", FORM, *out], ("household",)),
+        (["run", PAGE, "--form", tmp_path / "missing.toml", *out], ("missing.toml",)),
+        (["run", PAGE, "--form", FORM, "--output", bad], ("bad.toml", "output directory")),
+        (["check", FORM, "--page", PAGE], ("--preview",)),
+        (["check", FORM, "--page", bad, "--preview", tmp_path / "x.png"], ("bad.toml",)),
+        (["train", "--data", tmp_path / "missing", "--output", tmp_path / "x.keras"], ("missing",)),
+        (["evaluate", "--model", ROOT / "models/digits.keras", "--data", tmp_path / "empty"], ("empty",)),
+        (["deck", FORM, "--pages", "0", "--seed", "1", *out], ("--pages",)),
+    ]
+    for arguments, words in cases:
+        done = called(*arguments)
+        assert done.returncode == 2, arguments
+        assert done.stdout == ""
+        assert all(word in done.stderr for word in words), done.stderr
+
+
+def test_a_missing_model_is_exit_code_5(tmp_path: Path) -> None:
+    model = ["--model", tmp_path / "none.keras"]
+    done = called("run", PAGE, "--form", FORM, "--output", tmp_path / "out", *model)
+    assert done.returncode == 5
+    assert "none" in done.stderr
+    assert called("classify", PAGE, *model).returncode == 5
+
+
+def test_a_held_output_directory_is_exit_code_4(tmp_path: Path) -> None:
+    with FileLock(tmp_path / ".lock"):
+        done = called("run", PAGE, "--form", FORM, "--output", tmp_path, "--log-format", "json")
+    assert done.returncode == 4
+    (message,) = map(json.loads, done.stderr.splitlines())
+    assert message["level"] == "error"
+    assert "another run" in message["message"]
+
+
+def test_sigterm_keeps_what_was_done_and_is_exit_code_130(tmp_path: Path) -> None:
+    line = command("run", SAMPLES, "--form", FORM, "--output", tmp_path, "--workers", "1")
+    process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    journal = tmp_path / "journal.sqlite"
+    for _ in range(600):
+        time.sleep(0.1)
+        if journal.exists() and _reads(journal):
+            break
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in errors
+    assert _reads(journal)
+    assert not (tmp_path / "fields.csv").exists()
+
+
+def _reads(journal: Path) -> int:
+    connection = sqlite3.connect(journal)
+    try:
+        return int(connection.execute("SELECT count(*) FROM reads").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        connection.close()
+
+
+def test_classify_prints_a_line_for_each_picture(digit: Path, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.png"
+    done = called("classify", digit, missing, digit)
+    assert done.returncode == 3
+    first, second, third = done.stdout.splitlines()
+    assert first == third
+    assert first.startswith(f"{digit}: 4 (")
+    assert second.startswith(f"{missing}: cannot be read")
+    assert called("classify", digit).returncode == 0
+
+
+def test_classify_as_csv(digit: Path, tmp_path: Path) -> None:
+    done = called("classify", "--csv", "--preprocess", "resize", digit, tmp_path / "missing.png")
+    read, missing = csv.DictReader(io.StringIO(done.stdout))
+    assert list(read) == [
+        *("file", "digit", "confidence", "alternative", "alternative_confidence", "error"),
+    ]
+    assert read["digit"]
+    assert missing["error"]
+    assert not missing["digit"]
+
+
+def test_check_tells_what_a_form_asks_for(tmp_path: Path) -> None:
+    done = called("check", FORM)
+    assert done.returncode == 0
+    for words in ("household", "district", "4 cells", "check: men + women == total"):
+        assert words in done.stdout
+    preview = tmp_path / "preview.png"
+    assert called("check", FORM, "--page", PAGE, "--preview", preview).returncode == 0
+    with Pillow.open(preview) as picture:
+        assert min(picture.size) > 500
+    assert json.loads(called("check", "--schema").stdout)["properties"]["name"]
+
+
+def test_deck_writes_scans_and_truth(tmp_path: Path) -> None:
+    done = called("deck", FORM, "--pages", "1", "--seed", "3", "--output", tmp_path)
+    assert done.returncode == 0
+    (scan,) = done.stdout.split()
+    assert Path(scan).exists()
+    assert (tmp_path / "truth.csv").read_text().startswith("file,page,field,raw\n")

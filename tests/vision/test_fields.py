@@ -1,0 +1,186 @@
+"""Fields cut out of a page, and their ink without the printed rules."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from digitscan.deck.drawing import draw_form, on_paper, write_page
+from digitscan.deck.filling import USUAL, fill_page
+from digitscan.forms import Form
+from digitscan.records import Image, Matrix
+from digitscan.vision.constellation import apply
+from digitscan.vision.fields import MARGIN_MM, FieldCrop, cut_fields, field_ink, page_ink_level
+from digitscan.vision.registration import RegisteredPage
+from tests.drawn_pages import DPI, SMALL_FORM, as_page, blank, tidy_writer, write_form
+
+Ink = NDArray[np.bool_]
+
+
+@cache
+def form(dpi: float = DPI) -> Form:
+    with TemporaryDirectory() as folder:
+        return write_form(Path(folder), SMALL_FORM.replace("[90, 120]", f"[90, 120]\nresolution = {dpi}"))
+
+
+def at(dpi: float) -> Matrix:
+    return np.diag([dpi / 25.4, dpi / 25.4, 1.0])
+
+
+def crops_of(image: Image, dpi: float = DPI) -> list[FieldCrop]:
+    lies = at(dpi)
+    page = RegisteredPage(as_page(image, dpi), form(dpi), lies, (lies,) * len(form(dpi).fields), 1.0, 0)
+    return cut_fields(page)
+
+
+def inks_of(image: Image, dpi: float = DPI) -> list[Ink]:
+    crops = crops_of(image, dpi)
+    settings = form(dpi).cleaning
+    level = page_ink_level(crops, settings)
+    return [field_ink(crop, level, settings) for crop in crops]
+
+
+def pieces(ink: Ink) -> int:
+    count, _ = cv2.connectedComponents(ink.astype(np.uint8))
+    return int(count) - 1
+
+
+def drawn_on(image: Image, mm: tuple[float, float], radius: float, dpi: float = DPI, tone: int = 40) -> Image:
+    """A ring about `mm`, drawn with a pen of 0.6 mm."""
+    scale = dpi / 25.4
+    centre = (round(mm[0] * scale), round(mm[1] * scale))
+    drawn = image.copy()
+    cv2.circle(drawn, centre, round(radius * scale), tone, round(0.6 * scale), cv2.LINE_AA)
+    return drawn
+
+
+def in_crop(image: Image, dpi: float = DPI) -> Image:
+    """The part of a page picture that the first field's crop shows."""
+    return crops_of(image, dpi)[0].image
+
+
+@pytest.mark.parametrize("dpi", [150, 200, 300])
+def test_a_crop_shows_its_field_with_a_margin(dpi: int) -> None:
+    crop = crops_of(blank(form(dpi), dpi), dpi)[0]
+    scale = dpi / 25.4
+    assert crop.field.name == "code"
+    assert crop.box == pytest.approx((MARGIN_MM * scale, MARGIN_MM * scale, 21 * scale, 9 * scale))
+    assert [cell.x for cell in crop.cells] == pytest.approx([crop.box.x + 7 * scale * i for i in range(3)])
+    height, width = crop.image.shape
+    assert (width, height) == pytest.approx((crop.box.width * 1 + 4.4 * scale, 13.4 * scale), abs=1)
+    corner = apply(crop.to_page, np.array([(crop.box.x, crop.box.y)]))[0]
+    assert corner == pytest.approx(np.array([30, 18]) * scale)
+
+
+@pytest.mark.parametrize("dpi", [150, 200, 300])
+@pytest.mark.parametrize("paleness", [0.25, 0.6, 1.0])
+def test_empty_fields_have_no_ink(dpi: int, paleness: float) -> None:
+    image = np.asarray(255 - (255 - blank(form(dpi), dpi)) * paleness, np.uint8)
+    assert [int(ink.sum()) for ink in inks_of(image, dpi)] == [0] * len(form().fields)
+
+
+def test_empty_fields_beside_written_ones_have_no_ink() -> None:
+    inks = inks_of(drawn_on(blank(form()), (33.5, 22.5), 2.0))
+    assert inks[0].any()
+    assert [int(ink.sum()) for ink in inks[1:]] == [0] * (len(inks) - 1)
+
+
+@pytest.mark.parametrize("dpi", [150, 200, 300])
+@pytest.mark.parametrize(
+    ("where", "centre"),
+    [
+        ("within a cell", (40.5, 22.5)),
+        ("over the lower rule", (40.5, 27.0)),
+        ("over the upper rule", (40.5, 18.4)),
+        ("over the rule between two cells", (37.0, 22.5)),
+        ("over the outer rule", (30.0, 22.5)),
+        ("over a crossing of rules", (44.0, 27.0)),
+    ],
+)
+def test_a_ring_stays_whole_wherever_it_is_written(dpi: int, where: str, centre: tuple[float, float]) -> None:
+    ring = in_crop(drawn_on(np.full_like(blank(form(dpi), dpi), 255), centre, 1.8, dpi), dpi) < 128
+    ink = inks_of(drawn_on(blank(form(dpi), dpi), centre, 1.8, dpi), dpi)[0]
+    assert (ink & ring).sum() > 0.95 * ring.sum(), where
+    assert (ink & ~ring).sum() < 0.15 * ring.sum(), where
+    assert pieces(ink) == 1, where
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.15, 0.3, 0.6])
+def test_a_bar_beside_a_rule_stays_and_the_rule_goes(gap: float) -> None:
+    """A 1 written close to its cell's edge: `gap` mm of paper between them, or none."""
+    scale = DPI / 25.4
+    image = blank(form())
+    left = round((37.0 + 0.11 + gap) * scale)
+    bar = np.zeros(image.shape, bool)
+    bar[round(19.5 * scale) : round(25.5 * scale), left : left + 5] = True
+    ink = inks_of(np.where(bar, np.uint8(40), image).astype(np.uint8))[0]
+    true = in_crop(np.where(bar, np.uint8(0), np.uint8(255)).astype(np.uint8)) < 128
+    assert (ink & true).sum() > 0.6 * true.sum()
+    assert (ink & ~true).sum() < 0.25 * true.sum()
+
+
+def test_handwriting_on_a_form_gives_the_ink_it_gives_on_bare_paper() -> None:
+    found, expected, extra = 0, 0, 0
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        raws = fill_page(form(), USUAL, rng)
+        written = write_page(form(), raws, tidy_writer(rng), DPI, rng)
+        printed = draw_form(form(), DPI)
+        bare = on_paper(np.zeros_like(printed), written, 0.9, np.random.default_rng(9))
+        page = on_paper(printed, written, 0.9, np.random.default_rng(9))
+        for crop, on_form in zip(crops_of(bare), inks_of(page), strict=True):
+            alone = crop.image < 128
+            x, y, w, h = (round(v) for v in crop.box)
+            alone, on_form = alone[y : y + h, x : x + w], on_form[y : y + h, x : x + w]
+            found += int((alone & on_form).sum())
+            expected += int(alone.sum())
+            extra += int((on_form & ~cv2.dilate(alone.astype(np.uint8), np.ones((3, 3))).astype(bool)).sum())
+    assert expected > 20000
+    assert found > 0.97 * expected
+    assert extra < 0.01 * expected
+
+
+def with_guides(image: Image, tone: int) -> Image:
+    """Pale figures of eight, as printed on forms that want block digits, in every cell."""
+    guided = image.copy()
+    scale = DPI / 25.4
+    for field in form().fields:
+        for x, y, w, h in field.cells:
+            corners = [(x + 0.25 * w, y + 0.2 * h), (x + 0.75 * w, y + 0.5 * h), (x + 0.75 * w, y + 0.8 * h)]
+            (left, top), (right, middle), (_, bottom) = (
+                (round(a * scale), round(b * scale)) for a, b in corners
+            )
+            cv2.rectangle(guided, (left, top), (right, middle), tone, 4)
+            cv2.rectangle(guided, (left, middle), (right, bottom), tone, 4)
+    return guided
+
+
+@pytest.mark.parametrize("tone", [222, 205])
+def test_pale_guides_are_not_ink(tone: int) -> None:
+    guided = np.minimum(with_guides(blank(form()), tone), 255)
+    # the rules of such forms are pale as well
+    pale = np.where(blank(form()) < 200, np.uint8(tone), guided).astype(np.uint8)
+    page = drawn_on(drawn_on(pale, (40.5, 22.5), 1.8), (19.5, 56.5), 1.8)
+    ring = in_crop(drawn_on(np.full_like(pale, 255), (40.5, 22.5), 1.8)) < 128
+    code, _, total, line, *others = inks_of(page)
+    assert (code & ring).sum() > 0.9 * ring.sum()
+    assert (code & ~ring).sum() < 0.2 * ring.sum()
+    assert line.any()
+    assert not total.any()
+    assert [int(ink.sum()) for ink in others] == [0] * len(others)
+
+
+def test_the_level_is_the_page_s_at_any_resolution() -> None:
+    levels = {}
+    for dpi in (150, 200, 300):
+        image = drawn_on(blank(form(dpi), dpi), (40.5, 22.5), 1.8, dpi)
+        levels[dpi] = page_ink_level(crops_of(image, dpi), form(dpi).cleaning)
+    thresholds = [level.threshold for level in levels.values()]
+    assert max(thresholds) - min(thresholds) < 0.05
+    assert [level.stroke / dpi * 25.4 for dpi, level in levels.items()] == pytest.approx([0.6] * 3, rel=0.25)

@@ -1,0 +1,218 @@
+"""A field's ink in pieces, and the runs of pieces that may be one digit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from digitscan.deck.handwriting import draw_digit, make_hand
+from digitscan.records import Box
+from digitscan.vision.segmentation import LONGEST_RUN, Segmentation, segment
+
+Ink = NDArray[np.bool_]
+
+SCALE = 8.0
+CELL = 48
+HEIGHT = 72
+MARGIN = 18
+
+
+def box_of(cells: int) -> Box:
+    return Box(MARGIN, MARGIN, cells * CELL, HEIGHT)
+
+
+def cells_of(count: int) -> tuple[Box, ...]:
+    return tuple(Box(MARGIN + i * CELL, MARGIN, CELL, HEIGHT) for i in range(count))
+
+
+def paper(cells: int) -> Ink:
+    return np.zeros((HEIGHT + 2 * MARGIN, cells * CELL + 2 * MARGIN), bool)
+
+
+def digits(seed: int, *wanted: int, height: int = 48) -> list[Ink]:
+    rng = np.random.default_rng(seed)
+    hand = make_hand(rng)
+    return [draw_digit(hand, digit, height, rng) > 127 for digit in wanted]
+
+
+def laid(ink: Ink, picture: Ink, x: int, y: int | None = None) -> Ink:
+    """`ink` with a picture at column x, in the middle of the height unless y is given."""
+    top = (len(ink) - len(picture)) // 2 if y is None else y
+    both = ink.copy()
+    both[top : top + picture.shape[0], x : x + picture.shape[1]] |= picture
+    return both
+
+
+def in_cells(pictures: list[Ink]) -> Ink:
+    ink = paper(len(pictures))
+    for i, picture in enumerate(pictures):
+        ink = laid(ink, picture, MARGIN + i * CELL + (CELL - picture.shape[1]) // 2)
+    return ink
+
+
+def put_together(found: Segmentation, shape: tuple[int, ...], first: int = 0, last: int | None = None) -> Ink:
+    ink = np.zeros(shape, bool)
+    for piece in found.pieces[first:last]:
+        x, y, w, h = piece.box
+        ink[y : y + h, x : x + w] |= piece.ink
+    return ink
+
+
+def hypothesis(found: Segmentation, shape: tuple[int, ...], wanted: Ink) -> float:
+    """How well the best hypothesis covers the ink wanted: intersection over union."""
+    best = 0.0
+    for h in found.hypotheses:
+        x, y, width, height = h.box
+        ink = np.zeros(shape, bool)
+        ink[y : y + height, x : x + width] = h.ink
+        best = max(best, float((ink & wanted).sum() / (ink | wanted).sum()))
+    return best
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 10_000), wanted=st.lists(st.integers(0, 9), min_size=1, max_size=5))
+def test_digits_apart_are_each_a_hypothesis(seed: int, wanted: list[int]) -> None:
+    pictures = digits(seed, *wanted)
+    ink = in_cells(pictures)
+    for cells in (cells_of(len(wanted)), ()):
+        found = segment(ink, box_of(len(wanted)), cells, SCALE)
+        assert 0.6 * 48 < found.digit_height < 1.4 * 48
+        for i, picture in enumerate(pictures):
+            alone = laid(paper(len(wanted)), picture, MARGIN + i * CELL + (CELL - picture.shape[1]) // 2)
+            assert hypothesis(found, ink.shape, alone) > 0.95
+
+
+def ring(width: int, height: int, pen: int = 5) -> Ink:
+    y, x = np.mgrid[:height, :width]
+    away = ((x - width / 2 + 0.5) / (width / 2)) ** 2 + ((y - height / 2 + 0.5) / (height / 2)) ** 2
+    inner_x, inner_y = width / 2 - pen, height / 2 - pen
+    inner = ((x - width / 2 + 0.5) / inner_x) ** 2 + ((y - height / 2 + 0.5) / inner_y) ** 2
+    return np.asarray((away <= 1) & (inner > 1))
+
+
+def test_one_digit_in_a_cell_is_one_piece() -> None:
+    for picture in (ring(30, 48), np.ones((48, 5), bool)):
+        found = segment(laid(paper(1), picture, 30), box_of(1), cells_of(1), SCALE)
+        (piece,) = found.pieces
+        (h,) = found.hypotheses
+        assert (h.first, h.last) == (0, 1)
+        assert piece.area == picture.sum()
+        assert h.box[:1] + h.box[2:] == (30, picture.shape[1], 48)
+        assert h.centre == pytest.approx(30 + picture.shape[1] / 2, abs=0.01)
+        assert found.digit_height == 48
+
+
+@pytest.mark.parametrize("overlap", [1, 3, 5])
+@pytest.mark.parametrize("cells", [cells_of(2), ()], ids=["cells", "open"])
+def test_digits_that_touch_can_be_cut_where_they_touch(overlap: int, cells: tuple[Box, ...]) -> None:
+    left, right = ring(32, 48), ring(32, 48)
+    start = MARGIN + CELL - 32 + overlap // 2
+    ink = laid(laid(paper(2), left, start), right, start + 32 - overlap)
+    found = segment(ink, box_of(2), cells, SCALE)
+    assert len(found.pieces) >= 2
+    alone = (laid(paper(2), left, start), laid(paper(2), right, start + 32 - overlap))
+    for wanted in alone:
+        assert hypothesis(found, ink.shape, wanted) > 0.85
+
+
+def test_three_digits_that_touch_can_be_cut_twice() -> None:
+    ink = paper(3)
+    starts = [MARGIN + 20 + 30 * i for i in range(3)]
+    for start in starts:
+        ink = laid(ink, ring(32, 48), start)
+    found = segment(ink, box_of(3), (), SCALE)
+    for start in starts:
+        assert hypothesis(found, ink.shape, laid(paper(3), ring(32, 48), start)) > 0.8
+
+
+def test_a_digit_broken_by_the_pen_is_joined() -> None:
+    broken = ring(30, 48)
+    broken[20:24] = False
+    found = segment(laid(paper(1), broken, 30), box_of(1), cells_of(1), SCALE)
+    assert len(found.pieces) == 1
+    assert found.pieces[0].area == broken.sum()
+
+
+def test_a_digit_broken_into_left_and_right_is_a_hypothesis() -> None:
+    broken = ring(30, 48)
+    broken[:, 14:17] = False
+    ink = laid(paper(1), broken, 30)
+    found = segment(ink, box_of(1), cells_of(1), SCALE)
+    assert hypothesis(found, ink.shape, ink) == 1
+
+
+def test_a_digit_that_leaves_its_cell_is_kept_whole() -> None:
+    ink = laid(paper(2), ring(34, 60), MARGIN + CELL - 24, y=MARGIN + HEIGHT - 48)
+    found = segment(ink, box_of(2), cells_of(2), SCALE)
+    assert hypothesis(found, ink.shape, ink) == 1
+
+
+def test_ink_of_the_neighbourhood_does_not_belong() -> None:
+    neighbour = laid(paper(2), ring(30, 40), MARGIN + 10, y=-0)
+    neighbour[MARGIN + 10 :] = False  # a digit of the line above whose foot hangs into the box
+    mine = laid(paper(2), ring(30, 48), MARGIN + CELL + 8)
+    found = segment(neighbour | mine, box_of(2), cells_of(2), SCALE)
+    assert np.array_equal(put_together(found, mine.shape), mine)
+
+
+def test_what_a_rule_leaves_behind_does_not_belong() -> None:
+    remains = paper(2)
+    remains[MARGIN + 5 : MARGIN + 60, MARGIN + CELL] = True
+    remains[MARGIN + HEIGHT - 2 : MARGIN + HEIGHT, MARGIN : MARGIN + 50] = True
+    assert segment(remains, box_of(2), cells_of(2), SCALE).pieces == ()
+
+
+def test_a_one_on_the_rule_is_no_remains() -> None:
+    one = laid(paper(2), np.ones((48, 5), bool), MARGIN + CELL - 3)
+    found = segment(one, box_of(2), cells_of(2), SCALE)
+    assert np.array_equal(put_together(found, one.shape), one)
+
+
+@pytest.mark.parametrize("cells", [cells_of(3), ()], ids=["cells", "open"])
+def test_no_ink_is_no_pieces(cells: tuple[Box, ...]) -> None:
+    assert segment(paper(3), box_of(3), cells, SCALE) == Segmentation((), (), 0.0)
+
+
+def test_dirt_is_small_beside_the_digits_of_its_field() -> None:
+    speck = laid(paper(1), np.ones((5, 5), bool), 40)
+    found = segment(speck, box_of(1), cells_of(1), SCALE)
+    assert max(found.pieces[0].box[2:]) < 0.3 * found.digit_height
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 100_000), cells=st.integers(1, 4), blots=st.integers(0, 12), has_cells=st.booleans()
+)
+def test_whatever_is_written_pieces_share_out_the_ink(
+    seed: int, cells: int, blots: int, *, has_cells: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    ink = paper(cells)
+    for _ in range(blots):
+        y, x = rng.integers(0, ink.shape)
+        h, w = rng.integers(1, 50, 2)
+        ink[y : y + h, x : x + w] |= rng.random(ink[y : y + h, x : x + w].shape) < rng.choice([1.0, 0.7])
+    box = box_of(cells)
+    found = segment(ink, box, cells_of(cells) if has_cells else (), SCALE)
+    together = put_together(found, ink.shape)
+    assert together.sum() == sum(piece.area for piece in found.pieces)  # none has another's ink
+    assert not (together & ~ink).any()
+    middle = np.zeros_like(ink)
+    middle[MARGIN + 6 : -MARGIN - 6, MARGIN + 6 : -MARGIN - 6] = True
+    lost = ink & ~together
+    assert not (lost & middle)[:, MARGIN + 6 :].any() or (lost & ~middle).any()
+    centres = [piece.centre for piece in found.pieces]
+    assert centres == sorted(centres)
+    runs = [(h.first, h.last) for h in found.hypotheses]
+    assert runs == sorted(set(runs))
+    assert all(0 <= first < last <= min(len(found.pieces), first + LONGEST_RUN) for first, last in runs)
+    assert set(runs) >= {(i, i + 1) for i in range(len(found.pieces))}
+    for h in found.hypotheses:
+        x, y, width, height = h.box
+        assert h.ink.shape == (height, width)
+        alone = put_together(found, ink.shape, h.first, h.last)
+        assert np.array_equal(alone[y : y + height, x : x + width], h.ink)
+        assert h.ink.sum() == alone.sum()
