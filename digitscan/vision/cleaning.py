@@ -79,7 +79,10 @@ def find_ink(dark: Darkness, level: InkLevel, settings: CleaningSection, scale: 
     local = cv2.adaptiveThreshold(
         image, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, window, level.threshold * 255 * 0.4
     )
-    ink = (local > 0) & (image < 255 * (1 - level.threshold))
+    # an edge lies where darkness falls to less than half that of its own stroke, thick and black or thin and grey
+    side = round(2 * level.stroke) | 1
+    strokes = cv2.dilate(dark, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    ink = (local > 0) & (image < 255 * (1 - level.threshold)) & (dark >= 0.4 * strokes)
     # a pen that skips leaves gaps shorter than it is wide
     side = max(1, round(level.stroke * 0.5))
     joined = cv2.morphologyEx(ink.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))

@@ -142,8 +142,8 @@ def read_page(
                 pixels = _scan_pixels(scan, content)
                 return placement.place(pixels), placement.dpi(pixels.shape[1], pixels.shape[0])
             return _drawn(page, path, number, resolution), (resolution, resolution)
-        except pdfium.PdfiumError as error:
-            raise PageError("decode", f"damaged PDF page ({error})") from None
+        except pdfium.PdfiumError:
+            raise PageError("decode", "damaged PDF page") from None
 
 
 @contextmanager

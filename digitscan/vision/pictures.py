@@ -6,8 +6,11 @@ By Pillow, which, unlike OpenCV, refuses a picture that ends early.
 from __future__ import annotations
 
 import io
+import os
+import re
+import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import cv2
@@ -24,6 +27,10 @@ _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "DIB", "GIF", "WEBP", "AVIF", "JPEG200
 _JPEG_END = b"\xff\xd9"
 _JPEG_TAIL = 64
 """Bytes; some producers pad."""
+_DAMAGE = re.compile(
+    rb"premature end of data|bad Huffman code|bytes before marker 0x(?:c|d9|da)|bad code word", re.IGNORECASE
+)
+_MURMURS = 1 << 16
 _TURNED = (5, 6, 7, 8)
 """EXIF orientations that exchange width and height."""
 
@@ -34,7 +41,7 @@ def count_frames(content: bytes) -> int:
     Raises:
         PageError: stage `open`.
     """
-    with _faults("open"):
+    with _murmurs(), _faults("open"):
         picture = _opened(content)
         return int(getattr(picture, "n_frames", 1)) if picture.format == "TIFF" else 1
 
@@ -55,27 +62,37 @@ def decode(
     Raises:
         PageError: stage `open` or `decode`; not a picture, damaged, truncated or too large.
     """
-    with _faults("open"):
-        picture = _opened(content)
-        if picture.format == "PNG":  # decoding alone does not look at all check sums
-            picture.verify()
+    with _murmurs() as murmurs:
+        with _faults("open"):
             picture = _opened(content)
-        if frame > 1:
-            picture.seek(frame - 1)
-        check_pixels(*picture.size)
-    with _faults("decode"):
-        across, down = picture.info.get("dpi", (0, 0))
-        dpi = (float(across), float(down)) if across and down else None
-        orientation = picture.getexif().get(ExifTags.Base.Orientation, 1) if upright else 1
-        if picture.format == "JPEG" and picture.mode in ("L", "RGB") and orientation == 1:
-            luminance = _whole_jpeg(content)
-            if luminance is not None:
-                return luminance, dpi
-        picture.draft("L", picture.size)  # the luminance of a JPEG as it was stored
-        picture.load()
-        if upright:
-            ImageOps.exif_transpose(picture, in_place=True)
-        return _grey(picture), dpi[::-1] if dpi and orientation in _TURNED else dpi
+            if picture.format == "PNG":  # decoding alone does not look at all check sums
+                picture.verify()
+                picture = _opened(content)
+            if frame > 1:
+                picture.seek(frame - 1)
+            check_pixels(*picture.size)
+        with _faults("decode"):
+            image, dpi = _decoded(picture, content, upright)
+        if found := _DAMAGE.search(murmurs()):
+            raise PageError("decode", f"damaged picture ({found[0].decode().lower()})")
+    return image, dpi
+
+
+def _decoded(
+    picture: Pillow.Image, content: bytes, upright: bool
+) -> tuple[Image, tuple[float, float] | None]:
+    across, down = picture.info.get("dpi", (0, 0))
+    dpi = (float(across), float(down)) if across and down else None
+    orientation = picture.getexif().get(ExifTags.Base.Orientation, 1) if upright else 1
+    if picture.format == "JPEG" and picture.mode in ("L", "RGB") and orientation == 1:
+        luminance = _whole_jpeg(content)
+        if luminance is not None:
+            return luminance, dpi
+    picture.draft("L", picture.size)  # the luminance of a JPEG as it was stored
+    picture.load()
+    if upright:
+        ImageOps.exif_transpose(picture, in_place=True)
+    return _grey(picture), dpi[::-1] if dpi and orientation in _TURNED else dpi
 
 
 def check_pixels(width: float, height: float) -> None:
@@ -105,6 +122,22 @@ def _faults(stage: str) -> Iterator[None]:
         raise PageError(stage, "needs too much memory") from None
     except Exception as error:  # Pillow raises almost anything on hostile files
         raise PageError(stage, f"damaged picture ({str(error) or type(error).__name__})") from None
+
+
+@contextmanager
+def _murmurs() -> Iterator[Callable[[], bytes]]:
+    """What the C libraries have written to stderr meanwhile.
+
+    It is all they say of damage that they paint over, and no one asked for the rest.
+    """
+    with tempfile.TemporaryFile() as heard:
+        kept = os.dup(2)
+        os.dup2(heard.fileno(), 2)
+        try:
+            yield lambda: os.pread(heard.fileno(), _MURMURS, 0)
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _opened(content: bytes) -> Pillow.Image:

@@ -62,7 +62,7 @@ def register(page: Page, forms: tuple[Form, ...]) -> RegisteredPage:
 def _registered(page: Page, form: Form) -> RegisteredPage:
     sample = _spread(form.fields, SAMPLE)
     best: tuple[float, Match] | None = None
-    for candidate in _candidates(page.image, form):
+    for candidate in _candidates(page, form):
         rank = candidate.share * evidence(page.image, candidate.transform, sample)
         if best is None or rank > best[0]:
             best = (rank, candidate)
@@ -74,7 +74,8 @@ def _registered(page: Page, form: Form) -> RegisteredPage:
     return RegisteredPage(page, form, chosen.transform, tuple(placements), chosen.share * seen, rotation)
 
 
-def _candidates(image: Image, form: Form) -> Iterator[Match]:
+def _candidates(page: Page, form: Form) -> Iterator[Match]:
+    image = page.image
     match form.registration.method:
         case "marks":
             boxes = tuple(Box(*m) for m in form.registration.marks)
@@ -90,7 +91,7 @@ def _candidates(image: Image, form: Form) -> Iterator[Match]:
             assert form.registration.image is not None  # the form's own check saw to it
             yield from _by_template(image, form.path.parent / form.registration.image, form.page.size)
         case "none":
-            yield from _by_edges(image, form.page.size)
+            yield from _by_edges(image, page.dpi, form.page.size)
 
 
 def _sizes(boxes: tuple[Box, ...]) -> constellation.Points:
@@ -142,15 +143,19 @@ def _by_template(image: Image, path: Path, form_size: tuple[float, float]) -> It
     yield Match(np.asarray(transform, np.float64), hits, min(1.0, hits / 40))
 
 
-def _by_edges(image: Image, form_size: tuple[float, float]) -> Iterator[Match]:
-    """The picture is the page: turned by its skew, scaled to the form, in all four rotations."""
+def _by_edges(image: Image, dpi: float | None, form_size: tuple[float, float]) -> Iterator[Match]:
+    """The picture is the page: turned by its skew, in all four rotations, the form in its middle.
+
+    Its scale is that of its resolution where that is known, or else what fits the form into the picture.
+    """
     height, width = image.shape
     skew = find_skew(image)
     for rotation in (0, 90, 180, 270):
         across, down = form_size if rotation in (0, 180) else form_size[::-1]
         angle = np.radians(skew - rotation)
-        scale = np.sqrt((width / across) * (height / down))
-        c, s = np.cos(angle) * scale, np.sin(angle) * scale
-        linear = np.array([[c, -s], [s, c]])
-        middle = np.array([width, height]) / 2 - linear @ (np.array(form_size) / 2)
-        yield Match(np.vstack([np.column_stack([linear, middle]), (0, 0, 1)]), 0, 1.0)
+        fitted = float(np.sqrt((width / across) * (height / down)))
+        for scale in [fitted] if dpi is None else [dpi / 25.4, fitted]:
+            c, s = np.cos(angle) * scale, np.sin(angle) * scale
+            linear = np.array([[c, -s], [s, c]])
+            middle = np.array([width, height]) / 2 - linear @ (np.array(form_size) / 2)
+            yield Match(np.vstack([np.column_stack([linear, middle]), (0, 0, 1)]), 0, 1.0)

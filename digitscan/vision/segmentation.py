@@ -12,17 +12,23 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter1d
 
 from digitscan.records import Box
+from digitscan.vision.cleaning import stroke_width
 
 Ink = NDArray[np.bool_]
 
 LONGEST_RUN = 4  # pieces that may make one digit
 MOST_CUTS = 6  # in one contour
+CUT_STROKES = 2.5  # a cut goes through so many strokes at most
+SIDESTEP = 0.05  # px of ink that a step aside is worth
 WIDEST = 1.5  # of the field's digit height: wider is never one digit
-SMALLEST_DIGIT = 0.3  # of the field's height
+SMALLEST_DIGIT = 0.3  # of the height of the field, where that is low
+SMALLEST_DIGIT_MM = 2.0
+SMALLEST_PART = 0.4  # of the digit height: what a cut leaves is no smaller, or the cut is not made
 RULE_REMAINS_MM = 0.7
-CUTTABLE = 0.75  # of the field's digit height: wider may be two digits that touch
+CUTTABLE = 0.5  # of the field's digit height: wider may be two digits that touch
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,7 @@ def segment(ink: Ink, box: Box, cells: tuple[Box, ...], scale: float) -> Segment
     tallest = max(p.box[3] for p in found)
     tall = [p.box[3] for p in found if p.box[3] > 0.5 * tallest]
     # a field with nothing but dirt has no digits to measure: they are never much smaller than their cell
-    height = max(float(np.median(tall)), SMALLEST_DIGIT * box.height)
+    height = max(float(np.median(tall)), min(SMALLEST_DIGIT * box.height, SMALLEST_DIGIT_MM * scale))
     pieces: list[Piece] = []
     for piece in _joined(found, height):
         pieces += _cut(piece, cells, height)
@@ -152,59 +158,80 @@ def _together(pieces: list[Piece], first: int, last: int) -> Hypothesis:
 
 def _cut(piece: Piece, cells: tuple[Box, ...], height: float) -> list[Piece]:
     """The piece cut at every place where two digits may touch; the piece itself where there is none."""
-    x, _, w, _ = piece.box
-    wanted = [int(c.x - x) for c in cells[1:] if x + 0.15 * w < c.x < x + 0.85 * w]
-    if w > CUTTABLE * height and not (cells and not wanted):
-        wanted += _valleys(piece.ink, height)
-    parts = [piece]
-    for column in sorted(set(wanted)):
-        last = parts[-1]
-        halves = _split(last, column + x - last.box[0], height)
-        parts[-1:] = halves
+    x, y, w, _ = piece.box
+    bounds = [c.x - x for c in cells[1:] if x + 0.15 * w < c.x < x + 0.85 * w]
+    if not bounds and (cells or w <= CUTTABLE * height):
+        return [piece]
+    paths = _Seams(piece.ink)
+    columns = [paths.cheapest_near(b, 0.2 * height) for b in bounds]
+    if w > CUTTABLE * height and not cells:
+        columns += paths.cheap(apart=0.12 * height, limit=CUT_STROKES * stroke_width(piece.ink))
+    if not columns:
+        return [piece]
+    # seams never cross: what is right of one stays right of it
+    seams = np.maximum.accumulate(np.array([paths.through(c) for c in sorted(set(columns))]), axis=0)
+    part = (np.arange(w)[None, :, None] >= seams.T[:, None, :]).sum(axis=2)
+    parts: list[Piece] = []
+    for k in range(len(seams) + 1):
+        p = _cropped(piece.ink & (part == k), x, y)
+        if p is None:
+            continue
+        if parts and min(max(q.box[2:]) for q in (p, parts[-1])) < SMALLEST_PART * height:
+            parts[-1] = _merged([parts[-1], p])
+        else:
+            parts.append(p)
     return parts
 
 
-def _valleys(ink: Ink, height: float) -> list[int]:
-    """Columns where there is little ink, or where the contour is notched from above or below."""
-    rows, width = ink.shape
-    amount = ink.sum(axis=0).astype(np.float64)
-    top = np.where(ink.any(axis=0), ink.argmax(axis=0), rows)
-    bottom = np.where(ink.any(axis=0), ink[::-1].argmax(axis=0), rows)
-    waist = rows - top - bottom  # from the upper to the lower contour
-    cost = np.convolve(np.pad(amount + 0.5 * waist, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
-    apart = max(3, round(0.25 * height))
-    edge = max(3, round(0.15 * height))
-    lowest = [
-        i
-        for i in range(edge, width - edge)
-        if cost[i] == cost[max(0, i - apart) : i + apart + 1].min() and cost[i] < 0.9 * rows
-    ]
-    spaced = [i for k, i in enumerate(lowest) if k == 0 or i - lowest[k - 1] > 1]
-    return sorted(sorted(spaced, key=lambda i: cost[i])[:MOST_CUTS])
+class _Seams:
+    """Paths from the top of a piece to its bottom, a step aside a row at most, that cross little ink."""
 
+    def __init__(self, ink: Ink) -> None:
+        self._step = np.pad(ink * 1.0, ((0, 0), (1, 1)), constant_values=np.inf)
+        self._down = self._summed(self._step)
+        self._up = self._summed(self._step[::-1])[::-1]
+        self._middle = len(ink) // 2
+        inner = (self._middle, slice(1, -1))
+        self._crossed = self._down[inner] + self._up[inner] - self._step[inner]
 
-def _split(piece: Piece, column: int, height: float) -> list[Piece]:
-    """Cut in two along the path from top to bottom that crosses least ink near `column` (a seam)."""
-    ink = piece.ink
-    rows, width = ink.shape
-    reach = max(2, round(0.2 * height))
-    lo, hi = max(0, column - reach), min(width, column + reach + 1)
-    if hi - lo < 3:
-        return [piece]
-    step = ink[:, lo:hi] * 1.0 + 0.02 * np.abs(np.arange(lo, hi) - column) / reach
-    total = step.copy()
-    for r in range(1, rows):
-        above = np.pad(total[r - 1], 1, constant_values=np.inf)
-        total[r] += np.minimum(np.minimum(above[:-2], above[2:]) + 0.05, above[1:-1])
-    seam = np.zeros(rows, int)
-    seam[-1] = int(total[-1].argmin())
-    for r in range(rows - 2, -1, -1):
-        near = range(max(0, seam[r + 1] - 1), min(hi - lo, seam[r + 1] + 2))
-        seam[r] = min(near, key=lambda c: total[r, c] + (0.05 if c != seam[r + 1] else 0.0))
-    left = np.arange(width)[None, :] < (seam + lo)[:, None]
-    x, y, _, _ = piece.box
-    halves = [_cropped(ink & side, x, y) for side in (left, ~left)]
-    return [h for h in halves if h is not None] if all(halves) else [piece]
+    def cheap(self, apart: float, limit: float) -> list[int]:
+        """Columns, at half height, of seams that cross less ink than those beside them and than `limit`."""
+        reach = max(2, round(apart))
+        lowest = minimum_filter1d(self._crossed, 2 * reach + 1, mode="nearest")
+        found: list[int] = []
+        for c in np.flatnonzero((self._crossed <= lowest) & (self._crossed <= limit)).tolist():
+            if not found or c - found[-1] > reach:
+                found.append(c)
+        return sorted(sorted(found, key=lambda c: float(self._crossed[c]))[:MOST_CUTS])
+
+    def cheapest_near(self, column: float, reach: float) -> int:
+        """Column of the seam that crosses least ink not farther than `reach` from a column."""
+        away = np.abs(np.arange(len(self._crossed)) - column)
+        return int(np.where(away <= max(2.0, reach), self._crossed + away / 50, np.inf).argmin())
+
+    def through(self, column: int) -> NDArray[np.int64]:
+        """For each row, the first column right of the seam that passes `column` at half height."""
+        seam = np.zeros(len(self._step), np.int64)
+        seam[self._middle] = column + 1
+        for r in range(self._middle - 1, -1, -1):
+            seam[r] = self._next(self._down[r], seam[r + 1])
+        for r in range(self._middle + 1, len(seam)):
+            seam[r] = self._next(self._up[r], seam[r - 1])
+        return seam - 1
+
+    @staticmethod
+    def _next(costs: NDArray[np.float64], column: int) -> int:
+        near = costs[column - 1 : column + 2] + np.array([SIDESTEP, 0.0, SIDESTEP])
+        return column - 1 + int(near.argmin())
+
+    @staticmethod
+    def _summed(step: NDArray[np.float64]) -> NDArray[np.float64]:
+        total = step.copy()
+        for r in range(1, len(step)):
+            above = total[r - 1]
+            aside = np.minimum(above[:-2], above[2:]) + SIDESTEP
+            total[r, 1:-1] += np.minimum(aside, above[1:-1])
+        return total
 
 
 def _cropped(ink: Ink, x: int, y: int) -> Piece | None:
