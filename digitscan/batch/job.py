@@ -217,4 +217,4 @@ def _guarded(ref: PageRef, read: Callable[[], _Value]) -> _Value | PageFailure:
         return PageFailure(ref, "read", "needs too much memory")
     except Exception as error:  # a bad page is a row, never the end of the run
         _log.exception("%s page %d", outputs.plain(ref.file), ref.page)
-        return PageFailure(ref, "read", f"internal error ({type(error).__name__}: {error})")
+        return PageFailure(ref, "read", f"internal error ({type(error).__name__}), see the log")

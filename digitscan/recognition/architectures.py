@@ -64,7 +64,7 @@ def find(name: str) -> Architecture:
     return ARCHITECTURES[name]
 
 
-@architecture("digitscan", classes=CLASSES, epochs=12, batch=128, validation=0.05, augmented=True)
+@architecture("digitscan", classes=CLASSES, epochs=16, batch=128, validation=0.05, augmented=True)
 def digitscan() -> keras.Model:
     """The default: three pairs of convolutions with batch normalisation and dropout, 0.29 million weights."""
     import keras

@@ -39,7 +39,10 @@ CHUNK = 3000
 """Glyphs that one background task makes into training pictures."""
 STEEP = Mix()
 GENTLE = Mix(strength=0.6, untouched=0.35)
-"""Of the last fifth of the epochs: what is read later is less odd than what is learnt from."""
+SETTLING = Mix(strength=0.6, untouched=0.5, other=0.1)
+"""In the end: what is read later is less odd than what is learnt from."""
+PEAK, PEAK_AGAIN = 2e-3, 5e-4
+"""Learning rates at the start and, for the last quarter of the epochs, at the restart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ def train(
         "pictures": int((~held).sum()),
         "held_back": int(held.sum()),
         "held_back_by": "writer" if digits.writers is not None else "chance",
-        "augmentation": {"most": asdict(STEEP), "last fifth": asdict(GENTLE)} if recipe.augmented else None,
+        "augmentation": [asdict(mix) for mix in (STEEP, GENTLE, SETTLING)] if recipe.augmented else None,
         "seed": seed,
         "epochs": rounds,
         "batch": recipe.batch,
@@ -151,12 +154,17 @@ def _fit(
         for epoch, (pictures, answers) in enumerate(rounds):
             steps = -(-len(pictures) // recipe.batch)
             bar.total = epochs * steps
-            callbacks = [keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: bar.update())]
-            if recipe.augmented:
-                callbacks.append(_cosine(model, epoch * steps, epochs * steps))
+
+            def before(batch: int, logs: Any, epoch: int = epoch, steps: int = steps) -> None:  # noqa: ARG001
+                if recipe.augmented:
+                    model.optimizer.learning_rate = learning_rate(epoch + batch / steps, epochs)
+
+            each_batch = keras.callbacks.LambdaCallback(
+                on_train_batch_begin=before, on_train_batch_end=lambda batch, logs: bar.update()
+            )
             fitted = model.fit(
                 pictures[..., None], answers, batch_size=recipe.batch, epochs=1, shuffle=False, verbose=0,
-                validation_data=validation, validation_batch_size=1024, callbacks=callbacks,
+                validation_data=validation, validation_batch_size=1024, callbacks=[each_batch],
             )  # fmt: skip
             for key, values in fitted.history.items():
                 history.setdefault(key, []).extend(float(value) for value in values)
@@ -166,20 +174,21 @@ def _fit(
     return history
 
 
-def _cosine(model: keras.Model, done: int, total: int) -> keras.callbacks.Callback:
-    """The learning rate falls along half a cosine (Loshchilov and Hutter, 2017), after a short rise."""
-    import keras
+def mix_of(epoch: int, epochs: int) -> Mix:
+    """Strongly changed pictures first; gentler ones for an eighth of the epochs, and from the restart on."""
+    restart = epochs - epochs // 4
+    if epoch >= restart:
+        return SETTLING
+    return GENTLE if epoch >= restart - epochs // 8 else STEEP
 
-    peak = 2e-3
-    warm = max(1, total // 40)
 
-    class Cosine(keras.callbacks.Callback):  # type: ignore[misc]
-        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-            step = done + batch
-            rate = peak * min(1.0, (step + 1) / warm) * 0.5 * (1 + np.cos(np.pi * step / total))
-            model.optimizer.learning_rate = max(rate, 1e-6)
-
-    return Cosine()
+def learning_rate(progress: float, epochs: int) -> float:
+    """At `progress` epochs: half a cosine and, after a restart, another (Loshchilov and Hutter, 2017)."""
+    restart = epochs - epochs // 4
+    if progress < restart:
+        rise = min(1.0, (progress + 0.01) / (restart / 40))
+        return float(PEAK * rise * 0.5 * (1 + np.cos(np.pi * progress / restart)))
+    return float(PEAK_AGAIN * 0.5 * (1 + np.cos(np.pi * (progress - restart) / (epochs - restart))))
 
 
 @contextmanager
@@ -206,7 +215,7 @@ def _augmented(
     pool: ProcessPoolExecutor, count: int, epochs: int, seed: int
 ) -> Iterator[tuple[Image, Labels]]:
     def begin(epoch: int) -> list[Future[tuple[Image, Labels]]]:
-        mix = GENTLE if epoch >= epochs - epochs // 5 else STEEP
+        mix = mix_of(epoch, epochs)
         order = np.random.default_rng([seed, epoch]).permutation(count)
         chunks = range(0, count, CHUNK)
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -12,7 +13,17 @@ from hypothesis import strategies as st
 
 from digitscan.errors import UsageError
 from digitscan.recognition.classifier import load
-from digitscan.recognition.training import fit_temperature, held_back, train
+from digitscan.recognition.training import (
+    GENTLE,
+    PEAK,
+    SETTLING,
+    STEEP,
+    fit_temperature,
+    held_back,
+    learning_rate,
+    mix_of,
+    train,
+)
 from tests.recognition.drawn import data_set, drawn_digits
 
 # Keras 3.15 hands its weights to NumPy 2 in the old way.
@@ -55,6 +66,21 @@ def test_a_classic_recipe_learns_and_the_seed_decides(data: Path, tmp_path: Path
     assert cards[0].accuracy["mnist test"] > 0.6  # chance is 0.1
     glyphs, _ = drawn_digits(50, 5)
     assert np.allclose(load(paths[0])(glyphs), load(paths[1])(glyphs), atol=1e-3)
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 4, 16])
+def test_the_learning_rate_rises_falls_and_restarts(epochs: int) -> None:
+    rates = [learning_rate(progress, epochs) for progress in np.linspace(0, epochs, 400, endpoint=False)]
+    assert min(rates) > 0
+    assert max(rates) == pytest.approx(PEAK, rel=0.05)
+    rises = sum(later > 3 * earlier for earlier, later in itertools.pairwise(rates[40:]))
+    assert rises == (1 if epochs >= 4 else 0)
+    assert rates[-1] < 0.01 * PEAK
+
+
+def test_pictures_become_gentler() -> None:
+    assert [mix_of(epoch, 16) for epoch in range(16)] == [STEEP] * 10 + [GENTLE] * 2 + [SETTLING] * 4
+    assert mix_of(0, 1) == STEEP
 
 
 def test_bad_arguments(data: Path, tmp_path: Path) -> None:

@@ -342,3 +342,14 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
         with pytest.raises(PageError) as caught:
             pages.read_file(tmp_path / name)
         assert caught.value.stage == "open"
+
+
+def test_damage_that_decoders_only_murmur_about_is_refused(
+    tmp_path: Path, grey: Image, capfd: pytest.CaptureFixture[str]
+) -> None:
+    jpeg = bytearray(encoded(np.kron(grey, np.ones((2, 2), np.uint8)), "JPEG"))
+    size = jpeg.index(b"\xff\xc0") + 5
+    taller = jpeg[:size] + (4 * H).to_bytes(2, "big") + jpeg[size + 2 :]
+    with pytest.raises(PageError, match="premature end"):
+        read(tmp_path, bytes(taller))
+    assert capfd.readouterr().err == ""

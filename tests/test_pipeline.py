@@ -1,0 +1,184 @@
+"""A whole page, from its file to readings."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digitscan import pipeline
+from digitscan.deck.files import write_jpeg, write_png
+from digitscan.deck.filling import value_of
+from digitscan.errors import PageError
+from digitscan.forms import Form
+from digitscan.recognition.classifier import Classifier, FakeClassifier, Probabilities, load
+from digitscan.records import CLASSES, Image, PageRef, PageResult
+from tests.drawn_pages import DPI, ROOT, SMALL_FORM, blank, filled, household, write_form
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Classifier:
+    return load()
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Form:
+    return write_form(tmp_path_factory.mktemp("form"), SMALL_FORM)
+
+
+def always(digit: str, certainty: float = 0.999) -> FakeClassifier:
+    """A network that takes everything for the same."""
+
+    def answer(glyphs: Image) -> Probabilities:
+        row = np.full(len(CLASSES), (1 - certainty) / (len(CLASSES) - 1), np.float32)
+        row[CLASSES.index(digit)] = certainty
+        return np.tile(row, (len(glyphs), 1))
+
+    return FakeClassifier(answer)
+
+
+def written(folder: Path, image: Image, dpi: float = DPI) -> PageRef:
+    path = folder / "scan.png"
+    write_png(path, image, dpi)
+    return PageRef(path, path.name, 1, "0" * 64)
+
+
+def right(result: PageResult, truth: dict[str, str]) -> float:
+    """Share of the fields whose value is the true one."""
+    assert [r.field for r in result.readings] == list(truth)
+    return float(np.mean([r.value == value_of(truth[r.field]) for r in result.readings]))
+
+
+def test_a_blank_form_is_read_as_blank(tmp_path: Path, small: Form) -> None:
+    result = pipeline.read_page(written(tmp_path, blank(small)), (small,), always("8"))
+    assert (result.form, result.rotation) == ("small", 0)
+    assert result.registration_score > 0.9
+    assert {(r.value, r.status) for r in result.readings} == {("", "accepted")}
+    assert [r.raw for r in result.readings] == ["_" * len(field.cells) for field in small.fields]
+
+
+def test_all_glyphs_of_a_page_go_to_the_network_at_once(tmp_path: Path, small: Form) -> None:
+    batches: list[Image] = []
+
+    def answer(glyphs: Image) -> Probabilities:
+        batches.append(glyphs)
+        return always("8").answer(glyphs)
+
+    image, truth = filled(small, 3, raws={"code": "123"})
+    result = pipeline.read_page(written(tmp_path, image), (small,), FakeClassifier(answer))
+    (glyphs,) = batches
+    assert glyphs.shape[1:] == (28, 28)
+    assert glyphs.dtype == np.uint8
+    assert len(glyphs) >= sum(len(value_of(raw)) for raw in truth.values())
+    assert {r.field: r for r in result.readings}["code"].value == "888"
+
+
+def test_the_form_s_rules_and_checks_are_applied(tmp_path: Path, small: Form) -> None:
+    image, _ = filled(small, 3)
+    result = pipeline.read_page(written(tmp_path, image), (small,), always("8"))
+    summed = [r for r in result.readings if "amount" in r.field or r.field == "sum"]
+    assert len(summed) == 4
+    assert all("check: sum(item.amount) == sum" in r.reason for r in summed)
+    doubtful = pipeline.read_page(written(tmp_path, image), (small,), always("8", 0.5))
+    assert all(r.status == "review" for r in doubtful.readings if r.value)
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_digits_are_where_they_were_scanned(tmp_path: Path, small: Form, rotation: int) -> None:
+    image, _ = filled(small, 3, raws={"code": "_7_"})
+    scan = np.ascontiguousarray(np.rot90(image, rotation // 90))
+    result = pipeline.read_page(written(tmp_path, scan), (small,), always("7"))
+    assert result.rotation == rotation
+    middle = {r.field: r for r in result.readings}["code"].digits[1]
+    x, y, w, h = middle.box
+    scale = DPI / 25.4
+    ink = np.argwhere(scan[y : y + h, x : x + w] < 128)
+    assert len(ink) > 50  # the digit's own
+    upright = {
+        0: (x, y, w, h),
+        90: (image.shape[1] - y - h, x, h, w),
+        180: (image.shape[1] - x - w, image.shape[0] - y - h, w, h),
+        270: (y, image.shape[0] - x - w, h, w),
+    }[rotation]
+    assert 37 * scale - 4 < upright[0] + upright[2] / 2 < 44 * scale + 4
+    assert 18 * scale < upright[1] + upright[3] / 2 < 27 * scale
+
+
+def test_a_clean_page_is_read(tmp_path: Path, shipped: Classifier) -> None:
+    image, truth = filled(household(), 5, preset="clean")
+    result = pipeline.read_page(written(tmp_path, image), (household(),), shipped)
+    assert right(result, truth) >= 0.9
+    accepted = [r for r in result.readings if r.status == "accepted"]
+    assert len(accepted) > len(truth) / 2
+    assert all(r.value == value_of(truth[r.field]) for r in accepted if r.confidence > 0.999)
+
+
+@pytest.mark.parametrize("preset", ["scanner_grey", "scanner_bilevel", "fax", "phone"])
+def test_scans_are_read(tmp_path: Path, shipped: Classifier, preset: str) -> None:
+    image, truth = filled(household(), 21, preset=preset)
+    result = pipeline.read_page(written(tmp_path, image), (household(),), shipped)
+    assert right(result, truth) >= 0.85
+
+
+@pytest.mark.parametrize("dpi", [150, 300])
+def test_other_resolutions_are_read(tmp_path: Path, small: Form, shipped: Classifier, dpi: int) -> None:
+    image, truth = filled(small, 31, dpi=dpi, preset="clean")
+    result = pipeline.read_page(written(tmp_path, image, dpi), (small,), shipped)
+    assert right(result, truth) >= 0.75
+
+
+def test_a_photo_without_a_resolution_is_read(tmp_path: Path, small: Form, shipped: Classifier) -> None:
+    image, truth = filled(small, 41, preset="phone", dpi=250)
+    path = tmp_path / "photo.jpg"
+    write_jpeg(path, image, None, orientation=6)
+    result = pipeline.read_page(PageRef(path, path.name, 1, "0" * 64), (small,), shipped)
+    assert (result.rotation, right(result, truth) >= 0.75) == (0, True)
+
+
+def test_in_a_mixed_batch_each_page_is_read_as_its_own_form(
+    tmp_path: Path, small: Form, shipped: Classifier
+) -> None:
+    for form in (small, household()):
+        image, truth = filled(form, 6, preset="clean")
+        for forms in ((small, household()), (household(), small)):
+            result = pipeline.read_page(written(tmp_path, image), forms, shipped)
+            assert result.form == form.name
+            assert right(result, truth) >= 0.75
+
+
+def test_the_same_page_gives_the_same_result(tmp_path: Path, small: Form, shipped: Classifier) -> None:
+    ref = written(tmp_path, filled(small, 8, preset="scanner_grey")[0])
+    assert pipeline.read_page(ref, (small,), shipped) == pipeline.read_page(ref, (small,), shipped)
+
+
+def test_a_page_that_cannot_be_read_says_why(tmp_path: Path, small: Form) -> None:
+    missing = PageRef(tmp_path / "none.png", "none.png", 1, "")
+    with pytest.raises(PageError) as caught:
+        pipeline.read_page(missing, (small,), always("8"))
+    assert caught.value.stage == "open"
+    empty = written(tmp_path, np.full((945, 709), 255, np.uint8))
+    with pytest.raises(PageError, match="the form was not found: form 'small' scores 0") as caught:
+        pipeline.read_page(empty, (small,), always("8"))
+    assert caught.value.stage == "registration"
+
+
+def test_a_preview_is_the_page_with_the_form_on_it(tmp_path: Path, small: Form, shipped: Classifier) -> None:
+    image, _ = filled(small, 3)
+    ref = written(tmp_path, np.ascontiguousarray(np.rot90(image, 2)))
+    seen = pipeline.preview(ref, small, shipped)
+    assert seen.shape == (*image.shape, 3)
+    same = (seen == image[..., None]).all(axis=-1)
+    assert 0.7 < same.mean() < 0.999
+
+
+def test_a_page_of_a_multi_page_sample_is_read(tmp_path: Path, shipped: Classifier) -> None:
+    path = tmp_path / "copy.tif"
+    shutil.copy(ROOT / "sample_scans" / "003_fax.tif", path)
+    results = [
+        pipeline.read_page(PageRef(path, path.name, page, "0" * 64), (household(),), shipped)
+        for page in (1, 2)
+    ]
+    assert results[0].readings != results[1].readings
+    assert all(r.registration_score > 0.8 for r in results)
