@@ -39,7 +39,7 @@ def test_no_accepted_field_is_wrong(output: Path) -> None:
     result = score(output / "fields.csv", SAMPLES / "truth.csv")
     assert result.accepted_wrong == (), {key: result.wrong[key] for key in result.accepted_wrong}
     fields = rows(output / "fields.csv")
-    assert sum(row["status"] == "accepted" for row in fields) > 0.7 * len(fields)
+    assert sum(row["status"] == "accepted" for row in fields) > 0.5 * len(fields)
 
 
 def test_the_sum_that_does_not_come_out_is_told(output: Path) -> None:

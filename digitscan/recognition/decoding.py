@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from digitscan.forms import Check, FormField
 from digitscan.records import CLASSES, OTHER, Box, DigitReading, FieldReading
-from digitscan.vision.segmentation import Hypothesis, Piece, Segmentation
+from digitscan.vision.segmentation import Piece, Segmentation
 
 Probabilities = NDArray[np.float32]
 
 KEPT_PATHS = 4
 FLOOR = 1e-6
 UNREADABLE = 0.08  # a best class less probable than this is not worth a guess
+LAST_RESORT = 1e-3  # weight of calling a glyph unreadable: any other segmentation that reads is better
 BLANK = 0.9995  # that a cell without ink is blank
 LABELS = tuple("X" if c == "crossed" else "?" if c == "other" else c for c in CLASSES)
 
@@ -139,7 +140,7 @@ def _options(row: NDArray[np.float32]) -> list[tuple[str, float]]:
     """The two likeliest readings of a glyph with their log-probabilities; never `other` as a reading."""
     order = [int(i) for i in np.argsort(-row[:OTHER])[:2]]
     if row[order[0]] < UNREADABLE:
-        return [("?", float(np.log(max(row[OTHER], FLOOR) * 0.1)))]
+        return [("?", float(np.log(LAST_RESORT)))]
     return [(LABELS[i], float(np.log(max(row[i], FLOOR)))) for i in order]
 
 
@@ -149,10 +150,31 @@ def _dirt(piece: Piece, height: float) -> float:
     return float(np.log(np.clip(1.2 - 2 * size, 1e-4, 0.99)))
 
 
-def _large_enough(hypothesis: Hypothesis, height: float) -> float:
-    """Log-probability that something of this size is a digit at all."""
-    size = max(hypothesis.box[2:]) / max(height, 1.0)
-    return float(np.log(np.clip((size - 0.2) / 0.3, 0.005, 1.0)))
+def _shape(segmentation: Segmentation, index: int) -> float:
+    """Log-probability that ink of this size, with these gaps in it, is one glyph at all."""
+    hypothesis, height = segmentation.hypotheses[index], max(segmentation.digit_height, 1.0)
+    pieces = segmentation.pieces[hypothesis.first : hypothesis.last]
+    size = max(hypothesis.box[2:]) / height
+    # a pen leaves small gaps in a digit; what lies farther apart is something else
+    right = np.maximum.accumulate([p.box[0] + p.box[2] for p in pieces])
+    gaps = [p.box[0] - r for p, r in zip(pieces[1:], right[:-1], strict=True)]
+    gap = max([0.0, *gaps]) / height
+    return float(np.log(np.clip((size - 0.2) / 0.3, 0.005, 1.0)) - 12 * gap)
+
+
+def _misplaced(segmentation: Segmentation, index: int, cell: Box) -> float:
+    """Log-probability that a glyph belongs to a cell: it may lean out of it, its middle is rarely outside."""
+    hypothesis = segmentation.hypotheses[index]
+    centres = [hypothesis.centre]
+    if hypothesis.last > hypothesis.first + 1:
+        large = [
+            p
+            for p in segmentation.pieces[hypothesis.first : hypothesis.last]
+            if max(p.box[2:]) > 0.5 * segmentation.digit_height
+        ]
+        centres += [p.centre for p in large]
+    away = max(abs(c - (cell.x + cell.width / 2)) for c in centres) / cell.width
+    return min(0.0, -12 * (away - 0.5))
 
 
 def _best(paths: list[_Path]) -> list[_Path]:
@@ -173,6 +195,7 @@ def _cell_paths(
     starting: dict[int, list[int]] = {}
     for index, h in enumerate(hypotheses):
         starting.setdefault(h.first, []).append(index)
+    shapes = [_shape(segmentation, index) for index in range(len(hypotheses))]
     # state: pieces used so far -> best paths, after each cell
     states: dict[int, list[_Path]] = _with_dirt({0: [_Path(0.0)]}, pieces, segmentation.digit_height)
     for cell in cells:
@@ -183,12 +206,9 @@ def _cell_paths(
                 after.setdefault(used, []).append(blank)
                 for index in starting.get(used, ()):
                     h = hypotheses[index]
-                    # a digit may lean out of its cell, but its middle is rarely in another
-                    away = abs(h.centre - (cell.x + cell.width / 2)) / cell.width
-                    misplaced = 0.0 if away < 0.5 else -12 * (away - 0.5)
-                    misplaced += _large_enough(h, segmentation.digit_height)
+                    prior = shapes[index] + _misplaced(segmentation, index, cell)
                     for label, score in _options(probabilities[index]):
-                        total = path.score + score + misplaced
+                        total = path.score + score + prior
                         after.setdefault(h.last, []).append(_Path(total, (*path.marks, _Mark(index, label))))
         states = _with_dirt({k: _best(v) for k, v in after.items()}, pieces, segmentation.digit_height)
     return _best(states[len(pieces)])
@@ -200,6 +220,7 @@ def _open_paths(
     """Paths with a number of glyphs that the field allows; where there is none, with any number."""
     pieces, hypotheses = segmentation.pieces, segmentation.hypotheses
     height = segmentation.digit_height
+    shapes = [_shape(segmentation, index) for index in range(len(hypotheses))]
     # state: (pieces used, glyphs) -> best paths
     states: dict[tuple[int, int], list[_Path]] = {(0, 0): [_Path(0.0)]}
     ending: dict[int, list[int]] = {}
@@ -214,10 +235,10 @@ def _open_paths(
             for index in ending.get(end, ()):
                 if hypotheses[index].first != used:
                     continue
-                small = _large_enough(hypotheses[index], height)
+                shape = shapes[index]
                 for label, score in _options(probabilities[index]):
                     reached.setdefault(count + 1, []).extend(
-                        _Path(p.score + score + small, (*p.marks, _Mark(index, label))) for p in paths
+                        _Path(p.score + score + shape, (*p.marks, _Mark(index, label))) for p in paths
                     )
         for count, found in reached.items():
             states[end, count] = _best(found)

@@ -144,8 +144,6 @@ def _fit(
     seed: int,
     progress: bool,
 ) -> dict[str, list[float]]:
-    import keras
-
     glyphs, labels = digits.train[~held], digits.train_labels[~held]
     validation = (digits.train[held][..., None], digits.train_labels[held]) if held.any() else None
     history: dict[str, list[float]] = {}
@@ -154,14 +152,7 @@ def _fit(
         for epoch, (pictures, answers) in enumerate(rounds):
             steps = -(-len(pictures) // recipe.batch)
             bar.total = epochs * steps
-
-            def before(batch: int, logs: Any, epoch: int = epoch, steps: int = steps) -> None:  # noqa: ARG001
-                if recipe.augmented:
-                    model.optimizer.learning_rate = learning_rate(epoch + batch / steps, epochs)
-
-            each_batch = keras.callbacks.LambdaCallback(
-                on_train_batch_begin=before, on_train_batch_end=lambda batch, logs: bar.update()
-            )
+            each_batch = _each_batch(model, bar, epoch, epochs, steps if recipe.augmented else None)
             fitted = model.fit(
                 pictures[..., None], answers, batch_size=recipe.batch, epochs=1, shuffle=False, verbose=0,
                 validation_data=validation, validation_batch_size=1024, callbacks=[each_batch],
@@ -172,6 +163,23 @@ def _fit(
             bar.set_postfix(last)
             log.info("%s epoch %d of %d: %s", recipe.name, epoch + 1, epochs, last)
     return history
+
+
+def _each_batch(
+    model: keras.Model, bar: Any, epoch: int, epochs: int, steps: int | None
+) -> keras.callbacks.Callback:
+    """Moves the bar and, where `steps` of an epoch are given, sets the learning rate."""
+    import keras
+
+    class EachBatch(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+            if steps is not None:
+                model.optimizer.learning_rate = learning_rate(epoch + batch / steps, epochs)
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+            bar.update()
+
+    return EachBatch()
 
 
 def mix_of(epoch: int, epochs: int) -> Mix:

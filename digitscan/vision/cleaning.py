@@ -79,7 +79,8 @@ def find_ink(dark: Darkness, level: InkLevel, settings: CleaningSection, scale: 
     local = cv2.adaptiveThreshold(
         image, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, window, level.threshold * 255 * 0.4
     )
-    # an edge lies where darkness falls to less than half that of its own stroke, thick and black or thin and grey
+    # the edge of a stroke lies where its own darkness has fallen to half, be it thick and black or thin
+    # and grey; a little less, since pens press unevenly
     side = round(2 * level.stroke) | 1
     strokes = cv2.dilate(dark, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
     ink = (local > 0) & (image < 255 * (1 - level.threshold)) & (dark >= 0.4 * strokes)

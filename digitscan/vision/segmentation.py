@@ -164,7 +164,7 @@ def _cut(piece: Piece, cells: tuple[Box, ...], height: float) -> list[Piece]:
         return [piece]
     paths = _Seams(piece.ink)
     columns = [paths.cheapest_near(b, 0.2 * height) for b in bounds]
-    if w > CUTTABLE * height and not cells:
+    if w > CUTTABLE * height:
         columns += paths.cheap(apart=0.12 * height, limit=CUT_STROKES * stroke_width(piece.ink))
     if not columns:
         return [piece]

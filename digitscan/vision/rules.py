@@ -1,0 +1,154 @@
+"""Take printed rules out of ink without eating the strokes that touch or cross them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitscan.records import Box
+
+Ink = NDArray[np.bool_]
+
+REACH_MM = 0.5  # a rule may lie this far from its cell's edge
+WIDEST_MM = 1.1
+SEEN = 0.4  # of a rule's length inked: less is not a rule, or one too pale to matter
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """An upright rule; arrays have one element for each of its rows."""
+
+    column: int
+    rows: slice
+    before: NDArray[np.int64]
+    """Ink that reaches left from the column."""
+    after: NDArray[np.int64]
+    """Ink from the column on to the right."""
+    left: NDArray[np.float64]
+    """How much of `before` is the rule's own."""
+    right: NDArray[np.float64]
+
+    @property
+    def width(self) -> float:
+        return float((self.left + self.right).mean())
+
+
+def remove_rules(ink: Ink, boxes: Sequence[Box], scale: float, stroke: float) -> Ink:
+    """The ink without the rules around boxes.
+
+    ink: height x width. boxes: in the same px, good to `REACH_MM`. scale: px/mm. stroke: the pen's usual
+    width in px.
+    """
+    # one rule runs along the tops of all cells in a row, and one between two neighbours
+    upright = _edges((e, b.y, b.y + b.height) for b in boxes for e in (b.x, b.x + b.width))
+    lying = _edges((e, b.x, b.x + b.width) for b in boxes for e in (b.y, b.y + b.height))
+    rules = [r for e in upright if (r := _find_rule(ink, *e, scale)) is not None]
+    widths = [r.width for r in rules]
+    ink = _without(ink, rules, widths, scale, stroke)
+    rules = [r for e in lying if (r := _find_rule(ink.T, *e, scale)) is not None]
+    return _without(ink.T, rules, widths + [r.width for r in rules], scale, stroke).T
+
+
+def _edges(edges: Iterable[tuple[float, float, float]]) -> list[tuple[int, int, int]]:
+    """Edges on one line as one: place, start, end."""
+    lines: dict[int, tuple[int, int]] = {}
+    for place, start, end in edges:
+        first, last = lines.get(round(place), (round(start), round(end)))
+        lines[round(place)] = min(first, round(start)), max(last, round(end))
+    return [(place, *span) for place, span in sorted(lines.items())]
+
+
+def _find_rule(ink: Ink, edge: int, start: int, end: int, scale: float) -> _Rule | None:
+    column = _rule_column(ink, edge, start, end, scale)
+    if column is None:
+        return None
+    # rules run on beyond the cell's corners
+    reach = round(REACH_MM * scale)
+    rows = slice(max(0, start - reach), end + reach)
+    before, after = _run_around(ink[rows], column, scale)
+    # The rule is followed along its length, since it is skewed and its edges are rough.
+    through = before + after > 0
+    return _Rule(column, rows, before, after, _rule_side(before, through), _rule_side(after, through))
+
+
+def _without(ink: Ink, rules: list[_Rule], widths: list[float], scale: float, stroke: float) -> Ink:
+    """The ink without these upright rules, of which the field's are usually so wide."""
+    usual = float(np.percentile(widths, 30)) if widths else 0.0
+    cleaned = ink.copy()
+    for rule in rules:
+        before, after, left, right = rule.before, rule.after, rule.left, rule.right
+        if np.median(before + after) > 3 * WIDEST_MM * scale:
+            # print beside the cell: the writer's ink cannot be told from it
+            far = np.where(before > after, before, 2)
+            cleaned[rule.rows] &= ~_between(ink.shape[1], rule.column - far, rule.column + right)
+            continue
+        if rule.width > 1.7 * usual + 2:
+            # a stroke lies along the whole rule
+            left, right = np.minimum(left, usual / 2 + 1), np.minimum(right, usual / 2 + 1)
+        fuzz = max(1.5, 0.25 * stroke)
+        more_left, more_right = before - left > fuzz, after - right > fuzz
+        wide = np.maximum(before - left, after - right)
+        # Ink on both sides is a stroke that crosses: it stays whole. On one side it is a stroke that ends
+        # here and loses nothing that counts, unless most of its width lies on the rule.
+        stays = (more_left & more_right) | ((more_left | more_right) & (wide < 0.6 * stroke))
+        own_left, own_right = np.where(more_left, left, before), np.where(more_right, right, after)
+        own = _between(ink.shape[1], rule.column - own_left, rule.column + own_right)
+        cleaned[rule.rows] &= ~(own & ~stays[:, None])
+    return cleaned
+
+
+def _rule_column(ink: Ink, edge: int, start: int, end: int, scale: float) -> int | None:
+    """The column near `edge` where a rule runs; None where none is seen."""
+    reach = round(REACH_MM * scale)
+    first, last = max(0, edge - reach), min(ink.shape[1], edge + reach + 1)
+    near = ink[start:end, first:last].mean(axis=0)
+    if near.size == 0 or near.max() < SEEN:
+        return None
+    peaks = first + np.flatnonzero(near >= 0.95 * near.max())
+    return int(peaks[np.abs(peaks - edge).argmin()])
+
+
+def _run_around(ink: Ink, column: int, scale: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each row, ink that reaches left from `column` and right from it on (itself counted right).
+
+    A row where the rule leaves `column` by a pixel still counts.
+    """
+    reach = 4 * round(WIDEST_MM * scale)  # a run longer than that is solid print, however long
+    first = max(0, column - reach)
+    near = np.pad(ink[:, first : column + reach + 1], ((0, 0), (1, 1)))
+    middle = column - first + 1
+    rows, columns = np.arange(len(near)), np.arange(near.shape[1])
+    start = middle + np.select([near[:, middle], near[:, middle - 1], near[:, middle + 1]], [0, -1, 1])
+    last_paper = np.maximum.accumulate(np.where(near, -1, columns), axis=1)[rows, start]
+    next_paper = np.minimum.accumulate(np.where(near, len(columns), columns)[:, ::-1], axis=1)[:, ::-1][
+        rows, start
+    ]
+    inked = near[rows, start]
+    return np.where(inked, middle - last_paper - 1, 0), np.where(inked, next_paper - middle, 0)
+
+
+def _rule_side(lengths: NDArray[np.int64], counted: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How far the rule itself reaches on one side, for each row: a straight line, level or a little askew.
+
+    Of the lines that many rows agree on, the one nearest to the rule's middle: a stroke that lies along
+    the rule only ever adds to it.
+    """
+    rows = np.arange(len(lengths))
+    skew = np.arange(-4, 4.5, 0.5)
+    drifts = skew / max(len(lengths), 1)
+    levels = lengths[counted] - drifts[:, None] * rows[counted]
+    places = np.arange(np.floor(levels.min()), np.floor(levels.min()) + 24)
+    agreeing = (np.abs(levels[:, None, :] - places[:, None]) <= 1).sum(axis=2)
+    most = agreeing.max(axis=1) - 0.01 * np.abs(skew)
+    drift = int(most.argmax())
+    nearest = int(np.flatnonzero(agreeing[drift] >= 0.2 * most[drift])[0])
+    place = int(agreeing[drift, nearest : nearest + 4].argmax())
+    return np.asarray(places[nearest + place] + drifts[drift] * rows, np.float64)
+
+
+def _between(width: int, left: NDArray[np.float64], right: NDArray[np.float64]) -> Ink:
+    columns = np.arange(width)[None, :]
+    return (columns >= left[:, None]) & (columns < right[:, None])
