@@ -302,14 +302,48 @@ def train(
 
 
 @commands.command()
-@click.option("--model", required=True, type=_PATH, help="A model file.")
-@click.option(
-    "--data", required=True, help="Directory of MNIST idx files, .npz file, or `keras` to fetch it."
-)
-@click.option("--plots", type=_PATH, help="Directory for the confusion.")
+@click.option("--model", type=_PATH, help="A model file, measured on --data.")
+@click.option("--data", help="Directory of MNIST idx files, .npz file, or `keras` to fetch it.")
+@click.option("--run", "run_directory", type=_PATH, help="Output directory of a run, held against --truth.")
+@click.option("--truth", type=_PATH, help="CSV with file, page, field and raw.")
+@click.option("--plots", type=_PATH, help="Directory for the confusion of a model.")
 @_engine
-def evaluate(model: Path, data: str, plots: Path | None, engine: Literal["litert", "tensorflow"]) -> None:
-    """Measure a model on the test part of MNIST."""
+def evaluate(
+    model: Path | None,
+    data: str | None,
+    run_directory: Path | None,
+    truth: Path | None,
+    plots: Path | None,
+    engine: Literal["litert", "tensorflow"],
+) -> None:
+    """Measure a model on the test part of MNIST, or a run against the truth."""
+    if model is not None and data is not None and run_directory is None and truth is None:
+        _evaluate_model(model, data, plots, engine)
+    elif run_directory is not None and truth is not None and model is None and data is None:
+        _evaluate_run(run_directory, truth)
+    else:
+        raise UsageError("give either --model and --data, or --run and --truth")
+
+
+def _evaluate_run(run_directory: Path, truth: Path) -> None:
+    from digitscan.batch.scoring import score_run
+
+    score = score_run(run_directory, truth)
+    click.echo(f"{score.fields} fields: {score.right:.2%} right, {score.reviewed:.2%} for review")
+    click.echo(
+        f"accepted and wrong: {score.accepted_wrong}"
+        f" (with 95% confidence at most {score.accepted_wrong_upper:.2%} of what is accepted)"
+    )
+    shares = {"right": "{:.2%}".format, "reviewed": "{:.2%}".format}
+    click.echo(score.by_field.to_string(formatters=shares, index_names=False))
+    if len(score.wrong):
+        click.echo("read wrong:")
+        click.echo(score.wrong.to_string(index=False))
+
+
+def _evaluate_model(
+    model: Path, data: str, plots: Path | None, engine: Literal["litert", "tensorflow"]
+) -> None:
     from digitscan.recognition import evaluation
     from digitscan.recognition.classifier import load
     from digitscan.recognition.datasets import read_digits

@@ -85,7 +85,7 @@ def find_ink(dark: Darkness, level: InkLevel, settings: CleaningSection, scale: 
     strokes = cv2.dilate(dark, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
     ink = (local > 0) & (image < 255 * (1 - level.threshold)) & (dark >= 0.4 * strokes)
     # a pen that skips leaves gaps shorter than it is wide
-    side = max(1, round(level.stroke * 0.5))
+    side = max(1, (round(level.stroke * 0.5) - 1) // 2 * 2 + 1)
     joined = cv2.morphologyEx(ink.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
     return _without_specks(np.asarray(joined, np.uint8), settings.speck * scale)
 

@@ -49,13 +49,13 @@ def find_marks(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -
     ink = _dark(small)
     smallest = _px_per_mm(small, form_size) * SIZE_RANGE[0] * float(sizes_mm.min())
     # what is thinner than the thinnest mark (text, rules) goes before blobs are counted
-    side = max(3, round(smallest * 0.8))
+    side = max(3, round(smallest * 0.8)) | 1
     solid_ink = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
     _, _, stats, centres = cv2.connectedComponentsWithStats(solid_ink, connectivity=4)
     w, h, area = stats[1:, 2:].T.astype(np.float64)
     largest = _px_per_mm(small, form_size) * SIZE_RANGE[1] * sizes_mm.max(axis=0)
     solid = (area / (w * h) > 0.7) & (np.maximum(w, h) <= largest.max() * 1.6)
-    return _largest(np.column_stack([centres[1:], w, h])[solid] / scale)
+    return _largest(np.column_stack([centres[1:] + 0.5, w, h])[solid] / scale)
 
 
 def find_frames(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -> Points:
@@ -68,7 +68,7 @@ def find_frames(image: Image, sizes_mm: Points, form_size: tuple[float, float]) 
     per_mm = _px_per_mm(small, form_size)
     # rules stay where a run of ink is longer than any stroke of a digit is straight; skew breaks long
     # runs into steps, so steps are joined again
-    run = max(9, round(0.6 * per_mm * SIZE_RANGE[0] * float(sizes_mm.min()) * 2))
+    run = max(9, round(0.6 * per_mm * SIZE_RANGE[0] * float(sizes_mm.min()) * 2)) | 1
     across = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, run), np.uint8))
     down = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((run, 1), np.uint8))
     rules = cv2.dilate(np.maximum(across, down), np.ones((3, 3), np.uint8))
@@ -162,7 +162,11 @@ def _promising(centres: Points, sizes: Points, found: Points, form_size: tuple[f
         return []
     at, side = found[:, 0] + 1j * found[:, 1], np.sqrt(found[:, 2] * found[:, 3])
     i, j = np.nonzero(~np.eye(len(found), dtype=bool))
+    apart = at[i] != at[j]  # one mark within another has no direction
+    i, j = i[apart], j[apart]
     extent = float(np.hypot(*np.ptp(found[:, :2], axis=0)))
+    if extent == 0:
+        return []
     form_at, form_side = centres[:, 0] + 1j * centres[:, 1], np.sqrt(sizes.prod(axis=1))
     factors, shifts = [], []
     for a, b in _seed_pairs(centres):

@@ -23,6 +23,7 @@ from digitscan.vision.placement import evidence, place_fields
 from digitscan.vision.skew import find_skew
 
 SAMPLE = 16  # fields looked at to choose between candidates; the chosen one is then placed in full
+SMALLEST_PAGE = 100  # px: below it nothing printed could be told
 ENOUGH_FRAMES = 0.3
 FEATURES = 4000
 TEMPLATE_LONG_SIDE = 1400  # px
@@ -49,6 +50,9 @@ def register(page: Page, forms: tuple[Form, ...]) -> RegisteredPage:
 
     Raises PageError (stage `registration`) where no form reaches its own minimum score.
     """
+    height, width = page.image.shape
+    if min(width, height) < SMALLEST_PAGE:
+        raise PageError("registration", f"a picture of {width} x {height} pixels is no page of a form")
     tried = [_registered(page, form) for form in forms]
     best = max(tried, key=lambda r: r.score - r.form.registration.minimum_score)
     least = best.form.registration.minimum_score

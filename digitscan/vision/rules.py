@@ -14,6 +14,7 @@ Ink = NDArray[np.bool_]
 
 REACH_MM = 0.5  # a rule may lie this far from its cell's edge
 WIDEST_MM = 1.1
+HIDDEN_MM = 2.6  # so far may a stroke vanish in a rule that it runs along
 SEEN = 0.4  # of a rule's length inked: less is not a rule, or one too pale to matter
 
 
@@ -47,9 +48,10 @@ def remove_rules(ink: Ink, boxes: Sequence[Box], scale: float, stroke: float) ->
     lying = _edges((e, b.x, b.x + b.width) for b in boxes for e in (b.y, b.y + b.height))
     rules = [r for e in upright if (r := _find_rule(ink, *e, scale)) is not None]
     widths = [r.width for r in rules]
-    ink = _without(ink, rules, widths, scale, stroke)
+    ink = _without(ink, rules, widths, [], scale, stroke)
     rules = [r for e in lying if (r := _find_rule(ink.T, *e, scale)) is not None]
-    return _without(ink.T, rules, widths + [r.width for r in rules], scale, stroke).T
+    borders = [place for place, _, _ in upright]
+    return _without(ink.T, rules, widths + [r.width for r in rules], borders, scale, stroke).T
 
 
 def _edges(edges: Iterable[tuple[float, float, float]]) -> list[tuple[int, int, int]]:
@@ -74,8 +76,13 @@ def _find_rule(ink: Ink, edge: int, start: int, end: int, scale: float) -> _Rule
     return _Rule(column, rows, before, after, _rule_side(before, through), _rule_side(after, through))
 
 
-def _without(ink: Ink, rules: list[_Rule], widths: list[float], scale: float, stroke: float) -> Ink:
-    """The ink without these upright rules, of which the field's are usually so wide."""
+def _without(
+    ink: Ink, rules: list[_Rule], widths: list[float], borders: list[int], scale: float, stroke: float
+) -> Ink:
+    """The ink without these upright rules, of which the field's are usually so wide.
+
+    borders: rows where one cell ends and another begins.
+    """
     usual = float(np.percentile(widths, 30)) if widths else 0.0
     cleaned = ink.copy()
     for rule in rules:
@@ -85,19 +92,56 @@ def _without(ink: Ink, rules: list[_Rule], widths: list[float], scale: float, st
             far = np.where(before > after, before, 2)
             cleaned[rule.rows] &= ~_between(ink.shape[1], rule.column - far, rule.column + right)
             continue
-        if rule.width > 1.7 * usual + 2:
+        if rule.width > 1.4 * usual + 1:
             # a stroke lies along the whole rule
             left, right = np.minimum(left, usual / 2 + 1), np.minimum(right, usual / 2 + 1)
-        fuzz = max(1.5, 0.25 * stroke)
-        more_left, more_right = before - left > fuzz, after - right > fuzz
-        wide = np.maximum(before - left, after - right)
+        more = np.stack([before - left, after - right])
+        fuzz = max(1.0, 3 * float(np.percentile(np.abs(more), 25)))
+        touched = np.asarray(more > fuzz)
         # Ink on both sides is a stroke that crosses: it stays whole. On one side it is a stroke that ends
-        # here and loses nothing that counts, unless most of its width lies on the rule.
-        stays = (more_left & more_right) | ((more_left | more_right) & (wide < 0.6 * stroke))
-        own_left, own_right = np.where(more_left, left, before), np.where(more_right, right, after)
+        # here and loses nothing that counts, unless it runs along the rule.
+        stays = touched.all(axis=0) | _along(
+            touched.any(axis=0), more.max(axis=0), rule, borders, scale, stroke
+        )
+        own_left, own_right = np.where(touched[0], left, before), np.where(touched[1], right, after)
         own = _between(ink.shape[1], rule.column - own_left, rule.column + own_right)
         cleaned[rule.rows] &= ~(own & ~stays[:, None])
     return cleaned
+
+
+def _along(
+    touched: NDArray[np.bool_],
+    more: NDArray[np.float64],
+    rule: _Rule,
+    borders: list[int],
+    scale: float,
+    stroke: float,
+) -> NDArray[np.bool_]:
+    """Rows where a stroke runs along the rule, half hidden by it, wholly for a stretch.
+
+    touched: rows with ink beside the rule; more: how much, px.
+    """
+    runs = _runs(touched)
+    sliver = [bool(np.median(more[a:b]) < 0.9 * stroke) for a, b in runs]
+    joined: list[tuple[int, int, bool]] = []
+    for (a, b), thin in zip(runs, sliver, strict=True):
+        if joined:
+            start, end, was_thin = joined[-1]
+            border = any(end <= row - rule.rows.start <= a for row in borders)
+            if a - end <= HIDDEN_MM * scale and (thin or was_thin) and not border:
+                joined[-1] = (start, b, True)
+                continue
+        joined.append((a, b, thin))
+    along = np.zeros(len(touched), bool)
+    for a, b, thin in joined:
+        along[a:b] = thin and b - a > 2.5 * stroke
+    return along
+
+
+def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and past-last index of each run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _rule_column(ink: Ink, edge: int, start: int, end: int, scale: float) -> int | None:
