@@ -36,6 +36,12 @@ class _Rule:
     def width(self) -> float:
         return float((self.left + self.right).mean())
 
+    @property
+    def even(self) -> bool:
+        """Whether it is as wide all along, corners included: then all of it is print."""
+        close = (np.abs(self.before - self.left) <= 1.5) & (np.abs(self.after - self.right) <= 1.5)
+        return bool(close.mean() > 0.85)
+
 
 def remove_rules(ink: Ink, boxes: Sequence[Box], scale: float, stroke: float) -> Ink:
     """The ink without the rules around boxes.
@@ -92,18 +98,17 @@ def _without(
             far = np.where(before > after, before, 2)
             cleaned[rule.rows] &= ~_between(ink.shape[1], rule.column - far, rule.column + right)
             continue
-        if rule.width > 1.4 * usual + 1:
-            # a stroke lies along the whole rule
+        if rule.width > 1.4 * usual + 1 and not rule.even:
+            # a stroke lies along most of the rule
             left, right = np.minimum(left, usual / 2 + 1), np.minimum(right, usual / 2 + 1)
         more = np.stack([before - left, after - right])
         fuzz = max(1.0, 3 * float(np.percentile(np.abs(more), 25)))
-        touched = np.asarray(more > fuzz)
+        crossing, beside = more.min(axis=0) > fuzz, more.max(axis=0) > fuzz
         # Ink on both sides is a stroke that crosses: it stays whole. On one side it is a stroke that ends
         # here and loses nothing that counts, unless it runs along the rule.
-        stays = touched.all(axis=0) | _along(
-            touched.any(axis=0), more.max(axis=0), rule, borders, scale, stroke
-        )
-        own_left, own_right = np.where(touched[0], left, before), np.where(touched[1], right, after)
+        stays = crossing | _along(beside, more.max(axis=0), rule, borders, scale, stroke)
+        own_left = np.where(more[0] > fuzz, left, before)
+        own_right = np.where(more[1] > fuzz, right, after)
         own = _between(ink.shape[1], rule.column - own_left, rule.column + own_right)
         cleaned[rule.rows] &= ~(own & ~stays[:, None])
     return cleaned
@@ -122,7 +127,7 @@ def _along(
     touched: rows with ink beside the rule; more: how much, px.
     """
     runs = _runs(touched)
-    sliver = [bool(np.median(more[a:b]) < 0.9 * stroke) for a, b in runs]
+    sliver = [bool(np.median(more[a:b]) < 1.5 * stroke) for a, b in runs]
     joined: list[tuple[int, int, bool]] = []
     for (a, b), thin in zip(runs, sliver, strict=True):
         if joined:
@@ -134,7 +139,7 @@ def _along(
         joined.append((a, b, thin))
     along = np.zeros(len(touched), bool)
     for a, b, thin in joined:
-        along[a:b] = thin and b - a > 2.5 * stroke
+        along[a:b] = thin and b - a > 2 * stroke
     return along
 
 

@@ -27,7 +27,7 @@ WIDEST = 1.8  # of the field's digit height: wider is never one digit
 SMALLEST_DIGIT = 0.3  # of the height of the field, where that is low
 SMALLEST_DIGIT_MM = 2.0
 SMALLEST_PART = 0.4  # of the digit height: what a cut leaves is no smaller, or the cut is not made
-RULE_REMAINS_MM = 0.7
+RULE_REMAINS_MM = 1.0
 CUTTABLE = 0.5  # of the field's digit height: wider may be two digits that touch
 
 
