@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
 
 
 def _checked_box(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    if not all(math.isfinite(v) for v in box):
+        raise ValueError("four finite numbers are expected")
     if box[2] <= 0 or box[3] <= 0:
         raise ValueError("width and height must be greater than 0")
     return box
@@ -30,13 +42,22 @@ def _checked_name(name: str) -> str:
 
 Millimetres = Annotated[float, Field(gt=0, le=2000)]
 BoxValues = Annotated[tuple[float, float, float, float], AfterValidator(_checked_box)]
+
+
+def _checked_value(value: str | int) -> str | int:
+    if not re.fullmatch("[0-9]+", str(value)):
+        raise ValueError("a value is made of the digits 0-9; quote it where it begins with 0")
+    return value
+
+
+Value = Annotated[StrictStr | StrictInt, AfterValidator(_checked_value)]
 Pattern = Annotated[str, AfterValidator(_checked_pattern)]
 Name = Annotated[str, AfterValidator(_checked_name)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class PageSection(_Section):
@@ -87,16 +108,16 @@ class FieldSection(_Section):
 
     name: Name
     box: Annotated[BoxValues | None, Field(description="x, y, width, height in mm")] = None
-    cells: Annotated[int | None, Field(ge=1, le=40, description="printed cells of equal width")] = None
+    cells: Annotated[StrictInt | None, Field(ge=1, le=40, description="printed cells of equal width")] = None
     cell_boxes: Annotated[tuple[BoxValues, ...] | None, Field(min_length=1, max_length=40)] = None
     digits: Annotated[
-        tuple[Annotated[int, Field(ge=0, le=40)], Annotated[int, Field(ge=1, le=40)]] | None,
+        tuple[Annotated[StrictInt, Field(ge=0, le=40)], Annotated[StrictInt, Field(ge=1, le=40)]] | None,
         Field(description="an open box: fewest and most digits"),
     ] = None
-    required: bool = False
-    minimum: int | None = None
-    maximum: int | None = None
-    values: Annotated[tuple[str | int, ...] | None, Field(min_length=1)] = None
+    required: StrictBool = False
+    minimum: StrictInt | None = None
+    maximum: StrictInt | None = None
+    values: Annotated[tuple[Value, ...] | None, Field(min_length=1)] = None
     values_file: Annotated[str | None, Field(description="one value a line, relative to this file")] = None
     pattern: Annotated[Pattern | None, Field(description="regular expression the whole value fits")] = None
     crossed: Annotated[Literal["blank", "review"] | None, Field(description="a struck-out cell means")] = None
@@ -120,7 +141,7 @@ class TableSection(_Section):
     """A row of fields repeated downwards: `name[1].field` ... `name[rows].field`."""
 
     name: Name
-    rows: Annotated[int, Field(ge=1, le=500)]
+    rows: Annotated[StrictInt, Field(ge=1, le=500)]
     pitch: Annotated[Millimetres, Field(description="from one row to the next, mm")]
     field: Annotated[tuple[FieldSection, ...], Field(min_length=1, description="the first row's fields")]
 

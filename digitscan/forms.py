@@ -17,6 +17,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import cv2
+import numpy as np
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -107,7 +109,10 @@ def load_form(path: Path) -> Form:
     names = {*_names(raw), *(f.name for f in fields)}
     checks = tuple(c for i, s in enumerate(form.check, 1) if (c := _parsed_check(i, s, form, names, faults)))
     if form.registration.image is not None:
-        extra.update(_file_bytes(path.parent / form.registration.image, "registration.image", faults))
+        content = _file_bytes(path.parent / form.registration.image, "registration.image", faults)
+        if content and cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE) is None:
+            faults.append(f"registration.image: {form.registration.image} is not a picture")
+        extra.update(content)
     if faults:
         raise FormError(where, faults)
     return Form(
@@ -247,8 +252,8 @@ def _form_field(
         content = _file_bytes(folder / section.values_file, f"{where}.values_file", faults)
         extra.update(content)
         lines = (line.split(",")[0].strip() for line in content.decode("utf-8", "replace").splitlines())
-        values = (values or frozenset()) | frozenset(v for v in lines if v.isdigit())
-        if not values:
+        values = (values or frozenset()) | frozenset(v for v in lines if re.fullmatch("[0-9]+", v))
+        if not values and content:
             faults.append(f"{where}.values_file: no line of {section.values_file} begins with digits")
     accept = form.accept_confidence if section.accept_confidence is None else section.accept_confidence
     return FormField(
@@ -271,7 +276,9 @@ def _file_bytes(path: Path, key: str, faults: list[str]) -> bytes:
         return path.read_bytes()
     except OSError as error:
         faults.append(f"{key}: {path} cannot be read: {error.strerror}")
-        return b""
+    except ValueError:  # a NUL byte in the name
+        faults.append(f"{key}: {str(path)!r} is no name of a file")
+    return b""
 
 
 def _placement_faults(raw: dict[str, Any], form: FormSection, fields: tuple[FormField, ...]) -> list[str]:
@@ -285,17 +292,13 @@ def _placement_faults(raw: dict[str, Any], form: FormSection, fields: tuple[Form
         f"field: the name '{n}' is used twice" for n in sorted({n for n in names if names.count(n) > 1})
     ]
     width, height = form.page.size
-    places = [(f.name, b) for f in fields for b in (f.box, *f.cells)]
+    places = [(f.name, f.box) for f in fields]
     places += [(f"registration.marks[{i}]", Box(*b)) for i, b in enumerate(form.registration.marks, 1)]
     places += [(f"registration.frames[{i}]", Box(*b)) for i, b in enumerate(form.registration.frames, 1)]
-    outside = {
-        name: box
-        for name, box in places
-        if box.x < 0 or box.y < 0 or box.x + box.width > width + 1e-6 or box.y + box.height > height + 1e-6
-    }
     faults += [
-        f"{n}: box {[round(v, 2) for v in b]} leaves the page of {width:g} x {height:g} mm"
-        for n, b in outside.items()
+        f"{place}: box {[round(v, 2) for v in box]} leaves the page of {width:g} x {height:g} mm"
+        for place, box in places
+        if box.x < 0 or box.y < 0 or box.x + box.width > width + 1e-6 or box.y + box.height > height + 1e-6
     ]
     if form.registration.method == "lines" and not (form.registration.frames or fields):
         faults.append("registration: method 'lines' needs ruled frames or fields")
@@ -313,22 +316,27 @@ def _parsed_check(
     columns = {f"{t.name}.{f.name}": t for t in form.table for f in t.field}
     terms: list[tuple[str, int]] = []
     constant = 0
-    good = True
+    told: list[str] = []
     for side, turn in ((sides[0], 1), (sides[2], -1)):
-        for sign, term in re.findall(r"(^|[+-])\s*([^+-]+)", side.strip()):
-            word, factor = term.strip(), -turn if sign == "-" else turn
+        # signs and terms in turn; a sign may stand before the first term, none after the last
+        parts = [part.strip() for part in re.split(r"([+-])", side)]
+        parts = parts[1:] if not parts[0] and len(parts) > 1 else ["+", *parts]
+        for sign, word in zip(parts[::2], parts[1::2], strict=True):
+            factor = -turn if sign == "-" else turn
             column = re.fullmatch(r"sum\(\s*([^)]+?)\s*\)", word)
             if word in names:
                 terms.append((word, factor))
             elif column and column[1] in columns:
                 table, last = columns[column[1]], column[1].split(".")[1]
                 terms += [(f"{table.name}[{row}].{last}", factor) for row in range(1, table.rows + 1)]
-            elif word.isdigit():
+            elif re.fullmatch("[0-9]+", word):
                 constant += factor * int(word)
             else:
                 near = get_close_matches(word, [*names, *(f"sum({c})" for c in columns)], n=1)
                 hint = f", did you mean '{near[0]}'?" if near else ""
-                faults.append(f"{where}: '{word}' is neither a field nor a whole number{hint}")
-                good = False
+                told.append(
+                    f"'{word}' is neither a field nor a whole number{hint}" if word else "a term is missing"
+                )
     operator = next(o for o in get_args(Operator) if o == sides[1])
-    return Check(section.rule, tuple(terms), constant, operator) if good else None
+    faults += [f"{where}: {said} (in {section.rule!r})" for said in dict.fromkeys(told)]
+    return None if told else Check(section.rule, tuple(terms), constant, operator)

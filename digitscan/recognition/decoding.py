@@ -76,7 +76,7 @@ def apply_checks(readings: Sequence[FieldReading], checks: Sequence[Check]) -> t
     by_name: dict[str, FieldReading] = {r.field: r for r in readings}
     for check in checks:
         if not _holds(check, by_name):
-            for name, _ in check.terms:
+            for name in dict.fromkeys(name for name, _ in check.terms):
                 by_name[name] = _in_review(by_name[name], f"check: {check.rule}")
     return tuple(by_name[r.field] for r in readings)
 

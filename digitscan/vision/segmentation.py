@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import minimum_filter1d
+from scipy.ndimage import binary_fill_holes, minimum_filter1d
 
 from digitscan.records import Box
 from digitscan.vision.cleaning import stroke_width
@@ -20,8 +20,9 @@ from digitscan.vision.cleaning import stroke_width
 Ink = NDArray[np.bool_]
 
 LONGEST_RUN = 4  # pieces that may make one digit
-MOST_CUTS = 6  # in one contour
-CUT_STROKES = 2.5  # a cut goes through so many strokes at most
+CUTS_A_HEIGHT = 2  # so many cuts at most in a contour as wide as a digit is high
+CUT_STROKES = 4  # a cut goes through so many strokes at most
+LOOP = 0.25  # px of ink that a pixel inside a loop is worth
 SIDESTEP = 0.05  # px of ink that a step aside is worth
 WIDEST = 1.8  # of the field's digit height: wider is never one digit
 SMALLEST_DIGIT = 0.3  # of the height of the field, where that is low
@@ -78,12 +79,13 @@ def segment(ink: Ink, box: Box, cells: tuple[Box, ...], scale: float) -> Segment
     found = _belonging(_contours(ink), box, cells, scale)
     if not found:
         return Segmentation((), (), 0.0)
-    tallest = max(p.box[3] for p in found)
-    tall = [p.box[3] for p in found if p.box[3] > 0.5 * tallest]
     # a field with nothing but dirt has no digits to measure: they are never much smaller than their cell
-    height = max(float(np.median(tall)), min(SMALLEST_DIGIT * box.height, SMALLEST_DIGIT_MM * scale))
+    least = min(SMALLEST_DIGIT * box.height, SMALLEST_DIGIT_MM * scale)
+    joined = _joined(found, max(least, *(p.box[3] for p in found)))
+    tall = [p.box[3] for p in joined if p.box[3] > 0.5 * max(p.box[3] for p in joined)]
+    height = max(float(np.median(tall)), least)
     pieces: list[Piece] = []
-    for piece in _joined(found, height):
+    for piece in joined:
         pieces += _cut(piece, cells, height)
     pieces.sort(key=lambda p: p.centre)
     widest = max(WIDEST * height, max((1.3 * c.width for c in cells), default=0.0))
@@ -165,7 +167,8 @@ def _cut(piece: Piece, cells: tuple[Box, ...], height: float) -> list[Piece]:
     paths = _Seams(piece.ink)
     columns = [paths.cheapest_near(b, 0.2 * height) for b in bounds]
     if w > CUTTABLE * height:
-        columns += paths.cheap(apart=0.12 * height, limit=CUT_STROKES * stroke_width(piece.ink))
+        most = max(1, round(CUTS_A_HEIGHT * w / height))
+        columns += paths.cheap(most, apart=0.12 * height, limit=CUT_STROKES * stroke_width(piece.ink))
     if not columns:
         return [piece]
     # seams never cross: what is right of one stays right of it
@@ -187,22 +190,24 @@ class _Seams:
     """Paths from the top of a piece to its bottom, a step aside a row at most, that cross little ink."""
 
     def __init__(self, ink: Ink) -> None:
-        self._step = np.pad(ink * 1.0, ((0, 0), (1, 1)), constant_values=np.inf)
+        # a cut through a loop is hardly ever between two digits
+        cost = ink + LOOP * (binary_fill_holes(ink) & ~ink)
+        self._step = np.pad(cost, ((0, 0), (1, 1)), constant_values=np.inf)
         self._down = self._summed(self._step)
         self._up = self._summed(self._step[::-1])[::-1]
         self._middle = len(ink) // 2
         inner = (self._middle, slice(1, -1))
         self._crossed = self._down[inner] + self._up[inner] - self._step[inner]
 
-    def cheap(self, apart: float, limit: float) -> list[int]:
-        """Columns, at half height, of seams that cross less ink than those beside them and than `limit`."""
+    def cheap(self, most: int, apart: float, limit: float) -> list[int]:
+        """Columns, at half height, of the seams that cross least ink: less than those beside, and `limit`."""
         reach = max(2, round(apart))
         lowest = minimum_filter1d(self._crossed, 2 * reach + 1, mode="nearest")
         found: list[int] = []
         for c in np.flatnonzero((self._crossed <= lowest) & (self._crossed <= limit)).tolist():
             if not found or c - found[-1] > reach:
                 found.append(c)
-        return sorted(sorted(found, key=lambda c: float(self._crossed[c]))[:MOST_CUTS])
+        return sorted(sorted(found, key=lambda c: float(self._crossed[c]))[:most])
 
     def cheapest_near(self, column: float, reach: float) -> int:
         """Column of the seam that crosses least ink not farther than `reach` from a column."""

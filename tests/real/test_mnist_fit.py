@@ -84,7 +84,7 @@ def test_the_fit_is_worth_its_trouble_on_other_hands() -> None:
     labels = np.array([int(words[i + 32]) for i in range(0, len(words), 33)])
     answers = load()(fit_many([bitmap.astype(np.uint8) for bitmap in bitmaps])).argmax(axis=1)
     assert len(labels) == 1797
-    assert (answers == labels).mean() > 0.95
+    assert (answers == labels).mean() > 0.965
 
 
 def test_old_hands_are_read_better_than_squeezed() -> None:
@@ -99,5 +99,5 @@ def test_old_hands_are_read_better_than_squeezed() -> None:
     for how in ("fit", "resize"):
         glyphs = np.stack([to_glyph(picture, "fit" if how == "fit" else "resize") for picture in pictures])
         right[how] = (model(glyphs).argmax(axis=1) == labels).mean()
-    assert right["fit"] > 0.5
+    assert right["fit"] > 0.65
     assert right["resize"] < right["fit"] - 0.2

@@ -9,13 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from digitscan.errors import ModelError
-from digitscan.recognition import classifier
+from digitscan.recognition import classifier, strokes
 from digitscan.recognition.classifier import Classifier, FakeClassifier, default_model, fingerprint, load
-from digitscan.records import CLASSES
+from digitscan.records import CLASSES, CROSSED
+from digitscan.vision.glyphs import fit, fit_many
 from tests.recognition.drawn import drawn_digits
 
 
@@ -120,3 +122,23 @@ def test_the_fake_answers_as_told() -> None:
     fake = FakeClassifier(lambda glyphs: np.tile(np.eye(12, dtype=np.float32)[4], (len(glyphs), 1)))
     assert fake(np.zeros((3, 28, 28), np.uint8)).argmax(axis=1).tolist() == [4, 4, 4]
     assert fake(np.zeros((0, 28, 28), np.uint8)).shape == (0, 12)
+
+
+@pytest.mark.parametrize("lean", [-8, 0, 8, 20])
+@pytest.mark.parametrize("thick", [1, 3, 6, 12, 20])
+def test_a_bare_bar_is_a_one(shipped: Classifier, lean: int, thick: int) -> None:
+    canvas = np.zeros((100, 80), np.uint8)
+    cv2.line(canvas, (40 + lean // 2, 15), (40 - lean // 2, 85), 1, thick)
+    answer = shipped(fit(canvas)[None])[0]
+    assert CLASSES[int(answer.argmax())] == "1"
+    assert answer.max() > 0.8
+
+
+def test_struck_out_cells_and_what_is_no_digit_are_told_apart(shipped: Classifier) -> None:
+    rng = np.random.default_rng(123)
+    crossed = fit_many([strokes.draw_crossed(rng) > 100 for _ in range(300)])
+    assert (shipped(crossed).argmax(axis=1) == CROSSED).mean() > 0.97
+    drawn = (strokes.draw_letter, strokes.draw_junk, strokes.draw_scribble)
+    answers = shipped(fit_many([drawn[i % 3](rng) > 100 for i in range(300)]))
+    sure_digits = (answers.argmax(axis=1) < 10) & (answers.max(axis=1) > 0.95)
+    assert sure_digits.mean() < 0.02

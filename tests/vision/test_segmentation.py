@@ -212,7 +212,7 @@ def test_whatever_is_written_pieces_share_out_the_ink(
     middle = np.zeros_like(ink)
     for cell in cells_of(cells):
         left = int(cell.x)
-        middle[MARGIN + 6 : -MARGIN - 6, left + 6 : left + CELL - 6] = True
+        middle[MARGIN + 9 : -MARGIN - 9, left + 9 : left + CELL - 9] = True
     # only what lies half outside, or along a rule, may be another's
     _, labels = cv2.connectedComponents(ink.astype(np.uint8), connectivity=8)
     lost = ink & ~together
