@@ -20,7 +20,7 @@ from digitscan.vision.cleaning import stroke_width
 Ink = NDArray[np.bool_]
 
 LONGEST_RUN = 4  # pieces that may make one digit
-CUTS_A_HEIGHT = 2  # so many cuts at most in a contour as wide as a digit is high
+CUTS_A_HEIGHT = 2
 CUT_STROKES = 4  # a cut goes through so many strokes at most
 LOOP = 0.25  # px of ink that a pixel inside a loop is worth
 SIDESTEP = 0.05  # px of ink that a step aside is worth
@@ -134,9 +134,9 @@ def _joined(pieces: list[Piece], height: float) -> list[Piece]:
         for i, q in enumerate(joined):
             overlap = min(p.box[0] + p.box[2], q.box[0] + q.box[2]) - max(p.box[0], q.box[0])
             narrow = min(p.box[2], q.box[2])
-            both = max(p.box[0] + p.box[2], q.box[0] + q.box[2]) - min(p.box[0], q.box[0])
-            if overlap > 0.6 * narrow and both < 1.2 * height:
-                joined[i] = _merged([q, p])
+            merged = _merged([q, p])
+            if overlap > 0.6 * narrow and merged.box[2] < 1.2 * max(height, merged.box[3]):
+                joined[i] = merged
                 break
         else:
             joined.append(p)

@@ -106,7 +106,7 @@ def test_one_digit_in_a_cell_is_one_piece() -> None:
         assert found.digit_height == 48
 
 
-@pytest.mark.parametrize("overlap", [1, 3, 5])
+@pytest.mark.parametrize("overlap", [1, 2, 3])
 @pytest.mark.parametrize("cells", [cells_of(2), ()], ids=["cells", "open"])
 def test_digits_that_touch_can_be_cut_where_they_touch(overlap: int, cells: tuple[Box, ...]) -> None:
     left, right = ring(32, 48), ring(32, 48)
@@ -121,7 +121,7 @@ def test_digits_that_touch_can_be_cut_where_they_touch(overlap: int, cells: tupl
 
 def test_three_digits_that_touch_can_be_cut_twice() -> None:
     ink = paper(3)
-    starts = [MARGIN + 20 + 30 * i for i in range(3)]
+    starts = [MARGIN + 20 + 31 * i for i in range(3)]
     for start in starts:
         ink = laid(ink, ring(32, 48), start)
     found = segment(ink, box_of(3), (), SCALE)
