@@ -1,6 +1,6 @@
 """The accuracy table of the README: every architecture, on MNIST and on other hands, naive and fitted.
 
-    python benchmarks/recipes.py --data DIR [--models DIR] [--train NAME ...]
+    python -m benchmarks.recipes --data DIR [--models DIR] [--train NAME ...]
 
 DIR of `--data` holds `mnist/` (idx files) and, where at hand, `optdigits-orig.windep` (UCI) and
 `dida_dev.zip` (crops in class/NAME.jpg). Models are looked for in `--models` as NAME.keras; those named by

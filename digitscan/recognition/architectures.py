@@ -147,23 +147,15 @@ def conv3_64() -> keras.Model:
     import keras
     from keras import layers
 
-    model = keras.Sequential(
-        [
-            keras.Input((SIZE, SIZE, 1)),
-            layers.Rescaling(1 / 255),
-            layers.UnitNormalization(axis=1),
-            layers.Conv2D(64, 3, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Conv2D(64, 3, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Conv2D(64, 3, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Flatten(),
-            layers.Dense(64, activation="relu"),
-            layers.Dense(32, activation="relu"),
-            layers.Dense(10, activation="softmax"),
-        ],
-        name="conv3_64",
-    )
+    picture = keras.Input((SIZE, SIZE, 1))
+    x = layers.Rescaling(1 / 255)(picture)
+    # Not the layer UnitNormalization: its export to LiteRT normalises along another axis.
+    length = keras.ops.sqrt(keras.ops.sum(keras.ops.square(x), axis=1, keepdims=True))
+    x = x / keras.ops.maximum(length, 1e-6)
+    for _ in range(3):
+        x = layers.MaxPooling2D()(layers.Conv2D(64, 3, activation="relu")(x))
+    x = layers.Dense(64, activation="relu")(layers.Flatten()(x))
+    x = layers.Dense(32, activation="relu")(x)
+    model = keras.Model(picture, layers.Dense(10, activation="softmax")(x), name="conv3_64")
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model

@@ -131,7 +131,7 @@ class _LiteRT:
         self._input = int(self._interpreter.get_input_details()[0]["index"])
         self._output = int(self._interpreter.get_output_details()[0]["index"])
         self._batch = 0
-        with _no_stderr():
+        with no_stderr():
             self._resize(1)
 
     def __call__(self, glyphs: Image) -> Probabilities:
@@ -156,8 +156,8 @@ class _LiteRT:
 
 
 @contextmanager
-def _no_stderr() -> Iterator[None]:
-    """LiteRT says on stderr, from C++ and with no switch, which delegate it made: cron would mail that."""
+def no_stderr() -> Iterator[None]:
+    """LiteRT and TensorFlow greet on stderr, from C++ and with no switch for it: cron would mail that."""
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -173,7 +173,8 @@ def _no_stderr() -> Iterator[None]:
 class _TensorFlow:
     def __init__(self, path: Path, classes: tuple[str, ...]) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        import keras
+        with no_stderr():
+            import keras
 
         self.classes = classes
         try:

@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from tqdm import tqdm
 
-from digitscan.errors import UsageError
+from digitscan.errors import ModelError, UsageError
 from digitscan.recognition import evaluation
 from digitscan.recognition.architectures import Architecture, find
 from digitscan.recognition.augmentation import Mix, sample
-from digitscan.recognition.classifier import Probabilities
+from digitscan.recognition.classifier import Probabilities, load, no_stderr
 from digitscan.recognition.datasets import Digits, Labels, read_digits
 from digitscan.records import Image
+from digitscan.vision.glyphs import SIZE
 
 if TYPE_CHECKING:
     import keras
@@ -87,7 +88,8 @@ def train(
     recipe = find(architecture)
     digits = read_digits(data)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
+    with no_stderr():
+        import keras
 
     keras.utils.set_random_seed(seed)
     started = time.monotonic()
@@ -334,7 +336,19 @@ def _write(
         )
         described = Path(aside) / "model.json"
         described.write_text(json.dumps(asdict(card), indent=2) + "\n", encoding="utf-8")
+        _check_export(bare, master)
         master.replace(output)
         exported.replace(output.with_suffix(".tflite"))
         described.replace(output.with_suffix(".json"))
     return card
+
+
+def _check_export(model: keras.Model, master: Path) -> None:
+    """What LiteRT reads must be what Keras reads: not every layer survives the export."""
+    noise = np.random.default_rng(0).integers(0, 256, (64, SIZE, SIZE)).astype(np.uint8)
+    noise[:, ::3] = noise[:, :, ::3] = 0
+    apart = float(np.abs(load(master)(noise) - _predict(model, noise)).max())
+    if not apart < 1e-4:
+        raise ModelError(
+            f"{model.name}: LiteRT and Keras differ by {apart:.2g}: use layers that can be exported"
+        )

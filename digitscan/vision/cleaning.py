@@ -16,6 +16,7 @@ Darkness = NDArray[np.float32]
 """Height x width: 0 the paper around, 1 black."""
 
 FAINTEST = 0.14  # darkness under which nothing is ink, on any page
+GAP_MM = 0.4
 PALE_PRINT = 0.5  # of the ink's darkness: rules up to here are printed paler than the pen writes
 
 
@@ -84,8 +85,10 @@ def find_ink(dark: Darkness, level: InkLevel, settings: CleaningSection, scale: 
     side = round(2 * level.stroke) | 1
     strokes = cv2.dilate(dark, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
     ink = (local > 0) & (image < 255 * (1 - level.threshold)) & (dark >= 0.4 * strokes)
-    # a pen that skips leaves gaps shorter than it is wide
-    side = max(1, (round(level.stroke * 0.5) - 1) // 2 * 2 + 1)
+    # a pen that skips leaves gaps shorter than it is wide; between print and strokes paper shows, however
+    # thick the pen
+    gap = min(0.5 * level.stroke, GAP_MM * scale)
+    side = max(1, (round(gap) - 1) // 2 * 2 + 1)  # odd: an even kernel would move the ink
     joined = cv2.morphologyEx(ink.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
     return _without_specks(np.asarray(joined, np.uint8), settings.speck * scale)
 

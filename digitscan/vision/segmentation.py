@@ -121,8 +121,17 @@ def _belonging(pieces: list[Piece], box: Box, cells: tuple[Box, ...], scale: flo
         along = any(abs(y - e) < near and abs(y + h - e) < near for e in (box.y, bottom))
         # a 1 written right on an upright rule is long and as thick as a stroke
         remains = along or (beside and (h < 0.4 * box.height or p.area < 2.5 * h))
-        if inside.mean() >= 0.5 and not remains:
+        if remains:
+            continue
+        if inside.mean() >= 0.5:
             kept.append(p)
+            continue
+        # most of it is a neighbour's, or print: what reaches in counts where it might be a digit
+        reaching = np.zeros_like(p.ink)
+        reaching[rows[inside], columns[inside]] = True
+        part = _cropped(reaching, x, y)
+        if part is not None and max(part.box[2:]) > SMALLEST_DIGIT_MM * scale and min(part.box[2:]) > near:
+            kept.append(part)
     return kept
 
 

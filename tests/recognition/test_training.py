@@ -11,13 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitscan.errors import UsageError
-from digitscan.recognition.classifier import load
+from digitscan.errors import ModelError, UsageError
+from digitscan.recognition.architectures import find
+from digitscan.recognition.classifier import Engine, load
 from digitscan.recognition.training import (
     GENTLE,
     PEAK,
     SETTLING,
     STEEP,
+    _check_export,
     fit_temperature,
     held_back,
     learning_rate,
@@ -28,6 +30,8 @@ from tests.recognition.drawn import data_set, drawn_digits
 
 # Keras 3.15 hands its weights to NumPy 2 in the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+ENGINES: tuple[Engine, ...] = ("litert", "tensorflow")
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +62,16 @@ def test_training_writes_a_model_that_both_engines_read_alike(data: Path, tmp_pa
     answers = load(output)(glyphs)
     assert np.abs(answers - load(output, "tensorflow")(glyphs)).max() < 1e-4
     assert card.accuracy["mnist test"] == pytest.approx((answers.argmax(axis=1) == labels).mean(), abs=0.011)
+
+
+@pytest.mark.parametrize("architecture", ["conv2-adam", "conv3-64"])
+def test_every_architecture_can_be_exported(data: Path, tmp_path: Path, architecture: str) -> None:
+    train(data, architecture, tmp_path / "small.keras", epochs=1, progress=False)
+    glyphs, _ = drawn_digits(100, 2)
+    answers = [load(tmp_path / "small.keras", engine)(glyphs) for engine in ENGINES]
+    assert np.abs(answers[0] - answers[1]).max() < 1e-4
+    with pytest.raises(ModelError, match="LiteRT and Keras differ"):
+        _check_export(find(architecture).build(), tmp_path / "small.keras")
 
 
 def test_a_classic_recipe_learns_and_the_seed_decides(data: Path, tmp_path: Path) -> None:
