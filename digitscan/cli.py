@@ -149,7 +149,7 @@ def _told(summary: Summary) -> str:
     return "\n".join(
         [
             f"{summary.read} pages read now" if summary.read else nothing,
-            f"{counts.ok} pages ok, {counts.failed} failed, {counts.skipped} files skipped",
+            f"{counts.ok} pages ok, {counts.failed} failed; files skipped: {counts.skipped}",
             f"{counts.fields} fields, {counts.review} of them for review",
             *(str(path) for path in summary.paths),
         ]
