@@ -23,6 +23,7 @@ KEPT_PATHS = 4
 FLOOR = 1e-6
 UNREADABLE = 0.08  # a best class less probable than this is not worth a guess
 LAST_RESORT = 1e-3  # weight of calling a glyph unreadable: any other segmentation that reads is better
+GOOD_CUT = 0.985  # that a cut between two digits took nothing from either that matters
 BLANK = 0.9995  # that a cell without ink is blank
 LABELS = tuple("X" if c == "crossed" else "?" if c == "other" else c for c in CLASSES)
 
@@ -159,7 +160,8 @@ def _shape(segmentation: Segmentation, index: int) -> float:
     right = np.maximum.accumulate([p.box[0] + p.box[2] for p in pieces])
     gaps = [p.box[0] - r for p, r in zip(pieces[1:], right[:-1], strict=True)]
     gap = max([0.0, *gaps]) / height
-    return float(np.log(np.clip((size - 0.2) / 0.3, 0.005, 1.0)) - 12 * gap)
+    cut = np.log(GOOD_CUT) if pieces[0].cut else 0.0
+    return float(np.log(np.clip((size - 0.2) / 0.3, 0.005, 1.0)) - 12 * gap + cut)
 
 
 def _misplaced(segmentation: Segmentation, index: int, cell: Box) -> float:

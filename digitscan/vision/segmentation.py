@@ -7,7 +7,7 @@ recognition-based segmentation).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -27,6 +27,8 @@ SIDESTEP = 0.05  # px of ink that a step aside is worth
 WIDEST = 1.8  # of the field's digit height: wider is never one digit
 SMALLEST_DIGIT = 0.3  # of the height of the field, where that is low
 SMALLEST_DIGIT_MM = 2.0
+REACHING_IN = 0.45  # of the field's height, where that is low
+REACHING_IN_MM = 3.0
 SMALLEST_PART = 0.4  # of the digit height: what a cut leaves is no smaller, or the cut is not made
 RULE_REMAINS_MM = 1.0
 CUTTABLE = 0.5  # of the field's digit height: wider may be two digits that touch
@@ -40,6 +42,8 @@ class Piece:
     """Cropped to the box."""
     box: tuple[int, int, int, int]
     area: int
+    cut: bool = False
+    """Whether it was cut off the piece before it."""
 
     @property
     def centre(self) -> float:
@@ -126,11 +130,12 @@ def _belonging(pieces: list[Piece], box: Box, cells: tuple[Box, ...], scale: flo
         if inside.mean() >= 0.5:
             kept.append(p)
             continue
-        # most of it is a neighbour's, or print: what reaches in counts where it might be a digit
+        # most of it is a neighbour's, or print: what reaches in counts where it is as tall as a digit
         reaching = np.zeros_like(p.ink)
         reaching[rows[inside], columns[inside]] = True
         part = _cropped(reaching, x, y)
-        if part is not None and max(part.box[2:]) > SMALLEST_DIGIT_MM * scale and min(part.box[2:]) > near:
+        tall = min(REACHING_IN * box.height, REACHING_IN_MM * scale)
+        if part is not None and part.box[3] > tall and min(part.box[2:]) > near:
             kept.append(part)
     return kept
 
@@ -189,9 +194,9 @@ def _cut(piece: Piece, cells: tuple[Box, ...], height: float) -> list[Piece]:
         if p is None:
             continue
         if parts and min(max(q.box[2:]) for q in (p, parts[-1])) < SMALLEST_PART * height:
-            parts[-1] = _merged([parts[-1], p])
+            parts[-1] = replace(_merged([parts[-1], p]), cut=parts[-1].cut)
         else:
-            parts.append(p)
+            parts.append(replace(p, cut=bool(parts)))
     return parts
 
 
