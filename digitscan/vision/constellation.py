@@ -51,11 +51,18 @@ def find_marks(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -
     # what is thinner than the thinnest mark (text, rules) goes before blobs are counted
     side = max(3, round(smallest * 0.8)) | 1
     solid_ink = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
-    _, _, stats, centres = cv2.connectedComponentsWithStats(solid_ink, connectivity=4)
-    w, h, area = stats[1:, 2:].T.astype(np.float64)
-    largest = _px_per_mm(small, form_size) * SIZE_RANGE[1] * sizes_mm.max(axis=0)
-    solid = (area / (w * h) > 0.7) & (np.maximum(w, h) <= largest.max() * 1.6)
-    return _largest(np.column_stack([centres[1:] + 0.5, w, h])[solid] / scale)
+    contours, _ = cv2.findContours(solid_ink, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    longest = _px_per_mm(small, form_size) * SIZE_RANGE[1] * 1.6 * float(sizes_mm.max())
+    found = []
+    for contour in contours:
+        _, (w, h), _ = cv2.minAreaRect(contour)  # a long bar on a skewed page fills no upright box
+        w, h = w + 1, h + 1  # from pixel centres to pixel edges
+        area = cv2.contourArea(contour) + cv2.arcLength(contour, True) / 2 + 1
+        if cv2.contourArea(contour) > 0 and area > 0.75 * w * h and max(w, h) <= longest:
+            moments = cv2.moments(contour)
+            x, y = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
+            found.append((x + 0.5, y + 0.5, w, h))
+    return _largest(np.array(found, np.float64).reshape(-1, 4) / scale)
 
 
 def find_frames(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -> Points:
