@@ -40,6 +40,13 @@ def _checked_name(name: str) -> str:
     return name
 
 
+def _checked_side(side: float) -> float:
+    if not 0 < side <= 1300:
+        raise ValueError("millimetres are expected (pixels / dpi * 25.4), greater than 0 and at most 1300")
+    return side
+
+
+PageSide = Annotated[float, AfterValidator(_checked_side)]
 Millimetres = Annotated[float, Field(gt=0, le=2000)]
 BoxValues = Annotated[tuple[float, float, float, float], AfterValidator(_checked_box)]
 
@@ -63,7 +70,7 @@ class _Section(BaseModel):
 class PageSection(_Section):
     """The frame in which every box is given."""
 
-    size: Annotated[tuple[Millimetres, Millimetres], Field(description="width and height in mm")]
+    size: Annotated[tuple[PageSide, PageSide], Field(description="width and height in mm")]
     resolution: Annotated[float, Field(ge=72, le=1200, description="dpi at which fields are read")] = 200.0
 
 

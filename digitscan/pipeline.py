@@ -53,7 +53,7 @@ def read_fields(registered: RegisteredPage, classifier: Classifier) -> tuple[Fie
     glyphs = fit_many(h.ink for s in found for h in s.hypotheses)
     shares = np.split(classifier(glyphs), np.cumsum([len(s.hypotheses) for s in found])[:-1])
     readings = [
-        _on_page(read_field(crop.field, s, share, crop.cells), crop)
+        _on_page(read_field(crop.field, s, share, crop.cells, crop.evidence), crop)
         for crop, s, share in zip(crops, found, shares, strict=True)
     ]
     return apply_checks(readings, registered.form.checks)

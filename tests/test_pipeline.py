@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from digitscan import pipeline
+from digitscan.deck.deck import make_deck
 from digitscan.deck.files import write_jpeg, write_png
 from digitscan.deck.filling import value_of
 from digitscan.errors import PageError
-from digitscan.forms import Form
+from digitscan.forms import Form, load_form
 from digitscan.recognition.classifier import Classifier, FakeClassifier, Probabilities, load
 from digitscan.records import CLASSES, Image, PageRef, PageResult
 from tests.drawn_pages import DPI, ROOT, SMALL_FORM, blank, filled, household, write_form
@@ -182,3 +183,21 @@ def test_a_page_of_a_multi_page_sample_is_read(tmp_path: Path, shipped: Classifi
     ]
     assert results[0].readings != results[1].readings
     assert all(r.registration_score > 0.8 for r in results)
+
+
+def test_a_field_whose_printed_box_is_not_there_goes_to_review(tmp_path: Path) -> None:
+    text = 'name = "{}"\n[page]\nsize = [100, 120]\n[registration]\nmethod = "marks"\nmarks = {}\n{}'
+    marks = "[[5, 5, 5, 5], [90, 5, 5, 5], [5, 110, 5, 5], [90, 110, 5, 5], [15, 5, 5, 5]]"
+    box = '[[field]]\nname = "{}"\nbox = [{}, {}, 24, 8]\ncells = 3\n'
+    printed = [box.format(f"f{i}", 20 + 30 * (i % 2), 20 + 20 * (i // 2)) for i in range(6)]
+    definition = tmp_path / "printed.toml"
+    definition.write_text(text.format("printed", marks, "".join(printed)), encoding="utf-8")
+    make_deck(load_form(definition), 1, 3, tmp_path / "deck")
+    elsewhere = [*printed, box.format("astray", 35, 90)]
+    definition.write_text(text.format("printed", marks, "".join(elsewhere)), encoding="utf-8")
+    (scan,) = (p for p in (tmp_path / "deck").iterdir() if p.suffix != ".csv")
+    result = pipeline.read_page(PageRef(scan, scan.name, 1, ""), (load_form(definition),), load())
+    by_name = {reading.field: reading for reading in result.readings}
+    assert by_name["astray"].status == "review"
+    assert "printed box not found" in by_name["astray"].reason
+    assert not any("printed box" in by_name[f"f{i}"].reason for i in range(6))

@@ -146,6 +146,8 @@ def _count_pages(distinct: dict[str, InputFile], book: journal.Journal, each: Ea
     for file, count in each(uncounted):
         if file.unchanged():
             failed = PageFailure(_ref(file, 0), "open", count.reason) if isinstance(count, Lost) else count
+            if isinstance(failed, PageFailure):
+                _log.warning("%s: %s", outputs.plain(file.file), failed.reason)
             book.record_file(file.sha256, __version__, failed)
 
 

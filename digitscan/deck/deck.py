@@ -73,7 +73,10 @@ def make_deck(
     if unknown or not presets:
         raise UsageError(f"deck: unknown presets {unknown}; choose from {', '.join(PRESETS)}")
     given = None if digits is None else load_given_digits(digits)
-    output.mkdir(parents=True, exist_ok=True)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{output}: cannot be used as output directory: {error.strerror}") from None
     kinds = [kind for kind in KINDS if kind.preset in presets]
     blanks = {dpi: draw_form(form, dpi) for dpi in {kind.dpi for kind in kinds}}
     written = []

@@ -23,6 +23,7 @@ KEPT_PATHS = 4
 FLOOR = 1e-6
 UNREADABLE = 0.08  # a best class less probable than this is not worth a guess
 LAST_RESORT = 1e-3  # weight of calling a glyph unreadable: any other segmentation that reads is better
+LEAST_EVIDENCE = 0.4  # of a field's printed rules: below it, it may be read at the wrong place
 GOOD_CUT = 0.985  # that a cut between two digits took nothing from either that matters
 BLANK = 0.9995  # that a cell without ink is blank
 LABELS = tuple("X" if c == "crossed" else "?" if c == "other" else c for c in CLASSES)
@@ -45,11 +46,16 @@ class _Path:
 
 
 def read_field(
-    field: FormField, segmentation: Segmentation, probabilities: Probabilities, cells: tuple[Box, ...]
+    field: FormField,
+    segmentation: Segmentation,
+    probabilities: Probabilities,
+    cells: tuple[Box, ...],
+    evidence: float = 1.0,
 ) -> FieldReading:
     """Value, confidence, status and reason of one field.
 
     probabilities: (hypotheses, classes), in the order of `segmentation.hypotheses`. cells: crop px.
+    evidence: share of the field's printed rules that were found.
     The boxes of the reading's digits are in crop px.
     """
     paths = (
@@ -69,6 +75,8 @@ def read_field(
     digits = _digits(best, segmentation, probabilities, cells)
     raw = "".join(d.digit for d in digits)
     reading = FieldReading(field.name, value, raw, float(confidence), "accepted", "", digits)
+    if evidence < LEAST_EVIDENCE:
+        reading = _in_review(reading, "printed box not found")
     return _judged(field, reading)
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 import cv2
 import numpy as np
 from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
 
 from digitscan.errors import PageError
 from digitscan.recognition.classifier import Classifier
@@ -81,6 +82,8 @@ def read_grey(path: Path) -> Image:
                 flat = _on_white(opened) if clear else None
     except PageError:
         raise
+    except UnidentifiedImageError:
+        raise PageError("decode", "not a readable picture (of no known kind, or damaged)") from None
     except Exception as error:  # Pillow raises almost anything on hostile files
         raise PageError("decode", f"not a readable picture ({error})") from error
     if flat is not None:

@@ -36,13 +36,16 @@ class FieldCrop:
     """3x3, crop px -> page px."""
     scale: float
     """px/mm"""
+    evidence: float
+    """0-1: the share of the field's printed rules found."""
 
 
 def cut_fields(registered: RegisteredPage) -> list[FieldCrop]:
     """All fields of a page, in the form's order, at the form's resolution."""
     scale = registered.form.scale
     crops = []
-    for field, placement in zip(registered.form.fields, registered.placements, strict=True):
+    places = zip(registered.form.fields, registered.placements, registered.evidence, strict=True)
+    for field, placement, evidence in places:
         box = field.box
         origin = (box.x - MARGIN_MM, box.y - MARGIN_MM)
         to_page = crop_transform(placement, origin, scale)
@@ -56,7 +59,9 @@ def cut_fields(registered: RegisteredPage) -> list[FieldCrop]:
 
         cells = tuple(in_crop(c) for c in field.cells)
         crops.append(
-            FieldCrop(field, image, cleaning.darkness(image, scale), in_crop(box), cells, to_page, scale)
+            FieldCrop(
+                field, image, cleaning.darkness(image, scale), in_crop(box), cells, to_page, scale, evidence
+            )
         )
     return crops
 

@@ -44,8 +44,10 @@ def cut(image: Image, transform: Matrix, size: tuple[int, int]) -> Image:
     return np.asarray(cv2.warpPerspective(image, centred, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
 
-def place_fields(image: Image, transform: Matrix, fields: Sequence[FormField]) -> tuple[list[Matrix], float]:
-    """Each field's own form mm -> page px, and the share of printed rules found (0-1).
+def place_fields(
+    image: Image, transform: Matrix, fields: Sequence[FormField]
+) -> tuple[list[Matrix], list[float]]:
+    """Each field's own form mm -> page px, and the share of its printed rules found (0-1).
 
     image: grey page as scanned. transform: 3x3 form mm -> page px, good to about `REACH_MM`.
     """
@@ -60,7 +62,7 @@ def place_fields(image: Image, transform: Matrix, fields: Sequence[FormField]) -
             offset, stretch = (shift[0], shift[1]), (1.0, 1.0)
         placements.append(transform @ _correction(field.box, offset, stretch))
         found.append(evidence)
-    return placements, float(np.mean(found))
+    return placements, found
 
 
 def evidence(image: Image, transform: Matrix, fields: Sequence[FormField]) -> float:

@@ -39,6 +39,8 @@ class RegisteredPage:
     """3x3 homography, form mm -> page px."""
     placements: tuple[Matrix, ...]
     """The same for each field by itself, with what its own printed rules corrected."""
+    evidence: tuple[float, ...]
+    """0-1: the share of each field's printed rules found."""
     score: float
     """0-1: share of the registration's own marks matched, times share of the fields' rules found."""
     rotation: int
@@ -71,11 +73,19 @@ def _registered(page: Page, form: Form) -> RegisteredPage:
         if best is None or rank > best[0]:
             best = (rank, candidate)
     if best is None:
-        return RegisteredPage(page, form, np.eye(3), tuple(np.eye(3) for _ in form.fields), 0.0, 0)
+        nowhere = tuple(np.eye(3) for _ in form.fields)
+        return RegisteredPage(page, form, np.eye(3), nowhere, (0.0,) * len(nowhere), 0.0, 0)
     chosen = best[1]
     placements, seen = place_fields(page.image, chosen.transform, form.fields)
-    rotation = constellation.rotation_of(chosen.transform, form.page.size)
-    return RegisteredPage(page, form, chosen.transform, tuple(placements), chosen.share * seen, rotation)
+    return RegisteredPage(
+        page,
+        form,
+        chosen.transform,
+        tuple(placements),
+        tuple(seen),
+        chosen.share * float(np.mean(seen)),
+        constellation.rotation_of(chosen.transform, form.page.size),
+    )
 
 
 def _candidates(page: Page, form: Form) -> Iterator[Match]:

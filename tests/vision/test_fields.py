@@ -35,7 +35,8 @@ def at(dpi: float) -> Matrix:
 
 def crops_of(image: Image, dpi: float = DPI) -> list[FieldCrop]:
     lies = at(dpi)
-    page = RegisteredPage(as_page(image, dpi), form(dpi), lies, (lies,) * len(form(dpi).fields), 1.0, 0)
+    count = len(form(dpi).fields)
+    page = RegisteredPage(as_page(image, dpi), form(dpi), lies, (lies,) * count, (1.0,) * count, 1.0, 0)
     return cut_fields(page)
 
 

@@ -79,7 +79,13 @@ def test_the_scan_itself_is_not_drawn_on(form: Form) -> None:
 def test_a_form_that_leaves_the_scan_is_drawn_as_far_as_it_is_there(form: Form) -> None:
     page = registered(form, 0)
     part = RegisteredPage(
-        as_page(page.page.image[:300, :300].copy()), form, page.transform, page.placements, 0.9, 0
+        as_page(page.page.image[:300, :300].copy()),
+        form,
+        page.transform,
+        page.placements,
+        page.evidence,
+        0.9,
+        0,
     )
     assert draw_preview(part, readings(form, "review")).shape == (300, 300, 3)
     assert apply(page.transform, np.array([(90.0, 120.0)])).max() > 300
