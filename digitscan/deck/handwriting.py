@@ -117,6 +117,26 @@ def draw_scribble(hand: Hand, width: float, height: float, rng: np.random.Genera
     return _ink([_written(_spline(line, ()), hand, height, rng)], hand, height, rng)
 
 
+def draw_strokes(hand: Hand, count: int, height: float, rng: np.random.Generator) -> Image:
+    """`count` strokes, straight or bent, that begin and end anywhere in a square."""
+    lines = []
+    for _ in range(count):
+        points = rng.uniform(0, height, (int(rng.integers(2, 5)), 2))
+        corners = tuple(range(1, len(points) - 1)) if rng.random() < 0.3 else ()
+        lines.append(_written(_spline(points, corners), hand, height, rng))
+    return _ink(lines, hand, height, rng)
+
+
+def draw_tick(hand: Hand, height: float, rng: np.random.Generator) -> Image:
+    """A tick: down to the right, then up, farther."""
+    short, long = rng.uniform(0.33, 0.6), 1.0
+    begin = np.array([0.0, long - short]) + rng.normal(0, 0.05, 2)
+    corner = np.array([rng.uniform(0.2, 0.4), 1.0])
+    end = np.array([corner[0] + rng.uniform(0.4, 0.9), 0.0])
+    line = _spline(np.stack([begin, corner, end]) * height, (1,))
+    return _ink([_written(line, hand, height, rng)], hand, height, rng)
+
+
 def _free_ways(digit: int) -> list[str]:
     return [way for way in DIGITS[digit] if not way.startswith(BLOCK)]
 

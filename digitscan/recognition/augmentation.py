@@ -30,9 +30,9 @@ class Mix:
 
     strength: float = 1.0
     untouched: float = 0.15
-    drawn: float = 0.14
+    drawn: float = 0.15
     crossed: float = 0.06
-    other: float = 0.13
+    other: float = 0.2
 
 
 def sample(
@@ -75,8 +75,10 @@ def digit(glyph: Image, label: int, neighbour: Image, strength: float, rng: np.r
     canvas = warp(glyph, strength, rng)
     if rng.random() < 0.08:
         canvas = break_stroke(canvas, rng)
+    if rng.random() < 0.10 * strength:
+        canvas = shaved(canvas, rng)
     # What remains of a ruled line under a 7 makes a 2 of it, and beside a 1 a 4 or an 11.
-    if label not in (1, 7) and rng.random() < 0.10 * strength:
+    if label not in (1, 7) and rng.random() < 0.16 * strength:
         canvas = remains(canvas, neighbour, rng)
     picture = fit(scan(canvas, rng))
     return picture if picture.any() else glyph
@@ -90,7 +92,7 @@ def warp(source: Image, strength: float, rng: np.random.Generator) -> Image:
     height, width = source.shape
     scale = INK / (BODY if (height, width) == (SIZE, SIZE) else max(height, width))
     turn = np.deg2rad(np.clip(rng.normal(0, 8), -20, 20)) * strength
-    slant = np.clip(rng.normal(0, 0.16), -0.4, 0.4) * strength
+    slant = np.clip(rng.normal(-0.03, 0.2), -0.5, 0.45) * strength  # old hands lean far to the right
     aspect = np.exp(rng.uniform(-0.22, 0.22) * strength)
     cos, sin = np.cos(turn), np.sin(turn)
     matrix = (
@@ -199,6 +201,20 @@ def remains(canvas: Image, neighbour: Image, rng: np.random.Generator) -> Image:
     return out
 
 
+def shaved(canvas: Image, rng: np.random.Generator) -> Image:
+    """The ends of strokes lost on one side, as when a touching neighbour was cut off a little too far in."""
+    left, _, width, _ = cv2.boundingRect(canvas)
+    lean = float(rng.normal(0, 0.15))
+    along = GRID_X + lean * (GRID_Y - CANVAS / 2)
+    depth = float(rng.uniform(0.03, 0.12)) * width
+    lost = along < left + depth if rng.random() < 0.5 else along > left + width - depth
+    ink = canvas > 100
+    # A 0 that lost its side is none any more.
+    if np.count_nonzero(ink & lost) > 0.06 * np.count_nonzero(ink):
+        return canvas
+    return np.where(lost, np.uint8(0), canvas)
+
+
 # Cuts that leave no digit: label, and what is kept. Halves of 1, 6, 7, 8 and 9 can be whole 0s, 1s and 3s.
 CUTS = (
     (0, "top"), (0, "bottom"), (2, "bottom"), (3, "bottom"), (5, "bottom"), (4, "top"), (4, "left"),
@@ -208,8 +224,13 @@ CUTS = (
 
 def other(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
     """Something that is not one whole digit, made of MNIST's digits and of drawn strokes; uint8 28x28."""
-    from_glyphs = (_half, _together, _together, _through, _overwritten, _sideways)
-    drawn = (strokes.draw_letter, strokes.draw_letter, strokes.draw_junk, strokes.draw_scribble)
+    from_glyphs = (
+        _half, _together, _together, _encroached, _encroached, _stacked, _through, _overwritten, _sideways,
+    )  # fmt: skip
+    drawn = (
+        strokes.draw_letter, strokes.draw_letter, strokes.draw_junk, strokes.draw_scribble,
+        strokes.draw_strokes, strokes.draw_strokes, strokes.draw_tick,
+    )  # fmt: skip
     while True:
         kind = int(rng.integers(len(from_glyphs) + len(drawn)))
         if kind < len(from_glyphs):
@@ -254,6 +275,23 @@ def _together(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator
     return row
 
 
+def _encroached(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
+    """A digit with a good part of its neighbour, as where two that touch were cut in the wrong place."""
+    whole, neighbour = _pick(glyphs, labels, rng), _pick(glyphs, labels, rng, (0, 2, 3, 5, 6, 8))
+    part = max(5, int(neighbour.shape[1] * rng.uniform(0.5, 0.8)))
+    gap, drop = int(rng.integers(-2, 3)), int(rng.integers(-3, 4))
+    if rng.random() < 0.5:
+        return _join(whole, neighbour[:, :part], gap, drop)
+    return _join(neighbour[:, -part:], whole, gap, drop)
+
+
+def _stacked(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
+    """One digit above another, as where a line is too narrow; two 1s would be one."""
+    above, below = _pick(glyphs, labels, rng), _pick(glyphs, labels, rng, (0, 2, 3, 4, 5, 6, 8, 9))
+    turned = _join(above.T, below.T, int(rng.integers(-2, 3)), int(rng.integers(-3, 4)))
+    return np.ascontiguousarray(turned.T)
+
+
 def _join(left: Image, right: Image, gap: int, drop: int) -> Image:
     height = max(left.shape[0], right.shape[0]) + abs(drop)
     start = max(0, left.shape[1] + gap)
@@ -278,7 +316,7 @@ def _through(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator)
         if rng.random() < 0.8
         else int(rng.integers(0, height // 3))
     )
-    cv2.line(out, (0, y), (out.shape[1] - 1, y), 255, int(rng.integers(1, 3)))
+    cv2.line(out, (0, y), (out.shape[1] - 1, y), 255, int(rng.integers(2, 4)))
     return out
 
 
@@ -290,7 +328,11 @@ def _overwritten(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Genera
 
 
 def _sideways(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
-    """A digit that lies on its side or stands mirrored, where that is no other digit."""
-    if rng.random() < 0.5:
-        return np.ascontiguousarray(_pick(glyphs, labels, rng, (3, 4))[:, ::-1])
-    return np.ascontiguousarray(np.rot90(_pick(glyphs, labels, rng, (3, 4)), int(rng.choice([1, 3]))))
+    """A digit that lies on its side, stands mirrored or on its head, where that is no other digit."""
+    kind = rng.random()
+    if kind < 0.35:
+        return np.ascontiguousarray(_pick(glyphs, labels, rng, (3, 4, 7, 9))[:, ::-1])
+    if kind < 0.5:
+        return np.ascontiguousarray(_pick(glyphs, labels, rng, (3, 4, 7))[::-1, ::-1])
+    on_side = _pick(glyphs, labels, rng, (2, 3, 4, 5))
+    return np.ascontiguousarray(np.rot90(on_side, int(rng.choice([1, 3]))))

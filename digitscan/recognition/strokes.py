@@ -46,6 +46,16 @@ def draw_scribble(rng: np.random.Generator) -> Image:
     return handwriting.draw_scribble(handwriting.make_hand(rng), float(width), float(height), rng)
 
 
+def draw_strokes(rng: np.random.Generator) -> Image:
+    """Three to five strokes that have nothing to do with each other; fewer might make a digit."""
+    return handwriting.draw_strokes(handwriting.make_hand(rng), int(rng.integers(3, 6)), HEIGHT, rng)
+
+
+def draw_tick(rng: np.random.Generator) -> Image:
+    """A tick, its short side at least a third of the long one: a shorter one is a 1 on its head."""
+    return handwriting.draw_tick(handwriting.make_hand(rng), HEIGHT, rng)
+
+
 def draw_junk(rng: np.random.Generator) -> Image:
     """Dots, blots, specks, corners and ends of a printed cell. No bar and no ring: those are a 1 and a 0."""
     maker = (_blot, _specks, _corner, _corner, _bars)[int(rng.integers(5))]

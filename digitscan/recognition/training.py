@@ -38,12 +38,14 @@ log = logging.getLogger(__name__)
 
 CHUNK = 3000
 """Glyphs that one background task makes into training pictures."""
+PASSES = 2
+"""Epochs that go through the same training pictures; making new ones takes half as long as learning them."""
 STEEP = Mix()
-GENTLE = Mix(strength=0.6, untouched=0.35)
-SETTLING = Mix(strength=0.6, untouched=0.5, other=0.1)
-"""In the end: what is read later is less odd than what is learnt from."""
-PEAK, PEAK_AGAIN = 2e-3, 5e-4
-"""Learning rates at the start and, for the last quarter of the epochs, at the restart."""
+GENTLE = Mix(strength=0.8, untouched=0.35)
+"""For the last part of the epochs: what is read later is less odd than what is learnt from."""
+PART_GENTLE = 0.3
+PEAK = 3e-3
+"""Learning rate after the first epochs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,9 @@ def train(
     recipe = find(architecture)
     digits = read_digits(data)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if recipe.augmented:
+        # On so small a network a second thread mostly waits; the pictures are made on the other core.
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     with no_stderr():
         import keras
 
@@ -110,7 +115,7 @@ def train(
         "pictures": int((~held).sum()),
         "held_back": int(held.sum()),
         "held_back_by": "writer" if digits.writers is not None else "chance",
-        "augmentation": [asdict(mix) for mix in (STEEP, GENTLE, SETTLING)] if recipe.augmented else None,
+        "augmentation": [asdict(mix) for mix in (STEEP, GENTLE)] if recipe.augmented else None,
         "seed": seed,
         "epochs": rounds,
         "batch": recipe.batch,
@@ -185,20 +190,14 @@ def _each_batch(
 
 
 def mix_of(epoch: int, epochs: int) -> Mix:
-    """Strongly changed pictures first; gentler ones for an eighth of the epochs, and from the restart on."""
-    restart = epochs - epochs // 4
-    if epoch >= restart:
-        return SETTLING
-    return GENTLE if epoch >= restart - epochs // 8 else STEEP
+    """Strongly changed pictures first, gentler ones in the end."""
+    return STEEP if epoch < (1 - PART_GENTLE) * epochs else GENTLE
 
 
 def learning_rate(progress: float, epochs: int) -> float:
-    """At `progress` epochs: half a cosine and, after a restart, another (Loshchilov and Hutter, 2017)."""
-    restart = epochs - epochs // 4
-    if progress < restart:
-        rise = min(1.0, (progress + 0.01) / (restart / 40))
-        return float(PEAK * rise * 0.5 * (1 + np.cos(np.pi * progress / restart)))
-    return float(PEAK_AGAIN * 0.5 * (1 + np.cos(np.pi * (progress - restart) / (epochs - restart))))
+    """At `progress` epochs: a short rise, then half a cosine (Loshchilov and Hutter, 2017)."""
+    rise = min(1.0, (progress + 0.01) / (epochs / 20))
+    return float(PEAK * rise * 0.5 * (1 + np.cos(np.pi * progress / epochs)))
 
 
 @contextmanager
@@ -207,7 +206,7 @@ def _pictures(
 ) -> Iterator[Iterator[tuple[Image, Labels]]]:
     """The training pictures of each epoch; augmented ones are made one epoch ahead in another process."""
     if not recipe.augmented:
-        yield _shuffled(glyphs, labels, epochs, seed)
+        yield _shuffled(glyphs, labels, epochs, [seed])
         return
     # Not forked: after TensorFlow has run, a forked child hangs.
     context = multiprocessing.get_context("spawn")
@@ -215,9 +214,9 @@ def _pictures(
         yield _augmented(pool, len(glyphs), epochs, seed)
 
 
-def _shuffled(glyphs: Image, labels: Labels, epochs: int, seed: int) -> Iterator[tuple[Image, Labels]]:
+def _shuffled(glyphs: Image, labels: Labels, epochs: int, seed: list[int]) -> Iterator[tuple[Image, Labels]]:
     for epoch in range(epochs):
-        order = np.random.default_rng([seed, epoch]).permutation(len(glyphs))
+        order = np.random.default_rng([*seed, epoch]).permutation(len(glyphs))
         yield glyphs[order], labels[order]
 
 
@@ -233,10 +232,11 @@ def _augmented(
         ]
 
     coming = begin(0)
-    for epoch in range(epochs):
+    for epoch in range(0, epochs, PASSES):
         made = [future.result() for future in coming]
-        coming = begin(epoch + 1) if epoch + 1 < epochs else []
-        yield np.concatenate([part[0] for part in made]), np.concatenate([part[1] for part in made])
+        coming = begin(epoch + PASSES) if epoch + PASSES < epochs else []
+        pictures, answers = (np.concatenate(parts) for parts in zip(*made, strict=True))
+        yield from _shuffled(pictures, answers, min(PASSES, epochs - epoch), [seed, epoch])
 
 
 _kept: tuple[Image, Labels]

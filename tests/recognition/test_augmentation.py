@@ -20,6 +20,7 @@ from digitscan.recognition.augmentation import (
     other,
     sample,
     scan,
+    shaved,
     warp,
 )
 from digitscan.records import CROSSED, OTHER, Image
@@ -94,6 +95,20 @@ def test_broken_strokes_only_lose_ink() -> None:
     broken = break_stroke(canvas, rng)
     assert (broken <= canvas).all()
     assert 0 < int((broken < canvas).sum()) < 0.3 * int((canvas > 0).sum())
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 49), st.integers(0, 10_000))
+def test_shaving_takes_little_and_only_from_a_side(index: int, seed: int) -> None:
+    glyphs, _ = drawn_digits(50, 1)
+    rng = np.random.default_rng(seed)
+    canvas = warp(glyphs[index], 0.5, rng)
+    after = shaved(canvas, rng)
+    lost = (canvas > 100) & (after == 0)
+    assert lost.sum() <= 0.06 * (canvas > 100).sum()
+    columns = np.flatnonzero((canvas > 0).any(axis=0))
+    middle = canvas[:, columns[len(columns) * 2 // 5] : columns[len(columns) * 3 // 5]]
+    assert np.array_equal(after[:, columns[len(columns) * 2 // 5] : columns[len(columns) * 3 // 5]], middle)
 
 
 @pytest.mark.parametrize("seed", range(40))
