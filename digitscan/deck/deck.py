@@ -90,7 +90,7 @@ def make_deck(
                 # apart, so that what is written does not hang on how it is drawn, nor that on the scanner
                 saying, writing, scanning = rng.spawn(3)
                 raws = fill_page(form, habits, saying)
-                ink = write_page(form, raws, _writer(given, writing), kind.dpi, writing)
+                ink = write_page(form, raws, _writer(given, habits, writing), kind.dpi, writing)
                 filled = on_paper(blanks[kind.dpi], ink, writing.uniform(0.62, 0.96), writing)
                 images.append(_scanned(form, filled, kind, scanning))
                 truth.writerows((path.name, page, name, raw) for name, raw in raws.items())
@@ -124,7 +124,7 @@ def _scanned(form: Form, page: Image, kind: FileKind, rng: np.random.Generator) 
     return scan
 
 
-def _writer(given: GivenDigits | None, rng: np.random.Generator) -> Writer:
+def _writer(given: GivenDigits | None, habits: Habits, rng: np.random.Generator) -> Writer:
     hand = make_hand(rng)
     return Writer(
         hand=hand,
@@ -135,7 +135,7 @@ def _writer(given: GivenDigits | None, rng: np.random.Generator) -> Writer:
         untidiness=rng.choice([0.02, 0.04, 0.06, 0.09]),
         lift=rng.normal(0, 0.03),
         gap=rng.uniform(0.08, 0.3),
-        touching=rng.choice([0.0, 0.05, 0.2]),
+        touching=rng.choice(habits.touching),
         dashes=rng.random() < 0.3,
     )
 

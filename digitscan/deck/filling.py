@@ -33,6 +33,8 @@ class Habits:
     """Of the pages, those whose writer strikes out cells that stay empty."""
     wrong_sums: float = 0.03
     """Of the pages, those on which a sum does not come out."""
+    touching: tuple[float, ...] = (0.0, 0.05, 0.2)
+    """Of the digits in an open box, those that touch their neighbour; each page's writer has one of these."""
 
 
 USUAL = Habits()

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digitscan.forms import Check, FormField
-from digitscan.recognition.decoding import Probabilities, apply_checks, read_field
+from digitscan.recognition.decoding import apply_checks, read_field
+from digitscan.recognition.lattice import Probabilities
 from digitscan.records import CLASSES, Box, FieldReading
 from digitscan.vision.segmentation import Hypothesis, Piece, Segmentation
 

@@ -1,0 +1,301 @@
+"""The lattice of hypotheses to the values that a field's ink may be, each with its probability.
+
+A path through the lattice gives every piece of ink to a glyph or to the dirt. Its weight is that of its
+shape (sizes, gaps, places in cells) times what the network gives its glyphs. Paths are summed by value from
+left to right, so that segmentations which read alike support each other and others are rivals (the forward
+algorithm of hidden Markov models; for strings of digits after Matan, Burges, LeCun, Denker: "Multi-digit
+recognition using a space displacement neural network", 1992).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitscan.records import CLASSES, CROSSED, OTHER, Box
+from digitscan.vision.segmentation import Cut, Piece, Segmentation
+
+Probabilities = NDArray[np.float32]
+
+KEPT = 16  # values at each step
+FAINT = 14.0  # natural logarithms under the best at which a value is dropped
+FLOOR = 1e-6
+OPTIONS = 4  # readings of a glyph that are followed
+MORE_OTHER = 4.0  # how much more often than in training a guess at a glyph is not one whole digit
+UNREADABLE = 0.08  # a best class less probable than this is not worth a guess
+LAST_RESORT = 1e-3  # weight of calling a glyph unreadable: any other segmentation that reads is better
+BLANK = 0.9995  # that a cell without ink is blank
+SOUND_CUT = 0.995  # that a cut between two digits took nothing from either that matters
+DASH_IN_NUMBER = 0.02  # of the marks in an open box: struck out, and not a piece of a digit
+DIRT = 0.3
+SHARED = -1.5  # log-weight of two digits that share a piece
+SHARED_WIDTH = 0.4  # in heights of a digit: a wider piece is not shared
+ONE_OR_SEVERAL = 0.95  # width, in heights of a digit, of ink that is one digit as often as several
+LABELS = tuple("X" if c == "crossed" else "?" if c == "other" else c for c in CLASSES)
+
+
+class Mark(NamedTuple):
+    """One cell or glyph of a path."""
+
+    hypothesis: int | None
+    """None for a blank cell."""
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A value that the ink may be."""
+
+    value: str
+    """Empty also where a glyph is unreadable."""
+    marks: tuple[Mark, ...]
+    """Of the likeliest path to it."""
+    probability: float
+
+
+@dataclass(slots=True)
+class _Partial:
+    """All paths up to some place that read alike."""
+
+    weight: float
+    """Logarithm of their summed weight."""
+    best: float
+    """That of the heaviest of them, whose marks are kept."""
+    marks: tuple[Mark, ...]
+
+
+@dataclass(slots=True)
+class _Beam:
+    """What was read up to some place of the lattice."""
+
+    total: float = -math.inf
+    """Logarithm of the weight of all paths, of those no longer followed too."""
+    partials: dict[str, _Partial] = field(default_factory=dict)
+
+    def extend(self, before: _Beam, total: float, options: Sequence[tuple[Mark, float]]) -> None:
+        """Take in the paths of `before` with one more mark, or none: marks and logarithms of weights."""
+        self.total = _added(self.total, before.total + total)
+        for text, partial in before.partials.items():
+            for mark, weight in options:
+                grown = text + mark.label if mark.label not in "_X" else text
+                marks = (*partial.marks, mark) if mark.label else partial.marks
+                self._take(grown, _Partial(partial.weight + weight, partial.best + weight, marks))
+
+    def merge(self, other: _Beam) -> None:
+        self.total = _added(self.total, other.total)
+        for text, partial in other.partials.items():
+            self._take(text, partial)
+
+    def _take(self, text: str, new: _Partial) -> None:
+        old = self.partials.get(text)
+        if old is None:
+            self.partials[text] = new
+            return
+        better = new if new.best > old.best else old
+        self.partials[text] = _Partial(_added(old.weight, new.weight), better.best, better.marks)
+
+    def prune(self) -> None:
+        if len(self.partials) > 1:
+            ranked = sorted(self.partials.items(), key=lambda item: -item[1].weight)
+            least = ranked[0][1].weight - FAINT
+            self.partials = {text: p for text, p in ranked[:KEPT] if p.weight >= least}
+
+
+NOTHING = Mark(None, "")
+
+
+def readings(
+    segmentation: Segmentation,
+    probabilities: Probabilities,
+    cells: tuple[Box, ...],
+    digits: tuple[int, int],
+) -> list[Reading]:
+    """The values that a field's ink may be, the likeliest first; at least one.
+
+    probabilities: (hypotheses, classes), in the order of `segmentation.hypotheses`. cells: crop px; none for
+    an open box, which has from `digits[0]` to `digits[1]` digits where that is possible at all.
+    """
+    lattice = _Lattice(segmentation, probabilities, cells)
+    end = lattice.through_cells() if cells else lattice.through_box(digits)
+    found = []
+    for text, partial in end.partials.items():
+        probability = math.exp(min(0.0, partial.weight - end.total)) * lattice.soundness(partial.marks)
+        found.append((probability, text, partial.marks))
+    # the empty value of what is unreadable says nothing of the ink
+    return [
+        Reading("" if "?" in text else text, marks, 0.0 if "?" in text else probability)
+        for probability, text, marks in sorted(found, key=lambda item: -item[0])
+    ]
+
+
+class _Lattice:
+    def __init__(
+        self, segmentation: Segmentation, probabilities: Probabilities, cells: tuple[Box, ...]
+    ) -> None:
+        self.segmentation, self.probabilities, self.cells = segmentation, probabilities, cells
+        self.pieces, self.hypotheses = segmentation.pieces, segmentation.hypotheses
+        self.height = max(segmentation.digit_height, 1.0)
+        self.starting: dict[int, list[int]] = {}
+        for index, h in enumerate(self.hypotheses):
+            self.starting.setdefault(h.first, []).append(index)
+        self.shapes = [self._shape(index) for index in range(len(self.hypotheses))]
+        self.options = [self._options(index) for index in range(len(self.hypotheses))]
+        self.dirt = [_dirt(piece, self.height) for piece in self.pieces]
+
+    def through_cells(self) -> _Beam:
+        """Every cell has one glyph or none."""
+        beams = {0: _start()}
+        self._skip_dirt(beams)
+        for cell in self.cells:
+            after: dict[int, _Beam] = {}
+            for used, beam in beams.items():
+                blank = math.log(BLANK)
+                after.setdefault(used, _Beam()).extend(beam, blank, [(Mark(None, "_"), blank)])
+                for index, shape in self._glyphs_from(used):
+                    prior = shape + self._misplaced(index, cell)
+                    self._glyph(after.setdefault(self.hypotheses[index].last, _Beam()), beam, index, prior)
+            beams = {used: after[used] for used in sorted(after)}
+            self._skip_dirt(beams)
+        return beams[len(self.pieces)]
+
+    def through_box(self, digits: tuple[int, int]) -> _Beam:
+        """Any number of glyphs that the field allows; where there is none, any number."""
+        # (pieces used, glyphs)
+        beams = {(0, 0): _start()}
+        for used in range(len(self.pieces)):
+            for count in [c for u, c in beams if u == used]:
+                beam = beams[used, count]
+                beam.prune()
+                dirt = self.dirt[used]
+                beams.setdefault((used + 1, count), _Beam()).extend(beam, dirt, [(NOTHING, dirt)])
+                for index, shape in self._glyphs_from(used):
+                    after = beams.setdefault((self.hypotheses[index].last, count + 1), _Beam())
+                    self._glyph(after, beam, index, shape)
+        final = {count: beam for (used, count), beam in beams.items() if used == len(self.pieces)}
+        end = _Beam()
+        allowed = [count for count in final if digits[0] <= count <= digits[1]]
+        for count in allowed or final:
+            end.merge(final[count])
+        end.prune()
+        return end
+
+    def soundness(self, marks: tuple[Mark, ...]) -> float:
+        """Probability that a path is none of the things that no other path in the lattice stands for.
+
+        A glyph that is no digit at all, a cut that took too much, a digit that was taken for dirt or is not
+        among the pieces, ink in a cell that looks blank.
+        """
+        sound = _harmless(self.segmentation.left_out / self.height)
+        unread = [True] * len(self.pieces)
+        for mark in marks:
+            if mark.hypothesis is None:
+                sound *= BLANK
+                continue
+            h = self.hypotheses[mark.hypothesis]
+            unread[h.first : h.last] = [False] * (h.last - h.first)
+            if mark.label != "?":
+                sound *= 1 - float(self.probabilities[mark.hypothesis, OTHER])
+            if self.pieces[h.first].cut is not None:
+                sound *= SOUND_CUT
+        for piece, left in zip(self.pieces, unread, strict=True):
+            if left:
+                sound *= _harmless(max(piece.box[2:]) / self.height)
+        return sound if self.pieces or marks else BLANK * sound
+
+    def _glyphs_from(self, used: int) -> list[tuple[int, float]]:
+        """The hypotheses that can follow where so many pieces are used, with the log-weights of their shapes.
+
+        Where digits overlap, the piece between two cuts is ink of both.
+        """
+        found = [(index, self.shapes[index]) for index in self.starting.get(used, ())]
+        if 0 < used < len(self.pieces) and self.pieces[used].cut is not None:
+            width = self.pieces[used - 1].box[2] / self.height
+            if width < SHARED_WIDTH:
+                found += [
+                    (index, self.shapes[index] + SHARED)
+                    for index in self.starting.get(used - 1, ())
+                    if self.hypotheses[index].last > used
+                ]
+        return found
+
+    def _glyph(self, after: _Beam, before: _Beam, index: int, prior: float) -> None:
+        total, options = self.options[index]
+        after.extend(before, prior + total, [(mark, prior + weight) for mark, weight in options])
+
+    def _skip_dirt(self, beams: dict[int, _Beam]) -> None:
+        """The beams, and those reached from them by leaving pieces unread."""
+        for used in range(len(self.pieces)):
+            if used in beams:
+                beams[used].prune()
+                dirt = self.dirt[used]
+                beams.setdefault(used + 1, _Beam()).extend(beams[used], dirt, [(NOTHING, dirt)])
+        if len(self.pieces) in beams:
+            beams[len(self.pieces)].prune()
+
+    def _options(self, index: int) -> tuple[float, list[tuple[Mark, float]]]:
+        """Logarithm of the weight of all readings of a glyph, and the likeliest with theirs."""
+        row = self.probabilities[index, :OTHER].astype(np.float64)
+        row /= 1 + (MORE_OTHER - 1) * float(self.probabilities[index, OTHER])
+        if not self.cells:
+            row[CROSSED] *= DASH_IN_NUMBER
+        order = np.argsort(-row, kind="stable")[:OPTIONS].tolist()
+        if self.probabilities[index, order[0]] < UNREADABLE:
+            unreadable = math.log(LAST_RESORT)
+            return unreadable, [(Mark(index, "?"), unreadable)]
+        weights = [(Mark(index, LABELS[i]), math.log(max(float(row[i]), FLOOR))) for i in order]
+        return math.log(max(float(row.sum()), FLOOR)), weights
+
+    def _shape(self, index: int) -> float:
+        """Log-weight of ink of this size, with these gaps in it, as one glyph."""
+        hypothesis = self.hypotheses[index]
+        pieces = self.pieces[hypothesis.first : hypothesis.last]
+        _, _, width, height = hypothesis.box
+        size = max(width, height) / self.height
+        # a pen leaves small gaps in a digit; what lies farther apart is something else
+        right = np.maximum.accumulate([p.box[0] + p.box[2] for p in pieces])
+        gaps = [p.box[0] - r for p, r in zip(pieces[1:], right[:-1], strict=True)]
+        gap = max([0.0, *gaps]) / self.height
+        # the flag of a 5 may reach far over its neighbour
+        wide = max(0.0, width / max(height, 0.8 * self.height) - 1.3)
+        cut = 0.0 if pieces[0].cut is None else self._cut(pieces[0].cut)
+        return float(math.log(min(max((size - 0.2) / 0.3, 0.005), 1.0)) - 8 * gap - 4 * wide * wide + cut)
+
+    def _cut(self, cut: Cut) -> float:
+        """Log-weight of a cut: only ink that is wide is several digits that touch, and they touch lightly."""
+        several = -math.log1p(math.exp((ONE_OR_SEVERAL - cut.across / self.height) / 0.1))
+        return max(several, -5.0) - 0.4 * max(0.0, cut.through - 1)
+
+    def _misplaced(self, index: int, cell: Box) -> float:
+        """Log-weight of a glyph in a cell: it may lean out of it, its middle is rarely outside."""
+        hypothesis = self.hypotheses[index]
+        centres = [hypothesis.centre]
+        if hypothesis.last > hypothesis.first + 1:
+            pieces = self.pieces[hypothesis.first : hypothesis.last]
+            centres += [p.centre for p in pieces if max(p.box[2:]) > 0.5 * self.height]
+        away = max(abs(c - (cell.x + cell.width / 2)) for c in centres) / cell.width
+        return float(min(0.0, -12 * (away - 0.5)))
+
+
+def _start() -> _Beam:
+    return _Beam(0.0, {"": _Partial(0.0, 0.0, ())})
+
+
+def _added(a: float, b: float) -> float:
+    """log(exp(a) + exp(b))"""
+    high, low = (a, b) if a >= b else (b, a)
+    return high if low == -math.inf else high + math.log1p(math.exp(low - high))
+
+
+def _dirt(piece: Piece, height: float) -> float:
+    """Log-weight of a piece as dirt: dirt is small, and rarer than broken strokes."""
+    return math.log(max(DIRT * (1.2 - 2 * max(piece.box[2:]) / height), 1e-4))
+
+
+def _harmless(size: float) -> float:
+    """Probability that unread ink of a size, in heights of a digit, was no digit nor a part that matters."""
+    return 1 / (1 + math.exp((min(size, 2.0) - 0.5) / 0.06))
