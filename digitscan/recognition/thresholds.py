@@ -9,6 +9,7 @@ threshold could have kept it.
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ import numpy as np
 from digitscan.recognition.reliability import Bools, Floats, Share, Z, share_of, steps, wilson
 
 DECIMALS = 5
+WIDTH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +90,36 @@ def as_toml(advice: Advice, whole_key: str | None) -> str:
 
 
 def _lines(advice: Advice, whole_key: str | None) -> Iterator[str]:
-    target = advice.target_error
+    target, least = advice.target_error, needed(advice.target_error)
     yield f"# wanted: at most {target:.3%} of what is accepted is wrong, with 95% confidence"
     if advice.together is not None:
         yield f"# all that follows together: {_told(advice.together)}"
     yield "# at the head of the form definition:"
-    yield _line(advice.whole, whole_key, "all", target)
+    yield _line("all", advice.whole, whole_key)
     digits = {digit: t.confidence for digit, t in advice.by_digit.items() if t.kept}
     if digits:
         pairs = ", ".join(f"{digit} = {confidence}" for digit, confidence in digits.items())
         yield f"accept_digit_confidence = {{ {pairs} }}"
-    for digit, threshold in advice.by_digit.items():
-        yield _line(threshold, None, f"read as {digit}", target)
-    for name, threshold in advice.by_field.items():
-        if threshold.kept:
+    parts: list[tuple[str, Threshold, str | None]]
+    parts = [(f"read as {digit}", t, None) for digit, t in advice.by_digit.items()]
+    parts += [(name, t, "accept_confidence") for name, t in advice.by_field.items()]
+    for name, threshold, key in parts:
+        if threshold.kept and key:
             yield f"# in the section of {name}:"
-        yield _line(threshold, "accept_confidence", name, target)
+        if threshold.effect.review.of >= least:
+            yield _line(name, threshold, key)
+    counts = [(name, t.effect.review.of) for name, t, _ in [("all", advice.whole, None), *parts]]
+    few = [f"{name} ({count:,})" for name, count in counts if count < least]
+    if few:
+        told = f"too few: {least:,} accepted without an error are needed to promise it: {', '.join(few)}"
+        yield textwrap.fill(told, WIDTH, initial_indent="# ", subsequent_indent="# ")
 
 
-def _line(threshold: Threshold, key: str | None, name: str, target: float) -> str:
+def _line(name: str, threshold: Threshold, key: str | None) -> str:
     told = _told(threshold.effect)
     if not threshold.kept:
         best = "" if threshold.confidence is None else f"; from {threshold.confidence}: {told}"
-        return f"# {name}: no promise ({needed(target):,} accepted without an error are needed){best}"
+        return f"# {name}: no threshold promises it{best}"
     if key is None:
         return f"# {name}, from {threshold.confidence}: {told}"
     return f"{key} = {threshold.confidence}  # {told}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 
 import numpy as np
@@ -86,7 +85,10 @@ def test_the_advice_can_be_pasted_into_a_definition() -> None:
     field = tomllib.loads(section)
     FieldSection.model_validate({"name": "age", "box": [0, 0, 1, 1], "cells": 1, **field})
     assert field == {"accept_confidence": good.confidence}
-    assert re.search(r"# read as 2: no promise \(381 ", text)
-    assert re.search(r"# person\[\]\.age: no promise", text)
+    assert "# too few: 381 accepted without an error are needed" in text
+    assert "read as 2 (100), person[].age (100)" in text.replace("\n# ", " ")
+    poor = recommend(sure, np.zeros(5000, bool), np.ones(5000, bool), 0.01)
+    assert "# all: no threshold promises it; from " in as_toml(Advice(0.01, poor, {}, {}), None)
+    assert "promise it: all (100)" in as_toml(Advice(0.01, bad, {}, {}), None)
     assert f"{good.effect.review.share:.1%} of 5,000 for review" in text
     assert "accept_confidence" not in as_toml(Advice(0.01, good, {}, {}), None)
