@@ -34,7 +34,9 @@ from digitscan.errors import (
 
 if TYPE_CHECKING:
     from digitscan.batch.job import Summary
+    from digitscan.batch.scoring import RunScore
     from digitscan.forms import Form
+    from digitscan.recognition.evaluation import ModelScore
 
 _PATH = click.Path(path_type=Path)
 _model = click.option("--model", type=_PATH, help="A model file; by default the one that comes along.")
@@ -217,7 +219,9 @@ def _described(form: Form) -> str:
             "" if field.pattern is None else f"like {field.pattern}",
             "" if field.crossed == "blank" else "crossed goes to review",
         ]
-        rows.append((field.name, digits, ", ".join(filter(None, rules)), f"{field.accept_confidence:g}"))
+        least = enumerate(field.accept_digit_confidence)
+        accepted = [f"{field.accept_confidence:g}", *(f"{digit}: {c:g}" for digit, c in least if c)]
+        rows.append((field.name, digits, ", ".join(filter(None, rules)), ", ".join(accepted)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     width, height = form.page.size
     lines = [
@@ -306,59 +310,55 @@ def train(
 @click.option("--data", help="Directory of MNIST idx files, .npz file, or `keras` to fetch it.")
 @click.option("--run", "run_directory", type=_PATH, help="Output directory of a run, held against --truth.")
 @click.option("--truth", type=_PATH, help="CSV with file, page, field and raw.")
-@click.option("--plots", type=_PATH, help="Directory for the confusion of a model.")
+@click.option(
+    "--target-error",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Recommend thresholds for an error of at most this, such as 0.001.",
+)
+@click.option("--plots", type=_PATH, help="Directory for pictures of confusion, error and reliability.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @_engine
 def evaluate(
     model: Path | None,
     data: str | None,
     run_directory: Path | None,
     truth: Path | None,
+    target_error: float | None,
     plots: Path | None,
+    as_json: bool,
     engine: Literal["litert", "tensorflow"],
 ) -> None:
     """Measure a model on the test part of MNIST, or a run against the truth."""
+    score: ModelScore | RunScore
     if model is not None and data is not None and run_directory is None and truth is None:
-        _evaluate_model(model, data, plots, engine)
+        score = _evaluated_model(model, data, engine, target_error)
     elif run_directory is not None and truth is not None and model is None and data is None:
-        _evaluate_run(run_directory, truth)
+        from digitscan.batch.scoring import score_run
+
+        score = score_run(run_directory, truth, target_error)
     else:
         raise UsageError("give either --model and --data, or --run and --truth")
+    from digitscan.batch import summaries
+
+    written: list[Path] = []
+    if plots is not None:
+        try:
+            written = summaries.write_plots(score, plots, "run" if model is None else model.stem)
+        except OSError as error:
+            raise UsageError(f"{plots}: plots cannot be written there: {error.strerror}") from None
+    click.echo(summaries.as_json(score) if as_json else summaries.as_text(score))
+    for path in [] if as_json else written:
+        click.echo(path)
 
 
-def _evaluate_run(run_directory: Path, truth: Path) -> None:
-    from digitscan.batch.scoring import score_run
-
-    score = score_run(run_directory, truth)
-    click.echo(f"{score.fields} fields: {score.right:.2%} right, {score.reviewed:.2%} for review")
-    click.echo(
-        f"accepted and wrong: {score.accepted_wrong}"
-        f" (with 95% confidence at most {score.accepted_wrong_upper:.2%} of what is accepted)"
-    )
-    shares = {"right": "{:.2%}".format, "reviewed": "{:.2%}".format}
-    click.echo(score.by_field.to_string(formatters=shares, index_names=False))
-    if len(score.wrong):
-        click.echo("read wrong:")
-        click.echo(score.wrong.to_string(index=False))
-
-
-def _evaluate_model(
-    model: Path, data: str, plots: Path | None, engine: Literal["litert", "tensorflow"]
-) -> None:
-    from digitscan.recognition import evaluation
+def _evaluated_model(
+    model: Path, data: str, engine: Literal["litert", "tensorflow"], target_error: float | None
+) -> ModelScore:
     from digitscan.recognition.classifier import load
     from digitscan.recognition.datasets import read_digits
+    from digitscan.recognition.evaluation import evaluate_model
 
-    classifier = load(model, engine)
-    digits = read_digits(data)
-    shares = classifier(digits.test)
-    click.echo(f"{digits.name} test: {evaluation.accuracy(shares, digits.test_labels):.2%} of {len(shares)}")
-    click.echo(f"calibration error: {evaluation.calibration_error(shares, digits.test_labels):.4f}")
-    if plots is not None:
-        plots.mkdir(parents=True, exist_ok=True)
-        path = plots / f"{model.stem}-confusion.png"
-        counts = evaluation.confusion(shares, digits.test_labels)
-        evaluation.plot_confusion(counts, classifier.classes, path)
-        click.echo(path)
+    return evaluate_model(load(model, engine), read_digits(data), target_error)
 
 
 @commands.command()

@@ -57,10 +57,20 @@ def _checked_value(value: str | int) -> str | int:
     return value
 
 
+def _checked_digit(key: str) -> str:
+    if not re.fullmatch("[0-9]", key):
+        raise ValueError("a digit, 0 to 9, is expected")
+    return key
+
+
 Value = Annotated[StrictStr | StrictInt, AfterValidator(_checked_value)]
 Pattern = Annotated[str, AfterValidator(_checked_pattern)]
 Name = Annotated[str, AfterValidator(_checked_name)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+DigitProbabilities = Annotated[
+    dict[Annotated[str, AfterValidator(_checked_digit)], Probability],
+    Field(description="such as { 1 = 0.99, 7 = 0.995 }: a field with such a digit below it goes to review"),
+]
 
 
 class _Section(BaseModel):
@@ -129,6 +139,7 @@ class FieldSection(_Section):
     pattern: Annotated[Pattern | None, Field(description="regular expression the whole value fits")] = None
     crossed: Annotated[Literal["blank", "review"] | None, Field(description="a struck-out cell means")] = None
     accept_confidence: Probability | None = None
+    accept_digit_confidence: DigitProbabilities = {}
 
     @model_validator(mode="after")
     def _consistent(self) -> FieldSection:
@@ -169,6 +180,7 @@ class FormSection(_Section):
     accept_confidence: Annotated[
         Probability, Field(description="a field below it goes to review; a field's own value comes first")
     ] = 0.97
+    accept_digit_confidence: DigitProbabilities = {}
     crossed: Literal["blank", "review"] = "blank"
     field: tuple[FieldSection, ...] = ()
     table: tuple[TableSection, ...] = ()

@@ -53,6 +53,8 @@ class FormField:
     pattern: str | None
     crossed: str
     accept_confidence: float
+    accept_digit_confidence: tuple[float, ...] = (0.0,) * 10
+    """Of each digit, 0 to 9."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ def _take_out(rest: dict[str, Any], loc: tuple[int | str, ...], *, whole: bool) 
 def _sentence(fault: ErrorDetails) -> str:
     loc = fault["loc"]
     key = "".join(f"[{p + 1}]" if isinstance(p, int) else f".{p}" for p in loc).lstrip(".")
+    key = key.removesuffix(".[key]")  # so pydantic says that a key itself is wrong
     if fault["type"] == "extra_forbidden":
         near = get_close_matches(str(loc[-1]), _keys_at(FormSection, loc[:-1]), n=1)
         return f"{key}: unknown key" + (f", did you mean '{near[0]}'?" if near else "")
@@ -256,6 +259,7 @@ def _form_field(
         if not values and content:
             faults.append(f"{where}.values_file: no line of {section.values_file} begins with digits")
     accept = form.accept_confidence if section.accept_confidence is None else section.accept_confidence
+    by_digit = {**form.accept_digit_confidence, **section.accept_digit_confidence}
     return FormField(
         name=name,
         box=box,
@@ -268,6 +272,7 @@ def _form_field(
         pattern=section.pattern,
         crossed=section.crossed or form.crossed,
         accept_confidence=accept,
+        accept_digit_confidence=tuple(by_digit.get(digit, 0.0) for digit in "0123456789"),
     )
 
 

@@ -19,6 +19,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 import digitscan
+from tests.batch.test_scoring import DIGITS, FIELDS, TRUTH
 
 ROOT = Path(__file__).parents[1]
 FORM = ROOT / "configs" / "household.toml"
@@ -133,6 +134,8 @@ def test_usage_errors_are_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
         (["check", FORM, "--page", bad, "--preview", tmp_path / "x.png"], ("bad.toml",)),
         (["train", "--data", tmp_path / "missing", "--output", tmp_path / "x.keras"], ("missing",)),
         (["evaluate", "--model", ROOT / "models/digits.keras", "--data", tmp_path / "empty"], ("empty",)),
+        (["evaluate", "--run", tmp_path, "--truth", bad, "--target-error", "1"], ("--target-error",)),
+        (["evaluate", "--run", tmp_path], ("--truth",)),
         (["deck", FORM, "--pages", "0", "--seed", "1", *out], ("--pages",)),
     ]
     for arguments, words in cases:
@@ -217,6 +220,21 @@ def test_check_tells_what_a_form_asks_for(tmp_path: Path) -> None:
     with Pillow.open(preview) as picture:
         assert min(picture.size) > 500
     assert json.loads(called("check", "--schema").stdout)["properties"]["name"]
+
+
+def test_evaluate_prints_tables_or_one_json_object(tmp_path: Path) -> None:
+    line = ["evaluate", "--run", tmp_path, "--truth", tmp_path / "truth.csv", "--target-error", "0.5"]
+    for name, text in (("fields", FIELDS), ("digits", DIGITS), ("truth", TRUTH)):
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+    done = called(*line, "--plots", tmp_path / "plots")
+    assert done.returncode == 0
+    assert done.stdout.startswith("5 fields: 60.00% right")
+    assert str(tmp_path / "plots" / "run-whole.png") in done.stdout
+    told = json.loads(called(*line, "--json", "--plots", tmp_path / "plots").stdout)
+    assert told["toml"] in done.stdout
+    nowhere = called(*line, "--plots", tmp_path / "truth.csv")
+    assert (nowhere.returncode, nowhere.stdout) == (2, "")
+    assert "plots cannot be written there" in nowhere.stderr
 
 
 def test_deck_writes_scans_and_truth(tmp_path: Path) -> None:

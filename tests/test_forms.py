@@ -120,6 +120,19 @@ def test_a_field_overrules_its_form(tmp_path: Path) -> None:
     assert (total.accept_confidence, total.crossed) == (0.5, "blank")
 
 
+def test_thresholds_of_digits_come_from_the_form_and_from_the_field(tmp_path: Path) -> None:
+    text = (
+        "accept_digit_confidence = { 1 = 0.9, 7 = 0.8 }\n"
+        + HEAD
+        + FIELD
+        + OTHER_FIELD
+        + "accept_digit_confidence = { 7 = 0.99, 0 = 0.5 }\n"
+    )
+    count, total = loaded(tmp_path, text).fields
+    assert list(count.accept_digit_confidence) == [0, 0.9, 0, 0, 0, 0, 0, 0.8, 0, 0]
+    assert list(total.accept_digit_confidence) == [0.5, 0.9, 0, 0, 0, 0, 0, 0.99, 0, 0]
+
+
 def test_listed_values_keep_their_zeros_and_may_come_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "codes.csv").write_text("code,name\n007,smith\n 042 ,clerk\n\n", encoding="utf-8")
     (read,) = loaded(tmp_path, field('values = ["01", 12]\nvalues_file = "codes.csv"')).fields
@@ -267,6 +280,14 @@ def test_each_fault_names_its_key_and_what_was_expected(
         (field('minimum = "few"'), "field[1].minimum", "integer", "'few'"),
         (field('crossed = "ignore"'), "field[1].crossed", "'blank' or 'review'", "'ignore'"),
         (field("accept_confidence = 1.5"), "field[1].accept_confidence", "less than or equal to 1", "1.5"),
+        (
+            field("accept_digit_confidence = { 10 = 0.9 }"),
+            *("field[1].accept_digit_confidence.10", "a digit, 0 to 9", "'10'"),
+        ),
+        (
+            field("accept_digit_confidence = { 1 = 99 }"),
+            *("field[1].accept_digit_confidence.1", "less than or equal to 1", "99"),
+        ),
         (field("required = 2.5"), "field[1].required", "boolean", "2.5"),
         (field('[registration]\nmethod = "mark"'), "registration.method", "'marks', 'template'", "'mark'"),
         (HEAD.replace("[100, 100]", '"A4"') + FIELD, "page.size", "tuple", "'A4'"),

@@ -79,7 +79,12 @@ def _faults(field: FormField, reading: FieldReading) -> Iterator[str]:
         yield from _broken_rules(field, value)
     elif field.required:
         yield "rule: required"
-    if reading.confidence < field.accept_confidence:
+    doubted = any(
+        d.confidence < field.accept_digit_confidence[int(d.digit)]
+        for d in reading.digits
+        if d.digit.isdigit()
+    )
+    if reading.confidence < field.accept_confidence or doubted:
         yield "low confidence"
 
 

@@ -1,19 +1,44 @@
-"""How good a classifier is: accuracy, confusion, calibration; and the plots of them."""
+"""How good a classifier is: accuracy, confusion, calibration, and the thresholds it needs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitscan.recognition.classifier import Probabilities, load
-from digitscan.recognition.datasets import Labels, read_digits
+from digitscan.recognition import reliability
+from digitscan.recognition.classifier import Classifier, Probabilities
+from digitscan.recognition.datasets import Digits, Labels
+from digitscan.recognition.reliability import Measured, Share
+from digitscan.recognition.thresholds import Advice, recommend
+from digitscan.records import CLASSES, OTHER
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+DIGITS = CLASSES[:10]
+
+
+@dataclass(frozen=True, slots=True)
+class DigitScore:
+    """One class of digit."""
+
+    written: Share
+    """Of the digits that are this one, those read so."""
+    read: Measured
+    """Of what was read as this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelScore:
+    """What a classifier is worth on the test part of some data. An answer `other` is never accepted."""
+
+    data: str
+    whole: Measured
+    by_digit: Mapping[str, DigitScore]
+    classes: tuple[str, ...]
+    confusion: NDArray[np.int64]
+    """Classes x classes: rows are what is written, columns what was read."""
+    advice: Advice | None
 
 
 def accuracy(probabilities: Probabilities, labels: Labels) -> float:
@@ -31,72 +56,46 @@ def confusion(probabilities: Probabilities, labels: Labels) -> NDArray[np.int64]
 
 
 def calibration_error(probabilities: Probabilities, labels: Labels, bins: int = 15) -> float:
-    """Expected calibration error, 0-1: how far confidence and accuracy lie apart (Naeini et al., 2015).
-
-    Bins hold equally many pictures: with equally wide ones nearly all of a good network's fall into the last.
-    """
-    if not len(labels):
-        return float("nan")
+    """Expected calibration error of the most probable classes, 0-1; nan for no pictures."""
     sure = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
-    parts = np.array_split(np.argsort(sure, kind="stable"), min(bins, len(labels)))
-    return float(sum(abs(sure[part].sum() - right[part].sum()) for part in parts) / len(labels))
+    error = reliability.calibration_error(reliability.reliability(sure, right, bins))
+    return float("nan") if error is None else error
 
 
-def evaluate_model(model: Path | None, data: Path | str, plots: Path | None = None) -> dict[str, float]:
-    """How a model file (None: the shipped one) reads the test part of MNIST-like data (see `read_digits`).
+def evaluate_model(classifier: Classifier, digits: Digits, target_error: float | None = None) -> ModelScore:
+    """How a classifier reads the test part of MNIST-like data.
 
-    Returns `pictures`, `accuracy` and `calibration error`; writes the confusion into the directory `plots`.
+    target_error: wanted of the accepted digits, 0-1; without it nothing is recommended.
     """
-    classifier = load(model)
-    digits = read_digits(data)
-    probabilities = classifier(digits.test)
-    if plots is not None:
-        plots.mkdir(parents=True, exist_ok=True)
-        counts = confusion(probabilities, digits.test_labels)
-        plot_confusion(counts, classifier.classes, plots / "confusion.png")
-    return {
-        "pictures": float(len(digits.test)),
-        "accuracy": accuracy(probabilities, digits.test_labels),
-        "calibration error": calibration_error(probabilities, digits.test_labels),
+    probabilities, labels = classifier(digits.test), digits.test_labels
+    sure = probabilities.max(axis=1).astype(np.float64)
+    answer = probabilities.argmax(axis=1)
+    right = answer == labels
+    acceptable = answer != OTHER
+    by_digit = {
+        digit: DigitScore(
+            reliability.share_of(int(right[labels == index].sum()), int((labels == index).sum())),
+            reliability.measure(sure[answer == index], right[answer == index]),
+        )
+        for index, digit in enumerate(DIGITS)
     }
-
-
-def plot_confusion(counts: NDArray[np.int64], classes: Sequence[str], path: Path) -> None:
-    """The confusion as a picture; the right answers are left out of its shading."""
-    figure, axes = _figure(6, 6)
-    wrong = counts * (1 - np.eye(len(counts), dtype=np.int64))
-    axes.imshow(wrong, cmap="Reds")
-    axes.set_xticks(range(len(classes)), classes, rotation=45)
-    axes.set_yticks(range(len(classes)), classes)
-    axes.set_xlabel("read")
-    axes.set_ylabel("written")
-    for (row, column), count in np.ndenumerate(counts):
-        if count:
-            axes.text(column, row, str(count), ha="center", va="center", fontsize=7)
-    figure.savefig(path, dpi=120)
-
-
-def plot_learning(history: dict[str, list[float]], path: Path) -> None:
-    """Loss and accuracy by epoch, of training and, where there is one, of validation."""
-    figure, _ = _figure(9, 4)
-    figure.clear()
-    for column, name in enumerate(("loss", "accuracy"), start=1):
-        axes = figure.add_subplot(1, 2, column)
-        for key, words in ((name, "training"), (f"val_{name}", "validation")):
-            if history.get(key):
-                axes.plot(range(1, len(history[key]) + 1), history[key], marker=".", label=words)
-        axes.set_xlabel("epoch")
-        axes.set_ylabel(name)
-        axes.legend()
-    figure.savefig(path, dpi=120)
-
-
-def _figure(width: float, height: float):  # type: ignore[no-untyped-def]
-    """A figure that needs no screen and leaves no state behind."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure: Figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
+    advice = None
+    if target_error is not None:
+        chosen = {digit: answer == index for index, digit in enumerate(DIGITS)}
+        advice = Advice(
+            target_error,
+            whole=recommend(sure, right, acceptable, target_error),
+            by_field={},
+            by_digit={
+                d: recommend(sure[c], right[c], acceptable[c], target_error) for d, c in chosen.items()
+            },
+        )
+    return ModelScore(
+        data=digits.name,
+        whole=reliability.measure(sure, right, acceptable),
+        by_digit=by_digit,
+        classes=classifier.classes,
+        confusion=confusion(probabilities, labels),
+        advice=advice,
+    )

@@ -28,6 +28,7 @@ from digitscan.recognition.architectures import Architecture, find
 from digitscan.recognition.augmentation import Mix, sample
 from digitscan.recognition.classifier import Probabilities, load, no_stderr
 from digitscan.recognition.datasets import Digits, Labels, read_digits
+from digitscan.recognition.plots import plot_confusion, plot_learning
 from digitscan.records import Image
 from digitscan.vision.glyphs import SIZE
 
@@ -124,9 +125,9 @@ def train(
     card = _write(model, recipe, output, training=training, result=result, calibration=calibration)
     if plots is not None:
         plots.mkdir(parents=True, exist_ok=True)
-        evaluation.plot_learning(history, plots / f"{output.stem}-learning.png")
+        plot_learning(history, plots / f"{output.stem}-learning.png")
         counts = evaluation.confusion(tested, digits.test_labels)
-        evaluation.plot_confusion(counts, card.classes, plots / f"{output.stem}-confusion.png")
+        plot_confusion(counts, card.classes, plots / f"{output.stem}-confusion.png")
     return card
 
 

@@ -205,6 +205,8 @@ def test_too_few_or_too_many_digits_go_to_review() -> None:
         ({"pattern": "[2-4][0-9]"}, "19", "rule: pattern [2-4][0-9]"),
         ({"pattern": "1"}, "19", "rule: pattern 1"),
         ({"accept_confidence": 0.9999}, "19", "low confidence"),
+        ({"accept_digit_confidence": (0.0,) * 9 + (0.9995,)}, "19", "low confidence"),
+        ({"accept_confidence": 0.9999, "accept_digit_confidence": (1.0,) * 10}, "19", "low confidence"),
     ],
 )
 def test_a_broken_rule_goes_to_review_with_its_reason(rules: dict[str, Any], value: str, reason: str) -> None:
@@ -212,6 +214,12 @@ def test_a_broken_rule_goes_to_review_with_its_reason(rules: dict[str, Any], val
     assert read(a_field(2), glyphs(0, 1), *said).status == "accepted"
     reading = read(a_field(2, **rules), glyphs(0, 1), *said)
     assert (reading.value, reading.status, reading.reason) == (value, "review", reason)
+
+
+def test_a_digit_that_does_not_stand_there_asks_for_nothing() -> None:
+    field = a_field(3, accept_digit_confidence=(1.0,) + (0.0,) * 9)
+    reading = read(field, glyphs(0, 1), {"1": 0.999}, {"crossed": 0.999})
+    assert (reading.raw, reading.status) == ("1X_", "accepted")
 
 
 def test_kept_rules_are_silent() -> None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from digitscan.recognition.classifier import FakeClassifier, load
 from digitscan.recognition.evaluation import (
     accuracy,
     calibration_error,
     confusion,
     evaluate_model,
-    plot_confusion,
-    plot_learning,
 )
 from tests.recognition.drawn import data_set
 
@@ -57,22 +56,28 @@ def test_honest_confidence_has_no_calibration_error() -> None:
     assert calibration_error(boasting, labels) > 0.15
 
 
-def test_plots(tmp_path: Path) -> None:
-    plot_confusion(confusion(SURE, TRUE), ["a", "b", "c"], tmp_path / "confusion.png")
-    plot_learning({"loss": [2, 1], "accuracy": [0.5, 0.8], "val_loss": [2, 2]}, tmp_path / "learning.png")
-    for path in tmp_path.iterdir():
-        assert path.read_bytes().startswith(b"\x89PNG")
-        assert path.stat().st_size > 5000
+def test_a_model_is_measured_by_what_is_written_and_by_what_is_read() -> None:
+    shares = np.full((6, 12), 0.01, np.float32)
+    for row, (read, sure) in enumerate([(1, 0.9), (1, 0.8), (7, 0.7), (1, 0.6), (11, 0.9), (7, 0.85)]):
+        shares[row, read] = sure
+    labels = np.array([1, 1, 1, 7, 7, 7])
+    digits = replace(data_set(1, 6), test_labels=labels)
+    score = evaluate_model(FakeClassifier(lambda _: shares), digits, target_error=0.5)
+    assert score.whole.right.count == 3
+    one, seven = score.by_digit["1"], score.by_digit["7"]
+    assert (one.written.count, one.written.of, one.read.right.count, one.read.right.of) == (2, 3, 2, 3)
+    assert (seven.written.count, seven.written.of, seven.read.right.of) == (1, 3, 2)
+    assert score.confusion[7].tolist() == [0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]
+    assert score.whole.error_reject[-1].review == pytest.approx(1 / 6)  # `other` is never accepted
+    assert score.advice is not None
+    assert score.advice.whole.effect.error.of < 6
+    assert evaluate_model(FakeClassifier(lambda _: shares), digits).advice is None
 
 
-def test_the_shipped_model_on_a_file_of_digits(tmp_path: Path) -> None:
-    digits = data_set(20, 200)
-    np.savez(
-        tmp_path / "drawn.npz",
-        x_train=digits.train, y_train=digits.train_labels, x_test=digits.test, y_test=digits.test_labels,
-    )  # fmt: skip
-    result = evaluate_model(None, tmp_path / "drawn.npz", tmp_path / "plots")
-    assert result["pictures"] == 200
-    assert result["accuracy"] > 0.97
-    assert result["calibration error"] < 0.05
-    assert (tmp_path / "plots" / "confusion.png").stat().st_size > 5000
+def test_the_shipped_model_on_drawn_digits() -> None:
+    score = evaluate_model(load(), data_set(20, 200))
+    assert score.whole.right.of == 200
+    assert score.whole.right.share is not None
+    assert score.whole.right.share > 0.97
+    assert score.whole.calibration_error is not None
+    assert score.whole.calibration_error < 0.05
