@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.records import CLASSES, CROSSED, OTHER, Box
-from digitscan.vision.segmentation import Cut, Piece, Segmentation
+from digitscan.vision.segmentation import Cut, Segmentation
 
 Probabilities = NDArray[np.float32]
 
@@ -145,7 +145,7 @@ class _Lattice:
             self.starting.setdefault(h.first, []).append(index)
         self.shapes = [self._shape(index) for index in range(len(self.hypotheses))]
         self.options = [self._options(index) for index in range(len(self.hypotheses))]
-        self.dirt = [_dirt(piece, self.height) for piece in self.pieces]
+        self.dirt = [self._dirt(index) for index in range(len(self.pieces))]
 
     def through_cells(self) -> _Beam:
         """Every cell has one glyph or none."""
@@ -265,6 +265,13 @@ class _Lattice:
         cut = 0.0 if pieces[0].cut is None else self._cut(pieces[0].cut)
         return float(math.log(min(max((size - 0.2) / 0.3, 0.005), 1.0)) - 8 * gap - 4 * wide * wide + cut)
 
+    def _dirt(self, index: int) -> float:
+        """Log-weight of a piece as dirt: it is small, rarer than broken strokes, and looks like no digit."""
+        size = max(self.pieces[index].box[2:]) / self.height
+        alone = next(i for i in self.starting[index] if self.hypotheses[i].last == index + 1)
+        looks = 0.2 + 0.8 * float(self.probabilities[alone, OTHER])
+        return math.log(max(DIRT * looks * (1.2 - 2 * size), 1e-4))
+
     def _cut(self, cut: Cut) -> float:
         """Log-weight of a cut: only ink that is wide is several digits that touch, and they touch lightly."""
         several = -math.log1p(math.exp((ONE_OR_SEVERAL - cut.across / self.height) / 0.1))
@@ -289,11 +296,6 @@ def _added(a: float, b: float) -> float:
     """log(exp(a) + exp(b))"""
     high, low = (a, b) if a >= b else (b, a)
     return high if low == -math.inf else high + math.log1p(math.exp(low - high))
-
-
-def _dirt(piece: Piece, height: float) -> float:
-    """Log-weight of a piece as dirt: dirt is small, and rarer than broken strokes."""
-    return math.log(max(DIRT * (1.2 - 2 * max(piece.box[2:]) / height), 1e-4))
 
 
 def _harmless(size: float) -> float:

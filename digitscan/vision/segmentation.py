@@ -33,6 +33,8 @@ REACHING_IN = 0.45  # of the field's height, where that is low
 REACHING_IN_MM = 3.0
 SMALLEST_PART = 0.2  # of the digit height: what a cut leaves is no smaller, or the cut is not made
 RULE_REMAINS_MM = 1.0
+ON_RULE_MM = 0.35
+THIN_MM = 0.32
 CUTTABLE = 0.5  # of the field's digit height: wider may be two digits that touch
 
 
@@ -94,9 +96,9 @@ def segment(ink: Ink, box: Box, cells: tuple[Box, ...], scale: float) -> Segment
 
     ink: height x width of the crop. box, cells: crop px; no cells for an open box. scale: px/mm.
     """
-    found = _belonging(_contours(ink), box, cells, scale)
+    found, left_out = _belonging(_contours(ink), box, cells, scale)
     if not found:
-        return Segmentation((), (), 0.0)
+        return Segmentation((), (), 0.0, left_out)
     # a field with nothing but dirt has no digits to measure: they are never much smaller than their cell
     least = min(SMALLEST_DIGIT * box.height, SMALLEST_DIGIT_MM * scale)
     joined = _joined(found, max(least, *(p.box[3] for p in found)))
@@ -113,7 +115,7 @@ def segment(ink: Ink, box: Box, cells: tuple[Box, ...], scale: float) -> Segment
         for last in range(first + 1, min(first + LONGEST_RUN, len(pieces)) + 1)
         if (h := _together(pieces, first, last)).box[2] <= widest or last == first + 1
     ]
-    return Segmentation(tuple(pieces), tuple(hypotheses), height)
+    return Segmentation(tuple(pieces), tuple(hypotheses), height, left_out)
 
 
 def _contours(ink: Ink) -> list[Piece]:
@@ -125,22 +127,31 @@ def _contours(ink: Ink) -> list[Piece]:
     return found
 
 
-def _belonging(pieces: list[Piece], box: Box, cells: tuple[Box, ...], scale: float) -> list[Piece]:
-    """Pieces that are this field's: most of their ink inside, and not what a printed rule leaves behind."""
-    kept = []
+def _belonging(
+    pieces: list[Piece], box: Box, cells: tuple[Box, ...], scale: float
+) -> tuple[list[Piece], float]:
+    """Pieces that are this field's: most of their ink inside, and not what a printed rule leaves behind.
+
+    And the height of the largest that was left out though it may be a digit, or part of one.
+    """
+    kept, left_out = [], 0.0
     right, bottom = box.x + box.width, box.y + box.height
     upright = [b for c in cells for b in (c.x, c.x + c.width)] or [box.x, right]
     near = RULE_REMAINS_MM * scale
     for p in pieces:
         x, y, w, h = p.box
-        rows, columns = np.nonzero(p.ink)
-        inside = (columns + x >= box.x) & (columns + x < right) & (rows + y >= box.y) & (rows + y < bottom)
         beside = any(abs(x - e) < near and abs(x + w - e) < near for e in upright)
         along = any(abs(y - e) < near and abs(y + h - e) < near for e in (box.y, bottom))
-        # a 1 written right on an upright rule is long and as thick as a stroke
-        remains = along or (beside and (h < 0.4 * box.height or p.area < 2.5 * h))
-        if remains:
+        # straight from one lying rule to the next, where an upright one is printed: no digit is written so
+        on = any(abs(x + w / 2 - e) < ON_RULE_MM * scale for e in upright)
+        whole = on and h > 0.8 * box.height and p.area > 0.6 * w * h
+        if along or whole or (beside and h < 0.4 * box.height):
             continue
+        if beside and p.area < THIN_MM * scale * h:
+            left_out = max(left_out, h)  # a rest of the rule, or a thin 1
+            continue
+        rows, columns = np.nonzero(p.ink)
+        inside = (columns + x >= box.x) & (columns + x < right) & (rows + y >= box.y) & (rows + y < bottom)
         if inside.mean() >= 0.5:
             kept.append(p)
             continue
@@ -148,10 +159,12 @@ def _belonging(pieces: list[Piece], box: Box, cells: tuple[Box, ...], scale: flo
         reaching = np.zeros_like(p.ink)
         reaching[rows[inside], columns[inside]] = True
         part = _cropped(reaching, x, y)
-        tall = min(REACHING_IN * box.height, REACHING_IN_MM * scale)
-        if part is not None and part.box[3] > tall and min(part.box[2:]) > near:
-            kept.append(part)
-    return kept
+        if part is not None and min(part.box[2:]) > near:
+            if part.box[3] > min(REACHING_IN * box.height, REACHING_IN_MM * scale):
+                kept.append(part)
+            else:
+                left_out = max(left_out, part.box[3])
+    return kept, left_out
 
 
 def _joined(pieces: list[Piece], height: float) -> list[Piece]:
@@ -160,10 +173,11 @@ def _joined(pieces: list[Piece], height: float) -> list[Piece]:
     joined: list[Piece] = []
     for p in pieces:
         for i, q in enumerate(joined):
-            overlap = min(p.box[0] + p.box[2], q.box[0] + q.box[2]) - max(p.box[0], q.box[0])
-            narrow = min(p.box[2], q.box[2])
             merged = _merged([q, p])
-            if overlap > 0.6 * narrow and merged.box[2] < 1.2 * max(height, merged.box[3]):
+            over = p.box[2] + q.box[2] - merged.box[2] > 0.6 * min(p.box[2], q.box[2])
+            # a slanted 1 that broke: its parts need not lie over one another
+            slim = p.box[3] + q.box[3] <= merged.box[3] and merged.box[2] < 0.4 * merged.box[3]
+            if (over or slim) and merged.box[2] < 1.2 * max(height, merged.box[3]):
                 joined[i] = merged
                 break
         else:
@@ -296,7 +310,7 @@ class _Seams:
 
 
 def _slant(ink: Ink) -> float:
-    """Columns to the right a row upwards in which the strokes lean: along those edges that are rather upright."""
+    """How far strokes lean to the right, columns a row upwards: the mean of edges that are rather upright."""
     grey = cv2.GaussianBlur(np.pad(ink, 3).astype(np.float32), (0, 0), 1.0)
     across, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
     upright = np.abs(across) > np.abs(down)
