@@ -49,7 +49,9 @@ def read_fields(registered: RegisteredPage, classifier: Classifier) -> tuple[Fie
     crops = cut_fields(registered)
     level = page_ink_level(crops, settings)
     inks = [field_ink(crop, level, settings) for crop in crops]
-    found = [segment(ink, c.box, c.cells, c.scale) for ink, c in zip(inks, crops, strict=True)]
+    found = [
+        segment(ink, c.box, c.cells, c.scale, rules) for (ink, rules), c in zip(inks, crops, strict=True)
+    ]
     glyphs = fit_many(h.ink for s in found for h in s.hypotheses)
     shares = np.split(classifier(glyphs), np.cumsum([len(s.hypotheses) for s in found])[:-1])
     readings = [

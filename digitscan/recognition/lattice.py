@@ -31,6 +31,7 @@ UNREADABLE = 0.08  # a best class less probable than this is not worth a guess
 LAST_RESORT = 1e-3  # weight of calling a glyph unreadable: any other segmentation that reads is better
 BLANK = 0.9995  # that a cell without ink is blank
 SOUND_CUT = 0.995  # that a cut between two digits took nothing from either that matters
+NOTHING_HIDDEN = 0.985  # that a printed rule hid no stroke which makes another digit of it
 DASH_IN_NUMBER = 0.02  # of the marks in an open box: struck out, and not a piece of a digit
 DIRT = 0.3
 SHARED = -1.5  # log-weight of two digits that share a piece
@@ -202,6 +203,9 @@ class _Lattice:
                 sound *= 1 - float(self.probabilities[mark.hypothesis, OTHER])
             if self.pieces[h.first].cut is not None:
                 sound *= SOUND_CUT
+            # the foot of a 2 on the rule below, the bar of a 7 on the rule above
+            if (h.stands and mark.label == "7") or (h.hangs and mark.label == "1"):
+                sound *= NOTHING_HIDDEN
         for piece, left in zip(self.pieces, unread, strict=True):
             if left:
                 sound *= _harmless(max(piece.box[2:]) / self.height)

@@ -82,11 +82,11 @@ def page_ink_level(crops: list[FieldCrop], settings: CleaningSection) -> InkLeve
     return cleaning.ink_level(insides, rules, settings, crops[0].scale if crops else 1.0)
 
 
-def field_ink(crop: FieldCrop, level: InkLevel, settings: CleaningSection) -> Ink:
-    """The field's ink without its printed rules; height x width of the crop."""
-    ink = cleaning.find_ink(crop.dark, level, settings, crop.scale)
-    ink = remove_rules(ink, crop.cells or (crop.box,), crop.scale, level.stroke)
-    return _without_slivers(ink, level.stroke)
+def field_ink(crop: FieldCrop, level: InkLevel, settings: CleaningSection) -> tuple[Ink, Ink]:
+    """The field's ink without its printed rules, and these; each height x width of the crop."""
+    found = cleaning.find_ink(crop.dark, level, settings, crop.scale)
+    ink = remove_rules(found, crop.cells or (crop.box,), crop.scale, level.stroke)
+    return _without_slivers(ink, level.stroke), found & ~ink
 
 
 def _without_slivers(ink: Ink, stroke: float) -> Ink:

@@ -35,6 +35,7 @@ SMALLEST_PART = 0.2  # of the digit height: what a cut leaves is no smaller, or 
 RULE_REMAINS_MM = 1.0
 ON_RULE_MM = 0.35
 THIN_MM = 0.32
+AT_RULE = 3  # px between a stroke and a rule that it was cut off from, and of the stroke's end
 CUTTABLE = 0.5  # of the field's digit height: wider may be two digits that touch
 
 
@@ -76,6 +77,10 @@ class Hypothesis:
     ink: Ink
     box: tuple[int, int, int, int]
     centre: float
+    hangs: bool = False
+    """Whether it begins at a printed rule that was taken out above, and may have lost a stroke with it."""
+    stands: bool = False
+    """The same of a rule below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +96,15 @@ class Segmentation:
     """Height, px, of the largest ink in the field that was taken for print or for a neighbour's."""
 
 
-def segment(ink: Ink, box: Box, cells: tuple[Box, ...], scale: float) -> Segmentation:
+def segment(
+    ink: Ink, box: Box, cells: tuple[Box, ...], scale: float, rules: Ink | None = None
+) -> Segmentation:
     """Pieces and hypotheses of one field.
 
-    ink: height x width of the crop. box, cells: crop px; no cells for an open box. scale: px/mm.
+    ink: height x width of the crop. box, cells: crop px; no cells for an open box. scale: px/mm. rules: the
+    printed rules that were taken out of the ink, height x width.
     """
+    rules = np.zeros_like(ink) if rules is None else rules
     found, left_out = _belonging(_contours(ink), box, cells, scale)
     if not found:
         return Segmentation((), (), 0.0, left_out)
@@ -113,7 +122,7 @@ def segment(ink: Ink, box: Box, cells: tuple[Box, ...], scale: float) -> Segment
         h
         for first in range(len(pieces))
         for last in range(first + 1, min(first + LONGEST_RUN, len(pieces)) + 1)
-        if (h := _together(pieces, first, last)).box[2] <= widest or last == first + 1
+        if (h := _together(pieces, first, last, rules)).box[2] <= widest or last == first + 1
     ]
     return Segmentation(tuple(pieces), tuple(hypotheses), height, left_out)
 
@@ -195,9 +204,13 @@ def _merged(pieces: list[Piece]) -> Piece:
     return Piece(ink, (x0, y0, x1 - x0, y1 - y0), sum(p.area for p in pieces))
 
 
-def _together(pieces: list[Piece], first: int, last: int) -> Hypothesis:
+def _together(pieces: list[Piece], first: int, last: int, rules: Ink) -> Hypothesis:
     whole = _merged(pieces[first:last]) if last > first + 1 else pieces[first]
-    return Hypothesis(first, last, whole.ink, whole.box, whole.centre)
+    x, y, w, h = whole.box
+    above, below = rules[max(0, y - AT_RULE) : y, x : x + w], rules[y + h : y + h + AT_RULE, x : x + w]
+    hangs = bool((above.any(axis=0) & whole.ink[:AT_RULE].any(axis=0)).any())
+    stands = bool((below.any(axis=0) & whole.ink[-AT_RULE:].any(axis=0)).any())
+    return Hypothesis(first, last, whole.ink, whole.box, whole.centre, hangs, stands)
 
 
 def _cut(piece: Piece, cells: tuple[Box, ...], height: float) -> list[Piece]:

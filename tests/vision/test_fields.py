@@ -44,7 +44,7 @@ def inks_of(image: Image, dpi: float = DPI) -> list[Ink]:
     crops = crops_of(image, dpi)
     settings = form(dpi).cleaning
     level = page_ink_level(crops, settings)
-    return [field_ink(crop, level, settings) for crop in crops]
+    return [field_ink(crop, level, settings)[0] for crop in crops]
 
 
 def inside(inks: list[Ink]) -> list[int]:

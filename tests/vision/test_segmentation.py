@@ -229,3 +229,25 @@ def test_whatever_is_written_pieces_share_out_the_ink(
         alone = put_together(found, ink.shape, h.first, h.last)
         assert np.array_equal(alone[y : y + height, x : x + width], h.ink)
         assert h.ink.sum() == alone.sum()
+
+
+def test_what_ends_at_a_rule_that_was_taken_out_is_known() -> None:
+    bar = np.ones((40, 5), bool)
+    ink = laid(paper(1), bar, 30)
+    rows = np.flatnonzero(ink.any(axis=1))
+    rules = np.zeros_like(ink)
+    for edge, wanted in ((rows[-1] + 2, (False, True)), (rows[0] - 2, (True, False))):
+        rules[:] = False
+        rules[edge] = True
+        (found,) = segment(ink, box_of(1), cells_of(1), SCALE, rules).hypotheses
+        assert (found.hangs, found.stands) == wanted
+
+
+def test_a_thin_bar_beside_a_rule_is_left_out_but_not_forgotten() -> None:
+    ink = laid(paper(2), ring(30, 48), 30)
+    thin = ink.copy()
+    thin[30:66, MARGIN + CELL + 4 : MARGIN + CELL + 6] = True
+    assert segment(ink, box_of(2), cells_of(2), SCALE).left_out == 0
+    found = segment(thin, box_of(2), cells_of(2), SCALE)
+    assert len(found.pieces) == 1
+    assert found.left_out == 36
