@@ -127,6 +127,32 @@ def draw_strokes(hand: Hand, count: int, height: float, rng: np.random.Generator
     return _ink(lines, hand, height, rng)
 
 
+def draw_outline(hand: Hand, height: float, rng: np.random.Generator) -> Image:
+    """A closed outline, angular or round, with strokes or an outline in it."""
+    corners = int(rng.integers(3, 8))
+    lines = [_closed(rng, 0.5, 0.5, 0.5, corners)]
+    if rng.random() < 0.25:
+        lines.append(_closed(rng, 0.5, 0.5, 0.2, int(rng.integers(3, 6))))
+    else:
+        # a single stroke through a round one is a slashed 0
+        for _ in range(int(rng.integers(1 if corners < 5 else 2, 4))):
+            angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.15, 0.4)
+            away = reach * np.array([np.cos(angle), np.sin(angle)])
+            middle = 0.5 + rng.normal(0, 0.06, 2)
+            lines.append(_spline(np.stack([0.5 - away, middle, 0.5 + away]), ()))
+    return _ink([_written(line * height, hand, height, rng) for line in lines], hand, height, rng)
+
+
+def _closed(rng: np.random.Generator, x: float, y: float, radius: float, corners: int) -> Points:
+    """A closed line around x, y through so many corners, rounded half of the time."""
+    angles = np.linspace(0, 2 * np.pi, corners, endpoint=False) + rng.uniform(0, 2 * np.pi)
+    angles += rng.normal(0, 0.2, corners)
+    away = radius * rng.uniform(0.7, 1.1, corners)
+    points = np.stack([x + away * np.cos(angles), y + away * np.sin(angles)], axis=1)
+    round_ = corners >= 5 and rng.random() < 0.5
+    return _spline(np.vstack([points, points[:1]]), () if round_ else tuple(range(1, corners)))
+
+
 def draw_tick(hand: Hand, height: float, rng: np.random.Generator) -> Image:
     """A tick: down to the right, then up, farther."""
     short, long = rng.uniform(0.33, 0.6), 1.0

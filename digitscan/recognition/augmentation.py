@@ -32,7 +32,7 @@ class Mix:
     untouched: float = 0.15
     drawn: float = 0.15
     crossed: float = 0.06
-    other: float = 0.2
+    other: float = 0.26
 
 
 def sample(
@@ -177,10 +177,14 @@ def remains(canvas: Image, neighbour: Image, rng: np.random.Generator) -> Image:
     out = canvas.copy()
     if rng.random() < 0.5:
         body = np.asarray(cv2.resize(neighbour[4:24, 4:24], (INK, INK)), np.uint8)
-        part = int(rng.integers(3, 10))
-        gap = int(rng.integers(0, 5))
+        part = int(rng.integers(3, 11))
+        gap = int(rng.integers(-3, 5))
         on_right = rng.random() < 0.5
-        piece = body[:, :part] if on_right else body[:, -part:]
+        # cuts between digits follow the slant of the writing
+        lean = float(rng.normal(0, 0.2))
+        off = np.rint(lean * (np.arange(INK) - INK / 2)).astype(int)
+        piece = np.stack([np.roll(row, shift) for row, shift in zip(body, off, strict=True)])
+        piece = piece[:, :part] if on_right else piece[:, -part:]
         x = left + width + gap if on_right else left - gap - part
         y = int(np.clip(top + height // 2 - INK // 2 + rng.integers(-12, 13), 0, CANVAS - INK))
         x = int(np.clip(x, 0, CANVAS - part))
@@ -225,11 +229,13 @@ CUTS = (
 def other(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
     """Something that is not one whole digit, made of MNIST's digits and of drawn strokes; uint8 28x28."""
     from_glyphs = (
-        _half, _together, _together, _encroached, _encroached, _stacked, _through, _overwritten, _sideways,
+        _half, _together, _together, _encroached, _encroached, _stacked, _through, _overwritten,
+        _scrawled, _scrawled, _sideways,
     )  # fmt: skip
     drawn = (
         strokes.draw_letter, strokes.draw_letter, strokes.draw_junk, strokes.draw_scribble,
-        strokes.draw_strokes, strokes.draw_strokes, strokes.draw_tick,
+        strokes.draw_strokes, strokes.draw_strokes, strokes.draw_outline, strokes.draw_outline,
+        strokes.draw_tick,
     )  # fmt: skip
     while True:
         kind = int(rng.integers(len(from_glyphs) + len(drawn)))
@@ -325,6 +331,22 @@ def _overwritten(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Genera
     below = _pick(glyphs, labels, rng, (3, 5, 6, 8, 9))
     above = _pick(glyphs, labels, rng, (2, 4))
     return _join(below, above, -below.shape[1] + int(rng.integers(-2, 5)), int(rng.integers(-3, 4)))
+
+
+def _scrawled(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
+    """A digit with strokes right across it; one alone would bar a 7 or slash a 0."""
+    ink = _pick(glyphs, labels, rng, (0, 2, 3, 4, 5, 6, 8, 9))
+    out = np.pad(ink, int(rng.integers(2, 7)))
+    size = np.array(out.shape[::-1]) - 1
+    for turn in rng.uniform(0, np.pi, int(rng.integers(2, 4))):
+        along = np.array([np.cos(turn), np.sin(turn)])
+        # to the edge of the frame on both sides, bent a little
+        ends = 0.5 + along / np.abs(along).max() * 0.5, 0.5 - along / np.abs(along).max() * 0.5
+        middle = 0.5 + rng.normal(0, 0.15, 2)
+        steps = np.linspace(0, 1, 12)[:, None]
+        line = (1 - steps) ** 2 * ends[0] + 2 * steps * (1 - steps) * middle + steps**2 * ends[1]
+        cv2.polylines(out, [np.rint(line * size).astype(np.int32)], False, 255, int(rng.integers(1, 3)))
+    return out
 
 
 def _sideways(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:

@@ -51,6 +51,11 @@ def draw_strokes(rng: np.random.Generator) -> Image:
     return handwriting.draw_strokes(handwriting.make_hand(rng), int(rng.integers(3, 6)), HEIGHT, rng)
 
 
+def draw_outline(rng: np.random.Generator) -> Image:
+    """A closed outline with something in it; an empty one would be a 0."""
+    return handwriting.draw_outline(handwriting.make_hand(rng), HEIGHT, rng)
+
+
 def draw_tick(rng: np.random.Generator) -> Image:
     """A tick, its short side at least a third of the long one: a shorter one is a 1 on its head."""
     return handwriting.draw_tick(handwriting.make_hand(rng), HEIGHT, rng)
