@@ -1,25 +1,25 @@
-"""Hypotheses and their probabilities to a field's value, with the confidence that it is right.
+"""Hypotheses and their probabilities to the values that a field's ink may be, each with its probability.
 
-The best path through the hypotheses is found by dynamic programming; the best few paths are kept, and
-what the runners-up with another value weigh is what the field's confidence lacks.
+The best paths through the hypotheses are found by dynamic programming; those with another value than the
+best are its alternatives, and what they weigh is what its own probability lacks.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitscan.forms import Check, FormField
-from digitscan.records import CLASSES, OTHER, Box, DigitReading, FieldReading
+from digitscan.forms import FormField
+from digitscan.records import CLASSES, OTHER, Alternative, Box, DigitReading, FieldInk
 from digitscan.vision.segmentation import Piece, Segmentation
 
 Probabilities = NDArray[np.float32]
 
-KEPT_PATHS = 4
+KEPT_PATHS = 16
+NEGLIGIBLE = 1e-4  # an alternative less probable is left out
 FLOOR = 1e-6
 UNREADABLE = 0.08  # a best class less probable than this is not worth a guess
 LAST_RESORT = 1e-3  # weight of calling a glyph unreadable: any other segmentation that reads is better
@@ -51,103 +51,47 @@ def read_field(
     probabilities: Probabilities,
     cells: tuple[Box, ...],
     evidence: float = 1.0,
-) -> FieldReading:
-    """Value, confidence, status and reason of one field.
+) -> FieldInk:
+    """The values that one field's ink may be, with their probabilities.
 
     probabilities: (hypotheses, classes), in the order of `segmentation.hypotheses`. cells: crop px.
     evidence: share of the field's printed rules that were found.
-    The boxes of the reading's digits are in crop px.
+    The boxes of the digits are in crop px.
     """
     paths = (
         _cell_paths(segmentation, probabilities, cells)
         if cells
         else _open_paths(segmentation, probabilities, field.digits)
     )
-    best = paths[0]
-    value = _value(best)
-    rivals: dict[str, float] = {}
+    by_value: dict[str, _Path] = {}
     for path in paths:
-        rivals.setdefault(_value(path), float(np.exp(path.score)))
-    own = rivals.pop(value)
+        # what is unreadable is no value: nobody can choose it instead
+        if path is paths[0] or not _unreadable(path):
+            by_value.setdefault("?" if _unreadable(path) else _value(path), path)
+    weights = [float(np.exp(path.score)) for path in by_value.values()]
     # One segmentation's readings share a probability of 1 at most; what exceeds it comes from another
     # segmentation that reads as well, and only one of them can be right.
-    confidence = own / max(1.0, own + sum(rivals.values()))
-    digits = _digits(best, segmentation, probabilities, cells)
-    raw = "".join(d.digit for d in digits)
-    reading = FieldReading(field.name, value, raw, float(confidence), "accepted", "", digits)
-    if evidence < LEAST_EVIDENCE:
-        reading = _in_review(reading, "printed box not found")
-    return _judged(field, reading)
-
-
-def apply_checks(readings: Sequence[FieldReading], checks: Sequence[Check]) -> tuple[FieldReading, ...]:
-    """The readings, those sent to review whose check does not hold; a check turns none to accepted."""
-    by_name: dict[str, FieldReading] = {r.field: r for r in readings}
-    for check in checks:
-        if not _holds(check, by_name):
-            for name in dict.fromkeys(name for name, _ in check.terms):
-                by_name[name] = _in_review(by_name[name], f"check: {check.rule}")
-    return tuple(by_name[r.field] for r in readings)
-
-
-def _holds(check: Check, readings: Mapping[str, FieldReading]) -> bool:
-    values = [readings[name].value for name, _ in check.terms]
-    if not any(values):
-        return True
-    total = check.constant + sum(int(v or 0) * c for v, (_, c) in zip(values, check.terms, strict=True))
-    return {"==": total == 0, "<=": total <= 0, ">=": total >= 0}[check.operator]
-
-
-def _judged(field: FormField, reading: FieldReading) -> FieldReading:
-    """The reading, sent to review for every rule of its field that it breaks."""
-    for fault in _faults(field, reading):
-        reading = _in_review(reading, fault)
-    return reading
-
-
-def _faults(field: FormField, reading: FieldReading) -> Iterator[str]:
-    value, raw = reading.value, reading.raw
-    if "?" in raw:
-        yield "unreadable"
-    if re.search(r"\d[_X]+\d", raw):
-        yield "blank between digits"
-    if "X" in raw and field.crossed == "review":
-        yield "crossed out"
-    if value:
-        yield from _broken_rules(field, value)
-    elif field.required:
-        yield "rule: required"
-    if reading.confidence < field.accept_confidence:
-        yield "low confidence"
-
-
-def _broken_rules(field: FormField, value: str) -> Iterator[str]:
-    fewest, most = field.digits
-    if not field.cells and not fewest <= len(value) <= most:
-        yield f"rule: {fewest} to {most} digits"
-    if field.minimum is not None and int(value) < field.minimum:
-        yield f"rule: minimum {field.minimum}"
-    if field.maximum is not None and int(value) > field.maximum:
-        yield f"rule: maximum {field.maximum}"
-    if field.values is not None and value not in field.values:
-        yield "rule: not a listed value"
-    if field.pattern is not None and not re.fullmatch(field.pattern, value):
-        yield f"rule: pattern {field.pattern}"
-
-
-def _in_review(reading: FieldReading, why: str) -> FieldReading:
-    reason = f"{reading.reason}; {why}" if reading.reason else why
-    return replace(reading, status="review", reason=reason)
+    whole = max(1.0, sum(weights))
+    alternatives: list[Alternative] = []
+    for path, weight in zip(by_value.values(), weights, strict=True):
+        if not alternatives or weight / whole >= NEGLIGIBLE:
+            digits = _digits(path, segmentation, probabilities, cells)
+            raw = "".join(d.digit for d in digits)
+            alternatives.append(Alternative(_value(path), raw, weight / whole, digits))
+    return FieldInk(tuple(alternatives), evidence >= LEAST_EVIDENCE)
 
 
 def _value(path: _Path) -> str:
-    labels = [m.label for m in path.marks]
-    return "" if "?" in labels else "".join(label for label in labels if label.isdigit())
+    return "" if _unreadable(path) else "".join(m.label for m in path.marks if m.label.isdigit())
+
+
+def _unreadable(path: _Path) -> bool:
+    return any(mark.label == "?" for mark in path.marks)
 
 
 def _options(row: NDArray[np.float32]) -> list[tuple[str, float]]:
-    """The two likeliest readings of a glyph with their log-probabilities; never `other` as a reading."""
-    order = [int(i) for i in np.argsort(-row[:OTHER])[:2]]
+    """The three likeliest readings of a glyph with their log-probabilities; never `other` as a reading."""
+    order = [int(i) for i in np.argsort(-row[:OTHER])[:3]]
     if row[order[0]] < UNREADABLE:
         return [("?", float(np.log(LAST_RESORT)))]
     return [(LABELS[i], float(np.log(max(row[i], FLOOR)))) for i in order]
