@@ -9,7 +9,8 @@ import numpy as np
 
 from digitscan.forms import Form
 from digitscan.recognition.classifier import Classifier
-from digitscan.recognition.decoding import apply_checks, read_field
+from digitscan.recognition.decoding import read_field
+from digitscan.recognition.evidence import settle
 from digitscan.records import DigitReading, FieldReading, Image, PageRef, PageResult
 from digitscan.vision import pages
 from digitscan.vision.constellation import apply
@@ -54,11 +55,12 @@ def read_fields(registered: RegisteredPage, classifier: Classifier) -> tuple[Fie
     ]
     glyphs = fit_many(h.ink for s in found for h in s.hypotheses)
     shares = np.split(classifier(glyphs), np.cumsum([len(s.hypotheses) for s in found])[:-1])
-    readings = [
-        _on_page(read_field(crop.field, s, share, crop.cells, crop.evidence), crop)
+    said = [
+        read_field(crop.field, s, share, crop.cells, crop.evidence)
         for crop, s, share in zip(crops, found, shares, strict=True)
     ]
-    return apply_checks(readings, registered.form.checks)
+    readings = settle([crop.field for crop in crops], said, registered.form.checks)
+    return tuple(_on_page(reading, crop) for reading, crop in zip(readings, crops, strict=True))
 
 
 def _on_page(reading: FieldReading, crop: FieldCrop) -> FieldReading:

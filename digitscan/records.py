@@ -71,6 +71,28 @@ class DigitReading:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """One way to read a field's ink."""
+
+    value: str
+    raw: str
+    probability: float
+    """That `value` is right, as far as the ink tells."""
+    digits: tuple[DigitReading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInk:
+    """What the ink of a field may say, before its rules and checks are asked."""
+
+    alternatives: tuple[Alternative, ...]
+    """At least one, the likeliest first, each value once; what their probabilities lack of 1 is
+    something else."""
+    found: bool = True
+    """Whether the field's printed rules were found, and it is not read at the wrong place."""
+
+
+@dataclass(frozen=True, slots=True)
 class FieldReading:
     """What was read in one field."""
 

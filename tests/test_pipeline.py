@@ -86,6 +86,19 @@ def test_the_form_s_rules_and_checks_are_applied(tmp_path: Path, small: Form) ->
     assert all(r.status == "review" for r in doubtful.readings if r.value)
 
 
+def test_a_sum_broken_in_ink_goes_to_review_as_it_was_written(
+    tmp_path: Path, small: Form, shipped: Classifier
+) -> None:
+    written_down = {f"item[{row}].amount": raw for row, raw in enumerate(["230", "014", "105"], 1)}
+    for total, status in (("0349", "accepted"), ("0346", "review")):
+        image, _ = filled(small, 3, preset="clean", raws=written_down | {"sum": total})
+        result = pipeline.read_page(written(tmp_path, image), (small,), shipped)
+        read = {r.field: r for r in result.readings}
+        for name, raw in (written_down | {"sum": total}).items():
+            assert (read[name].value, read[name].status) == (raw, status)
+            assert read[name].reason == ("" if status == "accepted" else "check: sum(item.amount) == sum")
+
+
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 def test_digits_are_where_they_were_scanned(tmp_path: Path, small: Form, rotation: int) -> None:
     image, _ = filled(small, 3, raws={"code": "_7_"})

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitscan.forms import Check, FormField
-from digitscan.recognition.decoding import apply_checks, read_field
+from digitscan.forms import FormField
+from digitscan.recognition.decoding import read_field
+from digitscan.recognition.evidence import settle
 from digitscan.recognition.lattice import Probabilities
-from digitscan.records import CLASSES, Box, FieldReading
+from digitscan.records import CLASSES, Box, FieldInk, FieldReading
 from digitscan.vision.segmentation import Hypothesis, Piece, Segmentation
 
 CELL = 40
@@ -65,9 +66,14 @@ def glyphs(*places: float, size: int = HEIGHT) -> Segmentation:
     return Segmentation(pieces, hypotheses, float(HEIGHT))
 
 
-def read(field: FormField, segmentation: Segmentation, *said: Said) -> FieldReading:
+def ink_of(field: FormField, segmentation: Segmentation, *said: Said) -> FieldInk:
     probabilities = np.array([row(s) for s in said], np.float32).reshape(len(said), len(CLASSES))
     return read_field(field, segmentation, probabilities, field.cells)
+
+
+def read(field: FormField, segmentation: Segmentation, *said: Said) -> FieldReading:
+    """The field read by itself."""
+    return settle([field], [ink_of(field, segmentation, *said)], [])[0]
 
 
 # Cells
@@ -140,6 +146,23 @@ def test_the_confidence_is_at_most_that_of_the_worst_digit(certainty: float) -> 
     assert reading.confidence <= certainty + 1e-6
 
 
+def test_the_other_values_that_the_ink_may_be_come_along_with_their_digits() -> None:
+    ink = ink_of(a_field(2), glyphs(0, 1), {"1": 0.999}, {"4": 0.6, "9": 0.3, "7": 0.09})
+    assert [a.value for a in ink.alternatives[:3]] == ["14", "19", "17"]
+    assert [a.probability for a in ink.alternatives[:3]] == pytest.approx([0.6, 0.3, 0.09], abs=0.01)
+    for alternative in ink.alternatives:
+        assert "".join(d.digit for d in alternative.digits) == alternative.raw
+    second = ink.alternatives[1].digits[1]
+    assert (second.digit, second.alternative, second.box) == ("9", "4", (60, 20, 20, 40))
+
+
+def test_a_field_whose_printed_box_is_missing_goes_to_review() -> None:
+    field, said = a_field(1), np.array([row({"3": 0.999})], np.float32)
+    ink = read_field(field, glyphs(0), said, field.cells, evidence=0.1)
+    (reading,) = settle([field], [ink], [])
+    assert (reading.value, reading.status, reading.reason) == ("3", "review", "printed box not found")
+
+
 # Open boxes
 
 
@@ -193,127 +216,6 @@ def test_too_few_or_too_many_digits_go_to_review() -> None:
     assert many.status == "review"
 
 
-# Rules and checks
-
-
-@pytest.mark.parametrize(
-    ("rules", "value", "reason"),
-    [
-        ({"minimum": 20}, "19", "rule: minimum 20"),
-        ({"maximum": 18}, "19", "rule: maximum 18"),
-        ({"values": frozenset({"01", "02"})}, "19", "rule: not a listed value"),
-        ({"pattern": "[2-4][0-9]"}, "19", "rule: pattern [2-4][0-9]"),
-        ({"pattern": "1"}, "19", "rule: pattern 1"),
-        ({"accept_confidence": 0.9999}, "19", "low confidence"),
-        ({"accept_digit_confidence": (0.0,) * 9 + (0.9995,)}, "19", "low confidence"),
-        ({"accept_confidence": 0.9999, "accept_digit_confidence": (1.0,) * 10}, "19", "low confidence"),
-    ],
-)
-def test_a_broken_rule_goes_to_review_with_its_reason(rules: dict[str, Any], value: str, reason: str) -> None:
-    said = [{digit: 0.999} for digit in value]
-    assert read(a_field(2), glyphs(0, 1), *said).status == "accepted"
-    reading = read(a_field(2, **rules), glyphs(0, 1), *said)
-    assert (reading.value, reading.status, reading.reason) == (value, "review", reason)
-
-
-def test_a_digit_that_does_not_stand_there_asks_for_nothing() -> None:
-    field = a_field(3, accept_digit_confidence=(1.0,) + (0.0,) * 9)
-    reading = read(field, glyphs(0, 1), {"1": 0.999}, {"crossed": 0.999})
-    assert (reading.raw, reading.status) == ("1X_", "accepted")
-
-
-def test_kept_rules_are_silent() -> None:
-    rules = {
-        "minimum": 19,
-        "maximum": 19,
-        "values": frozenset({"019"}),
-        "pattern": "0[0-9]+",
-        "required": True,
-    }
-    reading = read(a_field(3, **rules), glyphs(0, 1, 2), {"0": 0.999}, {"1": 0.999}, {"9": 0.999})
-    assert (reading.status, reading.reason) == ("accepted", "")
-
-
-def test_a_required_field_may_not_be_empty() -> None:
-    empty = Segmentation((), (), 0.0)
-    assert read(a_field(2, required=True), empty).reason == "rule: required"
-    struck = read(a_field(2, required=True), glyphs(0, 1), *[{"crossed": 0.999}] * 2)
-    assert (struck.status, struck.reason) == ("review", "rule: required")
-    # other rules ask nothing of a field that is empty
-    assert read(a_field(2, minimum=1, values=frozenset({"1"}), pattern="1"), empty).status == "accepted"
-
-
-def test_crossings_go_to_review_where_the_form_says_so() -> None:
-    reading = read(a_field(2, crossed="review"), glyphs(0, 1), {"crossed": 0.999}, {"1": 0.999})
-    assert (reading.value, reading.status, reading.reason) == ("1", "review", "crossed out")
-
-
-@pytest.mark.parametrize("between", ["blank", "crossed"])
-def test_a_gap_between_digits_goes_to_review(between: str) -> None:
-    if between == "blank":
-        reading = read(a_field(3), glyphs(0, 2), {"1": 0.999}, {"2": 0.999})
-    else:
-        reading = read(a_field(3), glyphs(0, 1, 2), {"1": 0.999}, {"crossed": 0.999}, {"2": 0.999})
-    assert (reading.value, reading.status, reading.reason) == ("12", "review", "blank between digits")
-
-
-def test_every_reason_is_told() -> None:
-    reading = read(a_field(2, minimum=90, maximum=10), glyphs(0, 1), {"4": 0.7}, {"5": 0.7})
-    assert reading.reason == "rule: minimum 90; rule: maximum 10; low confidence"
-
-
-def said(field: str, value: str, status: str = "accepted", reason: str = "") -> FieldReading:
-    return FieldReading(field, value, value, 0.99, status, reason)
-
-
-SUM = Check("men + women == total", (("men", 1), ("women", 1), ("total", -1)), 0, "==")
-
-
-def checked(check: Check, **values: str) -> dict[str, FieldReading]:
-    return {r.field: r for r in apply_checks([said(name, value) for name, value in values.items()], [check])}
-
-
-def test_a_sum_that_comes_out_changes_nothing() -> None:
-    for values in (
-        {"men": "03", "women": "4", "total": "007"},
-        {"men": "", "women": "4", "total": "4"},
-        {"men": "", "women": "", "total": ""},
-        {"men": "", "women": "", "total": "0"},
-    ):
-        assert {r.status for r in checked(SUM, **values, age="3").values()} == {"accepted"}
-
-
-@pytest.mark.parametrize("total", ["8", ""])
-def test_a_sum_that_does_not_come_out_sends_its_fields_to_review(total: str) -> None:
-    after = checked(SUM, men="3", women="4", total=total, age="3")
-    assert after["age"] == said("age", "3")
-    for name in ("men", "women", "total"):
-        assert (after[name].status, after[name].reason) == ("review", "check: men + women == total")
-        assert after[name].confidence == 0.99
-
-
-@pytest.mark.parametrize(
-    ("operator", "constant", "holds"),
-    [("==", 5, True), ("==", 4, False), ("<=", 5, True), ("<=", 4, True), ("<=", 6, False), (">=", 6, True)],
-)
-def test_checks_compare_with_constants(operator: Any, constant: int, *, holds: bool) -> None:
-    check = Check("age ? 5", (("age", -1),), constant, operator)
-    assert (checked(check, age="5")["age"].status == "accepted") is holds
-
-
-def test_a_check_never_turns_review_to_accepted() -> None:
-    before = [said("men", "3", "review", "low confidence"), said("women", "4"), said("total", "7")]
-    assert apply_checks(before, [SUM]) == tuple(before)
-    broken = apply_checks([*before[:2], said("total", "9")], [SUM])
-    assert broken[0].reason == "low confidence; check: men + women == total"
-
-
-def test_a_field_named_twice_in_a_check_has_one_reason() -> None:
-    twice = Check("men + men == total", (("men", 1), ("men", 1), ("total", -1)), 0, "==")
-    after = checked(twice, men="3", total="7")
-    assert {r.reason for r in after.values()} == {"check: men + men == total"}
-
-
 # Whatever comes
 
 
@@ -340,7 +242,13 @@ def fields_and_answers(draw: st.DrawFn) -> tuple[FormField, Segmentation, Probab
 @given(fields_and_answers())
 def test_any_reading_keeps_the_contract(given_: tuple[FormField, Segmentation, Probabilities]) -> None:
     field, segmentation, probabilities = given_
-    reading = read_field(field, segmentation, probabilities, field.cells)
+    ink = read_field(field, segmentation, probabilities, field.cells)
+    values = [a.value for a in ink.alternatives]
+    assert len(set(values)) == len(values)
+    assert all("?" not in a.raw for a in ink.alternatives[1:])
+    assert sum(a.probability for a in ink.alternatives) <= 1 + 1e-9
+    assert all(a.probability <= ink.alternatives[0].probability for a in ink.alternatives)
+    (reading,) = settle([field], [ink], [])
     assert 0 <= reading.confidence <= 1
     assert re.fullmatch(r"[0-9]*", reading.value)
     assert re.fullmatch(r"[0-9X_?]*", reading.raw)
