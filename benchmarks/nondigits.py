@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.marks import DRAWN
+from benchmarks.tables import Table, percent, thousands
 from digitscan.recognition.classifier import Classifier, load
 from digitscan.recognition.datasets import Digits, Labels, read_digits
 from digitscan.recognition.reliability import Share, share_of
@@ -53,12 +54,17 @@ def main(data: Path, model: Path | None, sheets: Path | None) -> None:
     if sheets is not None:
         _draw_sheets(*nondigits(read_digits(data / "mnist")), sheets)
     refused = refused_share(load(model), data)
-    click.echo(f"digits accepted from {refused.threshold:.4f}\n\n| kind | marks | refused | 95% interval |")
-    click.echo("|---|---|---|---|")
-    for kind, share in [("all", refused.whole), *refused.by_kind.items()]:
-        click.echo(
-            f"| {kind} | {share.of} | {share.count / share.of:.1%} | {share.low:.1%}-{share.high:.1%} |"
-        )
+    click.echo(f"digits accepted from {refused.threshold:.4f}\n\n{table(refused).markdown()}")
+
+
+def table(refused: Refused) -> Table:
+    """All marks, then each kind, the worst first."""
+    shares = [("all", refused.whole), *refused.by_kind.items()]
+    rows = [
+        (kind, thousands(share.of), percent(share, 1), f"{share.low:.1%}-{share.high:.1%}")
+        for kind, share in shares
+    ]
+    return Table(("kind", "marks", "refused", "95% interval"), rows)
 
 
 def refused_share(classifier: Classifier, data: Path) -> Refused:

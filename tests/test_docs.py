@@ -26,12 +26,14 @@ from digitscan.vision import pages
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FORMS = (ROOT / "docs" / "forms.md").read_text(encoding="utf-8")
+ACCURACY = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 SAMPLES = (ROOT / "sample_scans" / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = {
     "README.md": README,
     "docs/forms.md": FORMS,
+    "docs/accuracy.md": ACCURACY,
     "CONTRIBUTING.md": CONTRIBUTING,
     "CHANGELOG.md": CHANGELOG,
     "sample_scans/README.md": SAMPLES,

@@ -63,7 +63,7 @@ def score_run(run: Path, truth: Path, target_error: float | None = None) -> RunS
     Raises:
         UsageError: a file cannot be read or lacks a column, or no field is in both.
     """
-    fields = _fields(run / "fields.csv", truth)
+    fields = matched(run / "fields.csv", truth)
     digits = _digits(run / "digits.csv", fields)
     by_field = {str(name): rows for name, rows in fields.groupby("column", sort=False)}
     by_digit = {digit: digits[digits["digit"] == digit] for digit in DIGITS}
@@ -89,11 +89,12 @@ def score_run(run: Path, truth: Path, target_error: float | None = None) -> RunS
     )
 
 
-def _fields(read_from: Path, truth_from: Path) -> pd.DataFrame:
-    """The fields of the truth and what became of them.
+def matched(read_from: Path, truth_from: Path) -> pd.DataFrame:
+    """The fields of a truth.csv and what became of them in a fields.csv, in the order of the truth.
 
     Columns: those of both files, the truth's `raw` as `truth`, and `column`, `right`, `accepted`, `free`
-    (not in review for another reason than low confidence).
+    (not in review for another reason than low confidence). A field with a `?` in its truth is left out; one
+    that was never read has NaN for confidence. Raises `UsageError` as `score_run` does.
     """
     read = _table(read_from, [*KEY, "form", "value", "raw", "confidence", "status", "reason"], KEY)
     wanted = _table(truth_from, [*KEY, "raw"], KEY)
@@ -119,10 +120,11 @@ def _digits(read_from: Path, fields: pd.DataFrame) -> pd.DataFrame:
     read = read[read["digit"].isin(DIGITS)].merge(fields[[*KEY, "truth", "raw", "free"]], on=KEY)
     read["confidence"] = _numbers(read["confidence"], read_from)
     places = _numbers(read["position"], read_from).astype(int)
-    read["right"] = [
+    right = [
         place in _right_places(truth, raw)
         for truth, raw, place in zip(read["truth"], read["raw"], places, strict=True)
     ]
+    read["right"] = np.array(right, np.bool_)  # of that type even where no digit was read
     return read
 
 

@@ -61,6 +61,13 @@ def scored(folder: Path, fields: list[tuple[str, str, str, float, str]]) -> RunS
     return score_run(folder, folder / "truth.csv", target_error=0.1)
 
 
+def test_a_run_without_digits_has_a_score(run: Path) -> None:
+    (run / "digits.csv").write_text(DIGITS.splitlines()[0], encoding="utf-8")
+    score = score_run(run, run / "truth.csv")
+    assert score.whole.measured.right.count == 3
+    assert score.by_digit["4"].right.of == 0
+
+
 def test_right_reviewed_and_accepted_wrong(run: Path) -> None:
     score = score_run(run, run / "truth.csv")
     whole = score.whole
