@@ -29,7 +29,7 @@ from digitscan.recognition.augmentation import Mix, sample
 from digitscan.recognition.classifier import Probabilities, load, no_stderr
 from digitscan.recognition.datasets import Digits, Labels, read_digits
 from digitscan.recognition.plots import plot_confusion, plot_learning
-from digitscan.records import Image
+from digitscan.records import OTHER, Image
 from digitscan.vision.glyphs import SIZE
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ STEEP = Mix()
 GENTLE = Mix(strength=0.8, untouched=0.35)
 """For the last part of the epochs: what is read later is less odd than what is learnt from."""
 PART_GENTLE = 0.3
+EXPECTED_OTHER = 0.03
+"""Of the glyphs that are read; training shows more, so that the network knows many kinds."""
 PEAK = 3e-3
 """Learning rate after the first epochs."""
 
@@ -263,7 +265,8 @@ def _calibrate(
     """Temperature scaling (Guo et al., 2017) on the pictures held back, put into the last layer's weights.
 
     A network with its own augmentation is calibrated on plain and changed pictures together, since real
-    forms are harder than MNIST. Nothing held back: nothing is changed.
+    forms are harder than MNIST. Then its prior of `other` is set to what reading meets rather than training
+    (Saerens, Latinne, Decaestecker, 2002). Nothing held back: nothing is changed.
     """
     if not len(glyphs):
         return {"temperature": 1.0}
@@ -273,12 +276,19 @@ def _calibrate(
     before = _predict(model, glyphs)
     temperature = fit_temperature(before, labels)
     last = next(layer for layer in reversed(model.layers) if layer.get_weights())
-    last.set_weights([weights / temperature for weights in last.get_weights()])
-    return {
+    kernel, bias = (weights / temperature for weights in last.get_weights())
+    last.set_weights([kernel, bias])
+    result = {
         "temperature": round(temperature, 4),
         "error before": evaluation.calibration_error(before, labels),
         "error after": evaluation.calibration_error(_predict(model, glyphs), labels),
     }
+    if recipe.augmented:
+        learnt = GENTLE.other / (1 + GENTLE.drawn + GENTLE.crossed + GENTLE.other)
+        bias[OTHER] += np.log(EXPECTED_OTHER / (1 - EXPECTED_OTHER) * (1 - learnt) / learnt)
+        last.set_weights([kernel, bias])
+        result |= {"other learnt": learnt, "other expected": EXPECTED_OTHER}
+    return result
 
 
 def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
