@@ -251,12 +251,11 @@ def other(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) ->
 def _pick(
     glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator, wanted: tuple[int, ...] = ()
 ) -> Image:
-    """The tight ink of a random glyph (of one of the `wanted` labels)."""
-    while True:
-        index = int(rng.integers(len(glyphs)))
-        if not wanted or int(labels[index]) in wanted:
-            left, top, width, height = cv2.boundingRect(glyphs[index])
-            return np.asarray(glyphs[index, top : top + height, left : left + width], np.uint8)
+    """The tight ink of a random glyph, of one of the `wanted` labels where there is any."""
+    among = np.flatnonzero(np.isin(labels, wanted)) if wanted else np.arange(0)
+    index = int(among[rng.integers(len(among))]) if len(among) else int(rng.integers(len(glyphs)))
+    left, top, width, height = cv2.boundingRect(glyphs[index])
+    return np.asarray(glyphs[index, top : top + height, left : left + width], np.uint8)
 
 
 def _half(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHUNK = 3000
-"""Glyphs that one background task makes into training pictures."""
+"""Glyphs, about, that one background task makes into training pictures."""
 PASSES = 2
 """Epochs that go through the same training pictures; making new ones takes half as long as learning them."""
 STEEP = Mix()
@@ -229,10 +229,8 @@ def _augmented(
     def begin(epoch: int) -> list[Future[tuple[Image, Labels]]]:
         mix = mix_of(epoch, epochs)
         order = np.random.default_rng([seed, epoch]).permutation(count)
-        chunks = range(0, count, CHUNK)
-        return [
-            pool.submit(_make, order[start : start + CHUNK], mix, [seed, epoch, start]) for start in chunks
-        ]
+        chunks = np.array_split(order, max(1, round(count / CHUNK)))
+        return [pool.submit(_make, chunk, mix, [seed, epoch, i]) for i, chunk in enumerate(chunks)]
 
     coming = begin(0)
     for epoch in range(0, epochs, PASSES):

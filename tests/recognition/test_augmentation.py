@@ -117,6 +117,12 @@ def test_what_is_no_digit_is_never_empty(seed: int) -> None:
     assert other(glyphs, labels, np.random.default_rng(seed)).any()
 
 
+def test_few_glyphs_are_enough_to_make_what_is_no_digit_of() -> None:
+    glyphs, _ = drawn_digits(3, 1)
+    rng = np.random.default_rng(1)
+    assert all(other(glyphs, np.zeros(3, np.int64), rng).any() for _ in range(60))
+
+
 def test_junk_is_neither_a_bar_nor_a_dash() -> None:
     rng = np.random.default_rng(1)
     for _ in range(100):
