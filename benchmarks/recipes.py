@@ -22,7 +22,7 @@ import numpy as np
 from digitscan.recognition.architectures import ARCHITECTURES
 from digitscan.recognition.classifier import Classifier, load
 from digitscan.recognition.datasets import Labels, read_digits
-from digitscan.recognition.pictures import Preprocess, to_glyph
+from digitscan.recognition.pictures import Preprocess, read_pictures
 from digitscan.recognition.training import train
 from digitscan.records import Image
 
@@ -59,7 +59,7 @@ def mnist_accuracy(classifier: Classifier, data: Path) -> str:
 def accuracy(classifier: Classifier, found: Labelled, way: Preprocess) -> str:
     """Of the ten digits, and how many a model with `crossed` and `other` would rather have declined."""
     pictures, labels = found
-    answers = classifier(np.stack([to_glyph(picture, way) for picture in pictures]))
+    answers = read_pictures(pictures, classifier, way)
     right = float(np.mean(answers[:, :10].argmax(axis=1) == labels))
     declined = float(np.mean(answers.argmax(axis=1) >= 10))
     return f"{100 * right:.1f}%" + (f" (declined {100 * declined:.1f}%)" if declined else "")

@@ -178,7 +178,7 @@ def _cut(piece: Piece, cells: tuple[Box, ...], height: float) -> list[Piece]:
     bounds = [c.x - x for c in cells[1:] if x + 0.15 * w < c.x < x + 0.85 * w]
     if not bounds and (cells or w <= CUTTABLE * height):
         return [piece]
-    paths = _Seams(piece.ink)
+    paths = Seams(piece.ink)
     columns = [paths.cheapest_near(b, 0.2 * height) for b in bounds]
     if w > CUTTABLE * height:
         most = max(1, round(CUTS_A_HEIGHT * w / height))
@@ -200,7 +200,7 @@ def _cut(piece: Piece, cells: tuple[Box, ...], height: float) -> list[Piece]:
     return parts
 
 
-class _Seams:
+class Seams:
     """Paths from the top of a piece to its bottom, a step aside a row at most, that cross little ink."""
 
     def __init__(self, ink: Ink) -> None:
@@ -212,6 +212,10 @@ class _Seams:
         self._middle = len(ink) // 2
         inner = (self._middle, slice(1, -1))
         self._crossed = self._down[inner] + self._up[inner] - self._step[inner]
+
+    def crossed(self, column: int) -> float:
+        """Px of ink that the seam through a column, at half height, crosses."""
+        return float(self._crossed[column])
 
     def cheap(self, most: int, apart: float, limit: float) -> list[int]:
         """Columns, at half height, of the seams that cross least ink: less than those beside, and `limit`."""
