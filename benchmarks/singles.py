@@ -13,7 +13,7 @@ from benchmarks.tables import Table, percent
 from digitscan.recognition.architectures import ARCHITECTURES
 from digitscan.recognition.classifier import Classifier, Probabilities, load
 from digitscan.recognition.evaluation import calibration_error
-from digitscan.recognition.pictures import to_glyph
+from digitscan.recognition.pictures import read_pictures
 from digitscan.recognition.reliability import Share, share_of
 from digitscan.records import Image
 from digitscan.vision.glyphs import fit, light_on_dark
@@ -53,7 +53,7 @@ def networks(models: Path) -> dict[str, Classifier]:
 
 def resized(pictures: list[Image], classifier: Classifier) -> Probabilities:
     """The whole picture squeezed into 28x28."""
-    return classifier(np.stack([to_glyph(picture, "resize") for picture in pictures]))
+    return read_pictures(pictures, classifier, "resize")
 
 
 def otsu_fitted(pictures: list[Image], classifier: Classifier) -> Probabilities:
@@ -63,7 +63,7 @@ def otsu_fitted(pictures: list[Image], classifier: Classifier) -> Probabilities:
 
 def chain(pictures: list[Image], classifier: Classifier) -> Probabilities:
     """As `digitscan classify` reads."""
-    return classifier(np.stack([to_glyph(picture) for picture in pictures]))
+    return read_pictures(pictures, classifier)
 
 
 WAYS: dict[str, Callable[[list[Image], Classifier], Probabilities]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,14 +15,19 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from digitscan.errors import PageError
-from digitscan.recognition.classifier import Classifier
-from digitscan.records import Image
-from digitscan.vision.glyphs import fit, from_picture, light_on_dark, squeeze
+from digitscan.recognition.classifier import Classifier, Probabilities
+from digitscan.records import OTHER, Image
+from digitscan.vision.crops import guesses
+from digitscan.vision.glyphs import light_on_dark, squeeze
 
 Preprocess = Literal["fit", "resize"]
 
 LARGEST = 50_000_000
 """Pixels; a picture of one digit that has more is a mistake or an attack."""
+SURENESS = 1.5
+"""A guess weighs as this power of the probability of its likeliest digit."""
+LEAST = 1e-3
+"""Probability that counts as none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +43,13 @@ class PictureReading:
 def classify_picture(path: Path, classifier: Classifier, preprocess: Preprocess = "fit") -> PictureReading:
     """Read the digit on a picture file, dark on light or light on dark.
 
-    `fit` finds the ink and fits it as MNIST was made; `resize` squeezes the whole picture into 28x28, the
-    naive way. Raises `PageError` for a file that is missing, unreadable, damaged, or shows nothing.
+    `fit` finds the digit among what intrudes on it and fits it as MNIST was made; `resize` squeezes the
+    whole picture into 28x28, the naive way. Raises `PageError` for a file that is missing, unreadable,
+    damaged, or shows nothing.
     """
-    glyph = to_glyph(read_grey(path), preprocess)
-    if not glyph.any():
+    probabilities = read_pictures([read_grey(path)], classifier, preprocess)[0]
+    if not probabilities.any():
         raise PageError("read", "the picture is empty")
-    probabilities = classifier(glyph[None])[0]
     second, best = (int(index) for index in np.argsort(probabilities, kind="stable")[-2:])
     return PictureReading(
         classifier.classes[best],
@@ -53,11 +59,30 @@ def classify_picture(path: Path, classifier: Classifier, preprocess: Preprocess 
     )
 
 
-def to_glyph(picture: Image, preprocess: Preprocess = "fit") -> Image:
-    """A grey picture (uint8, height x width) as the network wants it: uint8 28x28, white on black."""
-    if preprocess == "fit":
-        return fit(from_picture(picture))
-    return squeeze(picture if light_on_dark(picture) else np.asarray(255 - picture, np.uint8))
+def read_pictures(
+    pictures: Sequence[Image], classifier: Classifier, preprocess: Preprocess = "fit"
+) -> Probabilities:
+    """The probabilities of the classes, float32 n x classes, for grey pictures (uint8, height x width).
+
+    `fit` takes the mean over guesses at which ink is the digit, each weighed by its geometry and by how sure
+    the classifier is that it is a digit, or a crossed cell: guesses that agree make a sure answer. A row is
+    all 0 where the picture shows nothing.
+    """
+    if preprocess == "resize":
+        inks = [p if light_on_dark(p) else np.asarray(255 - p, np.uint8) for p in pictures]
+        return classifier(np.stack([squeeze(ink) for ink in inks]))
+    found = [guesses(picture) for picture in pictures]
+    answers = classifier(np.concatenate([guess.glyphs for guess in found]))
+    mixed = np.zeros((len(found), answers.shape[1]), np.float32)
+    start = 0
+    for row, guess in zip(mixed, found, strict=True):
+        if len(guess.priors):
+            own = answers[start : start + len(guess.priors)]
+            start += len(own)
+            surest = own[:, :OTHER].max(axis=1).astype(np.float64)
+            weights = np.exp(guess.priors - guess.priors.max()) * np.maximum(surest, LEAST) ** SURENESS
+            row[:] = weights @ own / weights.sum()
+    return mixed
 
 
 def read_grey(path: Path) -> Image:

@@ -64,50 +64,9 @@ def squeeze(picture: Image) -> Image:
     return np.asarray(cv2.resize(picture, (SIZE, SIZE), interpolation=how), np.uint8)
 
 
-CONTRAST = 16
-"""Grey levels between ink and paper below which a picture shows nothing."""
-
-
 def light_on_dark(picture: Image) -> bool:
     """Whether ink is lighter than paper in a grey picture: paper fills most of it, and most of its edge."""
     level, _ = cv2.threshold(picture, 0, 255, cv2.THRESH_OTSU)
     light = picture > level
     edge = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
     return bool(light.mean() + edge.mean() < 1)
-
-
-def from_picture(picture: Image) -> NDArray[np.bool_]:
-    """The ink of the one digit that a grey picture (uint8, height x width) shows, of the picture's size.
-
-    Dark on light or light on dark. Noise is taken out, the level between ink and paper is Otsu's (1979),
-    and of the pieces of ink those of the digit are kept: the largest piece near the middle and what stands
-    above or below it, whole. All False where the picture shows nothing.
-    """
-    ink = picture if light_on_dark(picture) else np.asarray(255 - picture, np.uint8)
-    if min(ink.shape) >= 40:  # in smaller ones a stroke may be but a pixel wide
-        ink = np.asarray(cv2.medianBlur(ink, 3), np.uint8)
-    if int(ink.max()) - int(ink.min()) < CONTRAST:
-        return np.zeros(picture.shape, np.bool_)
-    _, mask = cv2.threshold(ink, 0, 1, cv2.THRESH_OTSU)
-    return _main_ink(np.asarray(mask, np.uint8))
-
-
-def _main_ink(mask: Image) -> NDArray[np.bool_]:
-    """Without the rests of neighbours and the specks around a digit."""
-    _, pieces, stats, centres = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    areas = stats[1:, cv2.CC_STAT_AREA].astype(np.float64)
-    if not len(areas):
-        return np.zeros(mask.shape, np.bool_)
-    height, width = mask.shape
-    away = np.abs(centres[1:] - [(width - 1) / 2, (height - 1) / 2]) / [width, height]
-    main = int(np.argmax(areas * (1 - 1.6 * away.max(axis=1)).clip(0.05)))
-    left, top = stats[1:, cv2.CC_STAT_LEFT], stats[1:, cv2.CC_STAT_TOP]
-    right, bottom = left + stats[1:, cv2.CC_STAT_WIDTH], top + stats[1:, cv2.CC_STAT_HEIGHT]
-    shared = np.minimum(right, right[main]) - np.maximum(left, left[main])
-    belongs = (shared >= 0.5 * (right - left)) & (areas >= 0.03 * areas[main])
-    # What the picture's edge cuts is a neighbour's, unless the whole digit was cropped tight.
-    cut = np.stack([left == 0, top == 0, right == width, bottom == height])
-    if cut[:, main].sum() < 3:
-        belongs &= ~cut.any(axis=0)
-    belongs[main] = True
-    return np.asarray(np.isin(pieces, np.flatnonzero(belongs) + 1), np.bool_)

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from digitscan.recognition.classifier import Engine, load
 from digitscan.recognition.datasets import Digits, read_digits
-from digitscan.recognition.pictures import to_glyph
+from digitscan.recognition.pictures import Preprocess, read_pictures
 from digitscan.records import Image
-from digitscan.vision.glyphs import fit, fit_many, from_picture
+from digitscan.vision.glyphs import fit_many
 
 WHERE = os.environ.get("DIGITSCAN_TEST_DATA")
 pytestmark = pytest.mark.skipif(not WHERE, reason="DIGITSCAN_TEST_DATA names no directory of real data")
 DATA = Path(WHERE or "nowhere")
+WAYS: tuple[Preprocess, Preprocess] = ("fit", "resize")
 WRITER = 2
 """The writer of the form f0002, in MNIST's training part."""
 
@@ -56,12 +57,13 @@ def test_the_fit_gives_mnists_own_pictures(mnist: Digits) -> None:
 
 
 def test_mnist_pictures_survive_both_polarities(mnist: Digits) -> None:
-    pictures = mnist.test[:500]
-    light = [fit(from_picture(picture)) for picture in pictures]
-    dark = [fit(from_picture(np.asarray(255 - picture, np.uint8))) for picture in pictures]
-    assert np.mean([np.array_equal(a, b) for a, b in zip(light, dark, strict=True)]) > 0.97
-    answers = load()(np.stack(dark)).argmax(axis=1)
-    assert (answers == mnist.test_labels[:500]).mean() > 0.975
+    pictures = list(mnist.test[:500])
+    labels = mnist.test_labels[:500]
+    model = load()
+    light = read_pictures(pictures, model)
+    dark = read_pictures([np.asarray(255 - picture, np.uint8) for picture in pictures], model)
+    assert (light.argmax(axis=1) == dark.argmax(axis=1)).mean() > 0.97
+    assert (dark.argmax(axis=1) == labels).mean() > 0.975
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -96,8 +98,7 @@ def test_old_hands_are_read_better_than_squeezed() -> None:
             labels.append(int(name.split("/")[-2]))
     model = load()
     right = {}
-    for how in ("fit", "resize"):
-        glyphs = np.stack([to_glyph(picture, "fit" if how == "fit" else "resize") for picture in pictures])
-        right[how] = (model(glyphs).argmax(axis=1) == labels).mean()
-    assert right["fit"] > 0.65
+    for how in WAYS:
+        right[how] = (read_pictures(pictures, model, how).argmax(axis=1) == labels).mean()
+    assert right["fit"] > 0.85
     assert right["resize"] < right["fit"] - 0.2

@@ -8,10 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from digitscan.errors import PageError
 from digitscan.recognition.classifier import Classifier, FakeClassifier, load
-from digitscan.recognition.pictures import classify_picture, read_grey, to_glyph
+from digitscan.recognition.pictures import classify_picture, read_grey, read_pictures
 from digitscan.recognition.strokes import draw_digit
 from digitscan.records import Image
 
@@ -40,17 +41,72 @@ def test_both_polarities(tmp_path: Path, shipped: Classifier, digit: int, invert
 
 
 def test_resize_takes_the_whole_picture() -> None:
-    fitted, squeezed = to_glyph(paper(0), "fit"), to_glyph(paper(0), "resize")
-    assert np.nonzero(fitted)[0].min() >= 3
-    assert squeezed[0].max() < 60  # paper is dark after inversion
-    assert squeezed.max() > 180
+    seen = []
+
+    def answer(glyphs: Image) -> NDArray[np.float32]:
+        seen.append(glyphs)
+        return np.full((len(glyphs), 12), 1 / 12, np.float32)
+
+    read_pictures([paper(0)], FakeClassifier(answer), "fit")
+    read_pictures([paper(0)], FakeClassifier(answer), "resize")
+    assert all(np.nonzero(glyph)[0].min() >= 3 for glyph in seen[0])
+    assert len(seen[1]) == 1
+    assert seen[1][0][0].max() < 60  # paper is dark after inversion
+    assert seen[1].max() > 180
+
+
+def test_many_pictures_are_read_as_each_alone(shipped: Classifier) -> None:
+    pictures = [paper(3), np.full((40, 40), 200, np.uint8), paper(8, seed=2)]
+    together = read_pictures(pictures, shipped)
+    assert not together[1].any()
+    assert together[[0, 2]].sum(axis=1) == pytest.approx(1)
+    for row, picture in zip(together, pictures, strict=True):
+        assert read_pictures([picture], shipped)[0] == pytest.approx(row, abs=1e-6)
+
+
+def test_a_sure_guess_outweighs_unsure_ones() -> None:
+    def answer(glyphs: Image) -> NDArray[np.float32]:
+        shares = np.full((len(glyphs), 12), 0.01, np.float32)
+        shares[:, 11] = 0.89
+        shares[0] = 0
+        shares[0, 4] = 1
+        return shares
+
+    crop = with_neighbour(paper(4))
+    assert read_pictures([crop], FakeClassifier(answer))[0].argmax() == 4
+
+
+@pytest.mark.parametrize("digit", [2, 3, 4, 5, 6, 7, 8, 9])
+def test_intruders_are_left_out(shipped: Classifier, digit: int) -> None:
+    plain = paper(digit)[:, 24:]
+    ruled = plain.copy()
+    ruled[:, 3:6] = 60
+    ruled[-6:-4] = 60
+    faint = np.asarray(215 + (plain.astype(int) - 235) // 7, np.uint8)
+    broken = plain.copy()
+    broken[plain.shape[0] // 2 - 6] = 235
+    crops = [plain, with_neighbour(plain), ruled, faint, broken]
+    answers = read_pictures(crops, shipped).argmax(axis=1)
+    assert answers.tolist() == [digit] * len(crops)
+
+
+def with_neighbour(crop: Image) -> Image:
+    """The crop with the right half of a 4 at its left edge, a full stop at its right."""
+    out = crop.copy()
+    left = paper(4, seed=9)
+    middle = left.shape[1] // 2
+    part = left[:, middle + 10 : middle + 18]
+    rows = min(len(out), len(part))
+    out[:rows, : part.shape[1]] = np.minimum(out[:rows, : part.shape[1]], part[:rows])
+    out[-20:-15, -6:-2] = 40
+    return out
 
 
 def test_first_and_second_choice(tmp_path: Path) -> None:
     path = tmp_path / "digit.png"
     path.write_bytes(cv2.imencode(".png", paper(3))[1].tobytes())
     answer = np.array([[0, 0, 0.1, 0.6, 0, 0, 0, 0, 0, 0, 0, 0.3]], np.float32)
-    reading = classify_picture(path, FakeClassifier(lambda _: answer))
+    reading = classify_picture(path, FakeClassifier(lambda glyphs: answer.repeat(len(glyphs), axis=0)))
     assert (reading.digit, reading.alternative) == ("3", "other")
     assert reading.confidence == pytest.approx(0.6)
     assert reading.alternative_confidence == pytest.approx(0.3)

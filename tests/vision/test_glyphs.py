@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from digitscan.records import Image
-from digitscan.vision.glyphs import fit, fit_many, from_picture, light_on_dark, squeeze
+from digitscan.vision.glyphs import fit, fit_many, light_on_dark, squeeze
 
 
 def blob(seed: int, height: int, width: int) -> NDArray[np.bool_]:
@@ -110,20 +110,6 @@ def five(ink: int, paper: int) -> Image:
 def test_polarity_is_decided_from_the_picture() -> None:
     assert light_on_dark(five(230, 40))
     assert not light_on_dark(five(40, 230))
-    assert np.array_equal(from_picture(five(255, 0)), from_picture(np.asarray(255 - five(255, 0), np.uint8)))
-
-
-def test_the_flag_belongs_the_neighbour_and_the_speck_do_not() -> None:
-    ink = from_picture(five(40, 230))
-    assert ink[10, 40]
-    assert not ink[80:82, 5:7].any()
-    assert not ink[:, 64:].any()
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 255), st.integers(1, 40), st.integers(1, 40))
-def test_plain_paper_shows_nothing(level: int, height: int, width: int) -> None:
-    assert not from_picture(np.full((height, width), level, np.uint8)).any()
 
 
 def test_squeeze_keeps_no_aspect() -> None:
