@@ -24,7 +24,7 @@ Preprocess = Literal["fit", "resize"]
 
 LARGEST = 50_000_000
 """Pixels; a picture of one digit that has more is a mistake or an attack."""
-SURENESS = 1.5
+SURENESS = 3
 """A guess weighs as this power of the probability of its likeliest digit."""
 LEAST = 1e-3
 """Probability that counts as none."""
