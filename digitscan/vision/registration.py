@@ -1,6 +1,6 @@
 """Lay a scanned page onto the form's frame, whichever way up it lies.
 
-Four methods give candidates (marks, template, lines, none); what is printed around the fields then
+Five methods give candidates (marks, template, lines, rules, none); what is printed around the fields then
 decides between them, and between the four rotations.
 """
 
@@ -17,10 +17,11 @@ import numpy as np
 from digitscan.errors import PageError
 from digitscan.forms import Form, FormField
 from digitscan.records import Box, Image, Matrix, Page
-from digitscan.vision import constellation
+from digitscan.vision import constellation, ruling
 from digitscan.vision.constellation import Match
 from digitscan.vision.placement import evidence, place_fields
 from digitscan.vision.skew import find_skew
+from digitscan.vision.support import RuledPage
 
 SAMPLE = 16  # fields looked at to choose between candidates; the chosen one is then placed in full
 SMALLEST_PAGE = 100  # px: below it nothing printed could be told
@@ -69,14 +70,21 @@ def _registered(page: Page, form: Form) -> RegisteredPage:
     sample = _spread(form.fields, SAMPLE)
     best: tuple[float, Match] | None = None
     for candidate in _candidates(page, form):
-        rank = candidate.share * evidence(page.image, candidate.transform, sample)
+        rank = candidate.share
+        if form.registration.method != "rules":  # which has looked at all rules already
+            rank *= evidence(page.image, candidate.transform, sample)
         if best is None or rank > best[0]:
             best = (rank, candidate)
     if best is None:
         nowhere = tuple(np.eye(3) for _ in form.fields)
         return RegisteredPage(page, form, np.eye(3), nowhere, (0.0,) * len(nowhere), 0.0, 0)
     chosen = best[1]
-    placements, seen = place_fields(page.image, chosen.transform, form.fields)
+    if form.registration.method == "rules":
+        rules = [Box(*r) for r in form.registration.rules]
+        ruled = RuledPage(page.image, form.page.size)
+        placements, seen = ruling.place_fields(ruled, chosen.transform, form.fields, rules)
+    else:
+        placements, seen = place_fields(page.image, chosen.transform, form.fields)
     return RegisteredPage(
         page,
         form,
@@ -101,6 +109,9 @@ def _candidates(page: Page, form: Form) -> Iterator[Match]:
             for m in constellation.match(boxes, found, form.page.size):
                 # A frame that is broken or written over is not found; the evidence counts its rules anyway.
                 yield replace(m, share=min(1.0, m.share / ENOUGH_FRAMES))
+        case "rules":
+            rules = [Box(*r) for r in form.registration.rules]
+            yield from ruling.match(rules, RuledPage(image, form.page.size), form.page.size)
         case "template":
             assert form.registration.image is not None  # the form's own check saw to it
             yield from _by_template(image, form.path.parent / form.registration.image, form.page.size)
