@@ -20,11 +20,14 @@ from digitscan.records import Box, Image, Matrix, Page
 from digitscan.vision import constellation, ruling
 from digitscan.vision.constellation import Match
 from digitscan.vision.placement import evidence, place_fields
+from digitscan.vision.rivals import contest
 from digitscan.vision.skew import find_skew
-from digitscan.vision.support import RuledPage
+from digitscan.vision.support import RuledPage, printed, sides
 
 SAMPLE = 16  # fields looked at to choose between candidates; the chosen one is then placed in full
 SMALLEST_PAGE = 100  # px: below it nothing printed could be told
+UNMARKED = ("lines", "rules", "none")  # methods that nothing but rules tells where the form lies
+CONTESTED = 0.9  # of the best candidate's rank
 ENOUGH_FRAMES = 0.3
 FEATURES = 4000
 TEMPLATE_LONG_SIDE = 1400  # px
@@ -46,6 +49,10 @@ class RegisteredPage:
     """0-1: share of the registration's own marks matched, times share of the fields' rules found."""
     rotation: int
     """Degrees clockwise by which the scan must be turned to stand upright."""
+    support: float = 0.0
+    """Pieces of the form's print found here, where there are rivals."""
+    rivals: tuple[RegisteredPage, ...] = ()
+    """The same for other places where the print fits about as well."""
 
 
 def register(page: Page, forms: tuple[Form, ...]) -> RegisteredPage:
@@ -68,35 +75,46 @@ def register(page: Page, forms: tuple[Form, ...]) -> RegisteredPage:
 
 def _registered(page: Page, form: Form) -> RegisteredPage:
     sample = _spread(form.fields, SAMPLE)
-    best: tuple[float, Match] | None = None
-    for candidate in _candidates(page, form):
+    ruled = RuledPage(page.image, form.page.size) if form.registration.method in UNMARKED else None
+    ranked = []
+    for candidate in _candidates(page, form, ruled):
         rank = candidate.share
-        if form.registration.method != "rules":  # which has looked at all rules already
+        if form.registration.method != "rules":  # which has looked at the rules already
             rank *= evidence(page.image, candidate.transform, sample)
-        if best is None or rank > best[0]:
-            best = (rank, candidate)
-    if best is None:
+        ranked.append((rank, candidate))
+    if not ranked:
         nowhere = tuple(np.eye(3) for _ in form.fields)
         return RegisteredPage(page, form, np.eye(3), nowhere, (0.0,) * len(nowhere), 0.0, 0)
-    chosen = best[1]
+    ranked.sort(key=lambda r: -r[0])
+    best, chosen = ranked[0]
+    places = [m.transform for rank, m in ranked if rank > CONTESTED * best]
+    if ruled is None and len(places) == 1:
+        return _placed(page, form, chosen.transform, chosen.share)
+    what = printed(_rules(form), form.page.size)
+    likely = contest(ruled or RuledPage(page.image, form.page.size), form, what, places)
+    first, *rivals = (replace(_placed(page, form, t, chosen.share), support=s) for s, t in likely)
+    return replace(first, rivals=tuple(rivals))
+
+
+def _placed(page: Page, form: Form, transform: Matrix, share: float) -> RegisteredPage:
+    """The page with each field where its own rules are. share: of the registration's marks found."""
     if form.registration.method == "rules":
-        rules = [Box(*r) for r in form.registration.rules]
         ruled = RuledPage(page.image, form.page.size)
-        placements, seen = ruling.place_fields(ruled, chosen.transform, form.fields, rules)
+        placements, seen = ruling.place_fields(ruled, transform, form.fields, _rules(form))
     else:
-        placements, seen = place_fields(page.image, chosen.transform, form.fields)
+        placements, seen = place_fields(page.image, transform, form.fields)
     return RegisteredPage(
         page,
         form,
-        chosen.transform,
+        transform,
         tuple(placements),
         tuple(seen),
-        chosen.share * float(np.mean(seen)),
-        constellation.rotation_of(chosen.transform, form.page.size),
+        share * float(np.mean(seen)),
+        constellation.rotation_of(transform, form.page.size),
     )
 
 
-def _candidates(page: Page, form: Form) -> Iterator[Match]:
+def _candidates(page: Page, form: Form, ruled: RuledPage | None) -> Iterator[Match]:
     image = page.image
     match form.registration.method:
         case "marks":
@@ -110,8 +128,8 @@ def _candidates(page: Page, form: Form) -> Iterator[Match]:
                 # A frame that is broken or written over is not found; the evidence counts its rules anyway.
                 yield replace(m, share=min(1.0, m.share / ENOUGH_FRAMES))
         case "rules":
-            rules = [Box(*r) for r in form.registration.rules]
-            yield from ruling.match(rules, RuledPage(image, form.page.size), form.page.size)
+            assert ruled is not None
+            yield from ruling.match(_rules(form), ruled, form.page.size)
         case "template":
             assert form.registration.image is not None  # the form's own check saw to it
             yield from _by_template(image, form.path.parent / form.registration.image, form.page.size)
@@ -121,6 +139,11 @@ def _candidates(page: Page, form: Form) -> Iterator[Match]:
 
 def _sizes(boxes: tuple[Box, ...]) -> constellation.Points:
     return np.array([(b.width, b.height) for b in boxes])
+
+
+def _rules(form: Form) -> list[Box]:
+    """All that is known to be ruled."""
+    return [Box(*r) for r in form.registration.rules] or sides(_frames(form))
 
 
 def _frames(form: Form) -> tuple[Box, ...]:

@@ -129,8 +129,11 @@ class RuledPage:
         """How far (mm) level (axis 0) or upright spans lie from their rule, and how much of it is seen (0-1)."""
         seen = self._seen(transform, spans, axis, reach)
         off = (np.arange(seen.shape[1]) - seen.shape[1] // 2) * STEP_MM / 4
-        # a hair's preference for the place expected: of a thick rule the middle, of none no move
-        return off[(seen - 0.05 * np.abs(off)).argmax(axis=1)], seen.max(axis=1)
+        # a hair's preference for the place expected, so that nothing seen means no move
+        best = (seen - 0.05 * np.abs(off)).argmax(axis=1)
+        near = np.abs(off - off[best][:, None]) <= RULE_MM / 2
+        weight = np.where(near, np.maximum(0, seen - 0.7 * seen.max(axis=1, keepdims=True)), 0) + 1e-9 * near
+        return (weight * off).sum(axis=1) / weight.sum(axis=1), seen.max(axis=1)
 
     def _seen(
         self, transform: Matrix, spans: Spans, axis: int, reach: float = SLACK_MM
