@@ -23,11 +23,10 @@ def settle(
     """
     weights = [s + _legibility(r) for s, r in zip(support, readings, strict=True)]
     best = max(range(len(weights)), key=weights.__getitem__)
-    rivals = [r for w, r in zip(weights, readings, strict=True) if w > weights[best] - SURE]
+    rivals = [r for i, r in enumerate(readings) if i != best and weights[i] > weights[best] - SURE]
     settled = []
-    for at_places in zip(readings[best], *rivals, strict=True):
-        reading = at_places[0]
-        if any(other.value != reading.value for other in at_places):
+    for reading, *others in zip(readings[best], *rivals, strict=True):
+        if any(other.value != reading.value or _breaks_rule(other) for other in others):
             reason = f"{reading.reason}; place uncertain" if reading.reason else "place uncertain"
             reading = replace(reading, status="review", reason=reason)
         settled.append(reading)

@@ -18,7 +18,7 @@ from digitscan.errors import PageError
 from digitscan.forms import Form, FormField
 from digitscan.records import Box, Image, Matrix, Page
 from digitscan.vision import constellation, ruling
-from digitscan.vision.constellation import Match
+from digitscan.vision.constellation import Match, apply
 from digitscan.vision.placement import evidence, place_fields
 from digitscan.vision.rivals import contest
 from digitscan.vision.skew import find_skew
@@ -88,7 +88,7 @@ def _registered(page: Page, form: Form) -> RegisteredPage:
     ranked.sort(key=lambda r: -r[0])
     best, chosen = ranked[0]
     places = [m.transform for rank, m in ranked if rank > CONTESTED * best]
-    if ruled is None and len(places) == 1:
+    if best == 0 or (ruled is None and len(places) == 1):
         return _placed(page, form, chosen.transform, chosen.share)
     what = printed(_rules(form), form.page.size)
     likely = contest(ruled or RuledPage(page.image, form.page.size), form, what, places)
@@ -103,6 +103,8 @@ def _placed(page: Page, form: Form, transform: Matrix, share: float) -> Register
         placements, seen = ruling.place_fields(ruled, transform, form.fields, _rules(form))
     else:
         placements, seen = place_fields(page.image, transform, form.fields)
+    there = [_inside(f.box, p, page.image) for f, p in zip(form.fields, placements, strict=True)]
+    seen = [s * t for s, t in zip(seen, there, strict=True)]
     return RegisteredPage(
         page,
         form,
@@ -112,6 +114,13 @@ def _placed(page: Page, form: Form, transform: Matrix, share: float) -> Register
         share * float(np.mean(seen)),
         constellation.rotation_of(transform, form.page.size),
     )
+
+
+def _inside(box: Box, placement: Matrix, image: Image) -> float:
+    """The share of a box that is in the picture."""
+    grid = np.stack(np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, 1, 9)), axis=-1).reshape(-1, 2)
+    places = apply(placement, np.array(box[:2]) + grid * box[2:])
+    return float(((places >= 0) & (places <= image.shape[::-1])).all(axis=1).mean())
 
 
 def _candidates(page: Page, form: Form, ruled: RuledPage | None) -> Iterator[Match]:

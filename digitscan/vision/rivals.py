@@ -42,9 +42,10 @@ def contest(
 
     for place in places:
         look(place)
-    for best, place in sorted(seen, key=lambda s: -s[0]):
-        if best < WORTH * max(s for s, _ in seen):
-            continue
+    starts = sorted(seen, key=lambda s: -s[0])
+    for best, place in starts:
+        if best < WORTH * starts[0][0]:
+            break
         for _ in range(CLIMBS):
             around = [s for shift in shifts if (s := look(place @ shift)) is not None]
             if not around or max(around) <= best:
