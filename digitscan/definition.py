@@ -97,7 +97,9 @@ class RegistrationSection(_Section):
 
     method: Annotated[
         Literal["marks", "template", "lines", "rules", "none"],
-        Field(description="solid marks, a reference image, ruled frames, single rules, or deskew and scale only"),
+        Field(
+            description="solid marks, a reference image, ruled frames, single rules, or deskew and scale only"
+        ),
     ] = "none"
     marks: Annotated[
         tuple[BoxValues, ...], Field(description="printed solid marks, x, y, width, height")
@@ -116,7 +118,9 @@ class RegistrationSection(_Section):
         if self.method == "marks" and len(self.marks) < 4:
             raise ValueError("method 'marks' needs at least four boxes under 'marks'")
         if self.method == "rules" and not _crossing(self.rules):
-            raise ValueError("method 'rules' needs an upright rule and three level ones that meet it, under 'rules'")
+            raise ValueError(
+                "method 'rules' needs an upright rule and three level ones that meet it, under 'rules'"
+            )
         if self.method == "template" and self.image is None:
             raise ValueError("method 'template' needs 'image', a picture of the blank form")
         return self

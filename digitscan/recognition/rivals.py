@@ -19,23 +19,32 @@ def settle(
 
     support: pieces of print found at each place. readings: all fields of the page, at each place.
     What print leaves open writing may tell: numbers upside down, or a required field that is empty, are
-    less likely right.
+    less likely right. Where it does not either, the place with most print is named.
     """
     weights = [s + _legibility(r) for s, r in zip(support, readings, strict=True)]
-    best = max(range(len(weights)), key=weights.__getitem__)
-    rivals = [r for i, r in enumerate(readings) if i != best and weights[i] > weights[best] - SURE]
+    likely = [i for i, w in enumerate(weights) if w > max(weights) - SURE]
+    best = max(likely, key=support.__getitem__)
+    rivals = [readings[i] for i in likely if i != best]
     settled = []
     for reading, *others in zip(readings[best], *rivals, strict=True):
         if any(other.value != reading.value or _breaks_rule(other) for other in others):
             reason = f"{reading.reason}; place uncertain" if reading.reason else "place uncertain"
-            reading = replace(reading, status="review", reason=reason)
-        settled.append(reading)
+            settled.append(replace(reading, status="review", reason=reason))
+        else:
+            settled.append(reading)
     return best, tuple(settled)
 
 
 def _legibility(readings: Sequence[FieldReading]) -> float:
-    """Logarithm of the probability that all fields are right as read."""
-    return sum(math.log(max(LEAST, LEAST if _breaks_rule(r) else r.confidence)) for r in readings)
+    """Logarithm of the probability that all fields are right as read.
+
+    A field that is not in the picture says nothing: its print does.
+    """
+    return sum(
+        math.log(max(LEAST, LEAST if _breaks_rule(r) else r.confidence))
+        for r in readings
+        if "printed box not found" not in r.reason
+    )
 
 
 def _breaks_rule(reading: FieldReading) -> bool:

@@ -67,7 +67,9 @@ def _without_first(ink: Ink, box: Box, stroke: float) -> Ink:
 
 def _goes_on(first: NDArray[np.int64], last: NDArray[np.int64], start: int, column: int) -> bool:
     """Whether a column's ink touches that of the column before."""
-    return column == start or (first[column] <= last[column - 1] + 1 and last[column] >= first[column - 1] - 1)
+    return column == start or (
+        first[column] <= last[column - 1] + 1 and last[column] >= first[column - 1] - 1
+    )
 
 
 def _without_rests(before: Ink, after: Ink, at: tuple[int, int], size: float) -> Ink:

@@ -45,7 +45,7 @@ def cut(image: Image, transform: Matrix, size: tuple[int, int]) -> Image:
 
 
 def contrast(image: Image, thick: int) -> NDArray[np.float32]:
-    """For each pixel the difference from the paper at which a rule at most `thick` px across counts in full."""
+    """How much darker than the paper, at each pixel, a rule at most `thick` px across counts in full."""
     around = 8 * thick | 1
     paper = np.maximum(cv2.boxFilter(image, cv2.CV_32F, (around, around)), 32)
     return np.asarray(paper * FULL_CONTRAST, np.float32)

@@ -27,7 +27,7 @@ from digitscan.vision.support import RuledPage, printed, sides
 SAMPLE = 16  # fields looked at to choose between candidates; the chosen one is then placed in full
 SMALLEST_PAGE = 100  # px: below it nothing printed could be told
 UNMARKED = ("lines", "rules", "none")  # methods that nothing but rules tells where the form lies
-CONTESTED = 0.9  # of the best candidate's rank
+CONTESTED, CONTESTED_UNMARKED = 0.9, 0.5  # of the best candidate's rank: worth comparing with it
 ENOUGH_FRAMES = 0.3
 FEATURES = 4000
 TEMPLATE_LONG_SIDE = 1400  # px
@@ -87,7 +87,8 @@ def _registered(page: Page, form: Form) -> RegisteredPage:
         return RegisteredPage(page, form, np.eye(3), nowhere, (0.0,) * len(nowhere), 0.0, 0)
     ranked.sort(key=lambda r: -r[0])
     best, chosen = ranked[0]
-    places = [m.transform for rank, m in ranked if rank > CONTESTED * best]
+    least = CONTESTED if ruled is None else CONTESTED_UNMARKED
+    places = [m.transform for rank, m in ranked if rank > least * best]
     if best == 0 or (ruled is None and len(places) == 1):
         return _placed(page, form, chosen.transform, chosen.share)
     what = printed(_rules(form), form.page.size)

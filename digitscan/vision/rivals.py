@@ -16,13 +16,11 @@ MARGIN = 2.0  # pieces of print: a place with so many fewer is out of the questi
 ALIKE = 0.4  # of a form's pieces that a shift brings onto others
 MOST_SHIFTS = 8
 SAME_MM = 2.0
-WORTH = 0.6  # of the best support: a place with less is not looked around
+LOOKED_AROUND = 2  # places, of which one may be upside down
 CLIMBS = 12
 
 
-def contest(
-    page: RuledPage, form: Form, what: Print, places: Sequence[Matrix]
-) -> list[tuple[float, Matrix]]:
+def contest(page: RuledPage, form: Form, what: Print, places: Sequence[Matrix]) -> list[tuple[float, Matrix]]:
     """The place with the most print under it, and its rivals: how many pieces support it, form mm -> page px.
 
     places: candidates, 3x3 form mm -> page px, the likeliest first. All that the form resembles itself by
@@ -42,10 +40,8 @@ def contest(
 
     for place in places:
         look(place)
-    starts = sorted(seen, key=lambda s: -s[0])
-    for best, place in starts:
-        if best < WORTH * starts[0][0]:
-            break
+    for start in sorted(seen, key=lambda s: -s[0])[:LOOKED_AROUND]:
+        best, place = start
         for _ in range(CLIMBS):
             around = [s for shift in shifts if (s := look(place @ shift)) is not None]
             if not around or max(around) <= best:
@@ -84,5 +80,5 @@ def _shift(axis: int, by: float) -> Matrix:
 
 def _same(a: Matrix, b: Matrix, centres: Points) -> bool:
     """Whether two placements put every field at the same place."""
-    back = apply(np.linalg.inv(b), apply(a, centres))
+    back = apply(np.asarray(np.linalg.inv(b), np.float64), apply(a, centres))
     return bool(np.hypot(*(back - centres).T).max() < SAME_MM)

@@ -79,7 +79,9 @@ def place_fields(
     placements, found = [], []
     for field in fields:
         correction, seen = np.eye(3), []
-        for axis, (start, length) in enumerate(((field.box.x, field.box.width), (field.box.y, field.box.height))):
+        for axis, (start, length) in enumerate(
+            ((field.box.x, field.box.width), (field.box.y, field.box.height))
+        ):
             sides = [s for s in (start, start + length) if _is_ruled(field.box, axis, s, rules)]
             spans = np.array([_side(field.box, axis, s) for s in sides]).reshape(-1, 3)
             moved, share = page.offsets(transform, spans, 1 - axis)

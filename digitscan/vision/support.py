@@ -33,8 +33,11 @@ BEYOND_MM = 8.0  # as far as this, paper is looked at beyond the end of a rule
 CLEAR_MM = 1.0  # pens and printers run over by less than this
 SHORTEST_MM = 2.0
 NOISE, FAINT = 0.1, 0.35  # of a rule's full contrast: what paper shows, and a pale rule
-END = 3  # a printed rule is often pale or broken, but hardly ever runs on: it weighs as much as so many pieces
+END = (
+    3  # a printed rule is often pale or broken, but hardly ever runs on: it weighs as much as so many pieces
+)
 UNKNOWN = 0.5  # what counts for a rule beyond the edge of the picture
+UNKNOWN_END = 0.33  # and for where there should be none
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,13 @@ class RuledPage:
         transform: 3x3, form mm -> page px.
         """
         pieces, ends = (
-            np.concatenate([self._seen(transform, spans, axis).max(axis=1) for axis, spans in enumerate(both)])
-            for both in ((what.level, what.upright), (what.level_ends, what.upright_ends))
+            np.concatenate(
+                [self._seen(transform, s, axis, beyond=b).max(axis=1) for axis, s in enumerate(both)]
+            )
+            for both, b in (
+                ((what.level, what.upright), UNKNOWN),
+                ((what.level_ends, what.upright_ends), UNKNOWN_END),
+            )
         )
         # a stroke that happens to stand there is not yet a rule that runs on
         return float(pieces.sum() - END * np.clip((ends - 0.3) / 0.5, 0, 1).sum())
@@ -126,7 +134,7 @@ class RuledPage:
     def offsets(
         self, transform: Matrix, spans: Spans, axis: int, reach: float = NEAR_MM
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """How far (mm) level (axis 0) or upright spans lie from their rule, and how much of it is seen (0-1)."""
+        """How far (mm) level (axis 0) or upright spans lie from their rule; how much of it is seen (0-1)."""
         seen = self._seen(transform, spans, axis, reach)
         off = (np.arange(seen.shape[1]) - seen.shape[1] // 2) * STEP_MM / 4
         # a hair's preference for the place expected, so that nothing seen means no move
@@ -136,7 +144,12 @@ class RuledPage:
         return (weight * off).sum(axis=1) / weight.sum(axis=1), seen.max(axis=1)
 
     def _seen(
-        self, transform: Matrix, spans: Spans, axis: int, reach: float = SLACK_MM
+        self,
+        transform: Matrix,
+        spans: Spans,
+        axis: int,
+        reach: float = SLACK_MM,
+        beyond: float = UNKNOWN,
     ) -> NDArray[np.float64]:
         """0-1 for each level (axis 0) or upright span, and each offset across it: how much of it is ruled."""
         turned = abs(transform[1, 0]) > abs(transform[0, 0])
@@ -150,7 +163,7 @@ class RuledPage:
         places = np.stack([along, across] if axis == 0 else [across, along], axis=-1)
         x, y = np.floor(apply(transform, places.reshape(-1, 2)) * self.scale).astype(int).T
         inside = (x >= 0) & (y >= 0) & (x < map_.shape[1]) & (y < map_.shape[0])
-        values = np.where(inside, map_[y * inside, x * inside], UNKNOWN)
+        values = np.where(inside, map_[y * inside, x * inside], beyond)
         return np.asarray(values.reshape(along.shape).mean(axis=2), np.float64)
 
 

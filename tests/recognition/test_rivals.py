@@ -22,7 +22,7 @@ def test_a_rule_broken_at_the_only_place_is_no_doubt_about_it() -> None:
 
 
 def test_what_another_place_could_not_read_either_is_in_doubt() -> None:
-    _, settled = settle([20.0, 22.0], [read(""), read("", reason="printed box not found")])
+    _, settled = settle([20.0, 20.0], [read(""), read("", reason="printed box not found")])
     assert settled[0].reason == "place uncertain"
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -18,7 +16,11 @@ from digitscan.vision.support import RuledPage
 from tests.drawn_pages import as_page, write_form
 
 SIZE = (60.0, 100.0)
-LEVEL = [12.0, 19.0, *np.arange(28.0, 100.0, 9.0).tolist()]  # a narrow head, then rows to the end of the sheet
+LEVEL = [
+    12.0,
+    19.0,
+    *np.arange(28.0, 100.0, 9.0).tolist(),
+]  # a narrow head, then rows to the end of the sheet
 RIGHT = 46.0
 NAMED = LEVEL[:6]
 FIELDS = "".join(
@@ -54,11 +56,11 @@ def photo(
 ) -> Image:
     """The table with its left part beyond the picture, and dashes and digits in its rows."""
     rng = np.random.default_rng(seed)
-    page = np.full((1000, 600), 190, np.float32)
+    page = np.full((1000, 600), 190, np.uint8)
 
     def draw(x0: float, y0: float, x1: float, y1: float, tone: int, thick: int) -> None:
-        a, b = apply(transform, np.array([(x0, y0), (x1, y1)])) * 8
-        cv2.line(page, *np.round([a, b]).astype(int).tolist(), tone, thick, cv2.LINE_AA, 3)
+        ends = np.round(apply(transform, np.array([(x0, y0), (x1, y1)])) * 8).astype(int)
+        cv2.line(page, ends[0].tolist(), ends[1].tolist(), tone, thick, cv2.LINE_AA, 3)
 
     for y in LEVEL if level is None else level:
         draw(-20, y, RIGHT, y, dark, 3)
@@ -70,7 +72,9 @@ def photo(
             cv2.ellipse(
                 page, np.round(centre).astype(int).tolist(), (160, 240), 0, 0, 360, 60, 5, cv2.LINE_AA, 3
             )
-    return np.clip(cv2.GaussianBlur(page, (0, 0), 1) + rng.normal(0, 3, page.shape), 0, 255).astype(np.uint8)
+    return np.clip(
+        cv2.GaussianBlur(page, (0, 0), 1).astype(np.float64) + rng.normal(0, 3, page.shape), 0, 255
+    ).astype(np.uint8)
 
 
 def furthest(found: RegisteredPage, transform: Matrix) -> float:
