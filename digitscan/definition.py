@@ -26,6 +26,23 @@ def _checked_box(box: tuple[float, float, float, float]) -> tuple[float, float, 
     return box
 
 
+def _checked_rule(rule: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    if not all(math.isfinite(v) for v in rule):
+        raise ValueError("four finite numbers are expected")
+    if min(rule[2:]) != 0 or max(rule[2:]) <= 0:
+        raise ValueError("a rule is [x, y, length, 0] where it lies level, [x, y, 0, length] where it stands")
+    return rule
+
+
+def _crossing(rules: tuple[RuleValues, ...]) -> bool:
+    """Whether an upright rule among them meets three level ones."""
+    return any(
+        sum(h2 == 0 and x2 - 1 < x < x2 + w2 + 1 and y - 1 < y2 < y + h + 1 for x2, y2, w2, h2 in rules) >= 3
+        for x, y, w, h in rules
+        if w == 0
+    )
+
+
 def _checked_pattern(pattern: str) -> str:
     try:
         re.compile(pattern)
@@ -48,6 +65,7 @@ def _checked_side(side: float) -> float:
 
 PageSide = Annotated[float, AfterValidator(_checked_side)]
 Millimetres = Annotated[float, Field(gt=0, le=2000)]
+RuleValues = Annotated[tuple[float, float, float, float], AfterValidator(_checked_rule)]
 BoxValues = Annotated[tuple[float, float, float, float], AfterValidator(_checked_box)]
 
 
@@ -88,14 +106,19 @@ class RegistrationSection(_Section):
     """How a scanned page is laid onto the form's frame."""
 
     method: Annotated[
-        Literal["marks", "template", "lines", "none"],
-        Field(description="solid marks, a reference image, ruled frames, or deskew and scale only"),
+        Literal["marks", "template", "lines", "rules", "none"],
+        Field(
+            description="solid marks, a reference image, ruled frames, single rules, or deskew and scale only"
+        ),
     ] = "none"
     marks: Annotated[
         tuple[BoxValues, ...], Field(description="printed solid marks, x, y, width, height")
     ] = ()
     frames: Annotated[
         tuple[BoxValues, ...], Field(description="printed ruled frames other than the fields' boxes")
+    ] = ()
+    rules: Annotated[
+        tuple[RuleValues, ...], Field(description="printed rules, x, y, and how far right or down they run")
     ] = ()
     image: Annotated[str | None, Field(description="reference image, relative to this file")] = None
     minimum_score: Annotated[Probability, Field(description="below it a page is failed, never read")] = 0.5
@@ -104,6 +127,10 @@ class RegistrationSection(_Section):
     def _complete(self) -> RegistrationSection:
         if self.method == "marks" and len(self.marks) < 4:
             raise ValueError("method 'marks' needs at least four boxes under 'marks'")
+        if self.method == "rules" and not _crossing(self.rules):
+            raise ValueError(
+                "method 'rules' needs an upright rule and three level ones that meet it, under 'rules'"
+            )
         if self.method == "template" and self.image is None:
             raise ValueError("method 'template' needs 'image', a picture of the blank form")
         return self

@@ -300,6 +300,7 @@ def _placement_faults(raw: dict[str, Any], form: FormSection, fields: tuple[Form
     places = [(f.name, f.box) for f in fields]
     places += [(f"registration.marks[{i}]", Box(*b)) for i, b in enumerate(form.registration.marks, 1)]
     places += [(f"registration.frames[{i}]", Box(*b)) for i, b in enumerate(form.registration.frames, 1)]
+    places += [(f"registration.rules[{i}]", Box(*b)) for i, b in enumerate(form.registration.rules, 1)]
     faults += [
         f"{place}: box {[round(v, 2) for v in box]} leaves the page of {width:g} x {height:g} mm"
         for place, box in places

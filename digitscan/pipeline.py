@@ -11,6 +11,7 @@ from digitscan.forms import Form
 from digitscan.recognition.classifier import Classifier
 from digitscan.recognition.decoding import read_field
 from digitscan.recognition.evidence import settle
+from digitscan.recognition.rivals import settle as settle_places
 from digitscan.records import DigitReading, FieldReading, Image, PageRef, PageResult
 from digitscan.vision import pages
 from digitscan.vision.constellation import apply
@@ -26,8 +27,7 @@ def read_page(ref: PageRef, forms: Sequence[Form], classifier: Classifier) -> Pa
 
     Raises PageError where the page cannot be opened or no form is found on it.
     """
-    registered = register_page(ref, forms)
-    readings = read_fields(registered, classifier)
+    registered, readings = _read(register_page(ref, forms), classifier)
     return PageResult(ref, registered.form.name, registered.rotation, registered.score, readings)
 
 
@@ -40,8 +40,17 @@ def register_page(ref: PageRef, forms: Sequence[Form]) -> RegisteredPage:
 
 def preview(ref: PageRef, form: Form, classifier: Classifier) -> Image:
     """The page with the form and what was read drawn on it; BGR. Raises as `read_page` does."""
-    registered = register_page(ref, (form,))
-    return draw_preview(registered, read_fields(registered, classifier))
+    return draw_preview(*_read(register_page(ref, (form,)), classifier))
+
+
+def _read(
+    registered: RegisteredPage, classifier: Classifier
+) -> tuple[RegisteredPage, tuple[FieldReading, ...]]:
+    """The page's fields; where the form may lie elsewhere on it as well, read there too, and settled."""
+    places = (registered, *registered.rivals)
+    readings = [read_fields(place, classifier) for place in places]
+    chosen, settled = settle_places([place.support for place in places], readings)
+    return places[chosen], settled
 
 
 def read_fields(registered: RegisteredPage, classifier: Classifier) -> tuple[FieldReading, ...]:

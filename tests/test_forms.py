@@ -240,6 +240,20 @@ def test_a_check_weighs_every_term_as_written(
             ["registration: method 'marks' needs at least four boxes under 'marks'"],
         ),
         (
+            field(
+                '[registration]\nmethod = "rules"\nrules = [[50, 5, 0, 80], [5, 9, 45, 0], [5, 18, 45, 0]]'
+            ),
+            ["registration: method 'rules' needs an upright rule and three level ones that meet it"],
+        ),
+        (
+            field('[registration]\nmethod = "rules"\nrules = [[50, 5, 3, 80]]'),
+            ["registration.rules[1]: a rule is [x, y, length, 0] where it lies level, [x, y, 0, length]"],
+        ),
+        (
+            field("[registration]\nrules = [[50, 5, 0, 99]]"),
+            ["registration.rules[1]: box [50.0, 5.0, 0.0, 99.0] leaves the page of 100 x 100 mm"],
+        ),
+        (
             field('[registration]\nmethod = "template"'),
             ["registration: method 'template' needs 'image', a picture of the blank form"],
         ),

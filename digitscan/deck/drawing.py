@@ -69,6 +69,8 @@ def draw_form(form: Form, dpi: float) -> Image:
         _fill(page, Box(*mark), scale, 255)
     for frame in form.registration.frames:
         _outline(page, Box(*frame), scale, RULE_DARKNESS)
+    for x, y, across, down in form.registration.rules:
+        _fill(page, Box(x - RULE / 2, y - RULE / 2, across + RULE, down + RULE), scale, RULE_DARKNESS)
     for field in form.fields:
         for box in field.cells or (field.box,):
             _outline(page, box, scale, RULE_DARKNESS)

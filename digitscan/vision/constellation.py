@@ -22,6 +22,7 @@ Points = NDArray[np.float64]
 DETECTION_LONG_SIDE = 1800  # px: a 3 mm mark on a page seen whole is still 15 px wide
 LOOSE = 0.05  # of the form's diagonal: what perspective moves a mark from where a similarity puts it
 KEPT_PER_ROTATION = 30
+MAX_SEED_BOXES = 12
 MAX_SEED_PAIRS = 12
 MAX_FOUND = 120
 SIZE_RANGE = (0.35, 1.45)  # of the size a mark has where the page just fills the picture
@@ -151,16 +152,27 @@ def _px_per_mm(image: Image, form_size: tuple[float, float]) -> float:
 
 
 def _seed_pairs(centres: Points) -> list[tuple[int, int]]:
-    """Pairs of boxes far apart, no box in more than two of them, so that a lost box costs little."""
-    first, second = np.triu_indices(len(centres), 1)
-    order = np.argsort(-np.hypot(*(centres[first] - centres[second]).T))
+    """Pairs of boxes far apart from all over the form, so that one lost with all around it costs little."""
+    spread = _spread(centres, MAX_SEED_BOXES)
+    first, second = np.triu_indices(len(spread), 1)
+    order = np.argsort(-np.hypot(*(centres[spread[first]] - centres[spread[second]]).T), kind="stable")
     used = np.zeros(len(centres), int)
     pairs = []
-    for a, b in zip(first[order].tolist(), second[order].tolist(), strict=True):
+    for a, b in zip(spread[first[order]].tolist(), spread[second[order]].tolist(), strict=True):
         if used[a] < 2 and used[b] < 2:
             used[[a, b]] += 1
             pairs.append((a, b))
     return pairs[:MAX_SEED_PAIRS]
+
+
+def _spread(centres: Points, count: int) -> NDArray[np.int64]:
+    """Boxes from all over the form, each as far as can be from those before (Gonzalez 1985)."""
+    chosen = [int(np.hypot(*(centres - centres.mean(axis=0)).T).argmax())]
+    for _ in range(min(count, len(centres)) - 1):
+        apart = np.hypot(*(centres[:, None] - centres[chosen]).transpose(2, 0, 1)).min(axis=1)
+        apart[chosen] = -1
+        chosen.append(int(apart.argmax()))
+    return np.array(chosen)
 
 
 def _promising(centres: Points, sizes: Points, found: Points, form_size: tuple[float, float]) -> list[Matrix]:

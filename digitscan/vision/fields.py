@@ -13,6 +13,7 @@ from digitscan.forms import FormField
 from digitscan.records import Box, Image, Matrix
 from digitscan.vision import cleaning
 from digitscan.vision.cleaning import Darkness, InkLevel
+from digitscan.vision.fillers import remove_fillers
 from digitscan.vision.placement import crop_transform, cut
 from digitscan.vision.registration import RegisteredPage
 from digitscan.vision.rules import REACH_MM, remove_rules
@@ -83,10 +84,13 @@ def page_ink_level(crops: list[FieldCrop], settings: CleaningSection) -> InkLeve
 
 
 def field_ink(crop: FieldCrop, level: InkLevel, settings: CleaningSection) -> tuple[Ink, Ink]:
-    """The field's ink without its printed rules, and these; each height x width of the crop."""
+    """The field's ink without its printed rules and fillers, and these; each height x width of the crop."""
     found = cleaning.find_ink(crop.dark, level, settings, crop.scale)
     ink = remove_rules(found, crop.cells or (crop.box,), crop.scale, level.stroke)
-    return _without_slivers(ink, level.stroke), found & ~ink
+    rules = found & ~ink
+    if not crop.cells:
+        ink = remove_fillers(ink, crop.box, level.stroke)
+    return _without_slivers(ink, level.stroke), rules
 
 
 def _without_slivers(ink: Ink, stroke: float) -> Ink:

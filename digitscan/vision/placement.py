@@ -44,6 +44,27 @@ def cut(image: Image, transform: Matrix, size: tuple[int, int]) -> Image:
     return np.asarray(cv2.warpPerspective(image, centred, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
 
+def contrast(image: Image, thick: int) -> NDArray[np.float32]:
+    """How much darker than the paper, at each pixel, a rule at most `thick` px across counts in full."""
+    around = 8 * thick | 1
+    paper = np.maximum(cv2.boxFilter(image, cv2.CV_32F, (around, around)), 32)
+    return np.asarray(paper * FULL_CONTRAST, np.float32)
+
+
+def ruled(image: Image, full: NDArray[np.float32], axis: int, thick: int, run: int) -> NDArray[np.float32]:
+    """0-1 for each pixel: how much of an upright (axis 0) or level (axis 1) rule lies there.
+
+    A rule is dark, at most `thick` px across, and runs on for `run` px; letters and digits do not.
+    full: as `contrast` gives it.
+    """
+    across, beside, along = ((1, thick), (1, 3), (run, 1)) if axis == 0 else ((thick, 1), (3, 1), (1, run))
+    hat = cv2.morphologyEx(image, cv2.MORPH_BLACKHAT, np.ones(across, np.uint8))
+    seen = np.minimum(hat / full, 1.0)
+    wide = cv2.dilate(seen, np.ones(beside, np.uint8))
+    opened = cv2.morphologyEx(wide, cv2.MORPH_OPEN, np.ones(along, np.uint8))
+    return np.asarray(np.minimum(seen, opened), np.float32)
+
+
 def place_fields(
     image: Image, transform: Matrix, fields: Sequence[FormField]
 ) -> tuple[list[Matrix], list[float]]:
@@ -88,18 +109,13 @@ def _offset(
     origin = (box.x + guess[0] - margin, box.y + guess[1] - margin)
     size = (round((box.width + 2 * margin) * SCALE), round((box.height + 2 * margin) * SCALE))
     crop = cut(image, crop_transform(transform, origin, SCALE), size)
-    side = round(RULE_MM * SCALE)
-    paper = np.maximum(cv2.boxFilter(crop, cv2.CV_32F, (8 * side | 1, 8 * side | 1)), 32)
+    run = round(min(2.5, 0.45 * min(min(b.width, b.height) for b in boxes)) * SCALE) | 1
     steps = round(reach * SCALE)
+    thick = round(RULE_MM * SCALE)
+    full = contrast(crop, thick)
 
-    def profiles(kernel: tuple[int, int], axis: int) -> list[tuple[float, Profile]]:
-        hat = cv2.morphologyEx(crop, cv2.MORPH_BLACKHAT, np.ones(kernel, np.uint8))
-        seen = np.minimum(hat / (paper * FULL_CONTRAST), 1.0)
-        # a rule runs on; letters and digits do not
-        run = round(min(2.5, 0.45 * min(min(b.width, b.height) for b in boxes)) * SCALE) | 1
-        beside, length = ((1, 3), (run, 1)) if axis == 0 else ((3, 1), (1, run))
-        wide = cv2.dilate(seen, np.ones(beside, np.uint8))
-        seen = np.minimum(seen, cv2.morphologyEx(wide, cv2.MORPH_OPEN, np.ones(length, np.uint8)))
+    def profiles(axis: int) -> list[tuple[float, Profile]]:
+        seen = ruled(crop, full, axis, thick, run)
         edges: dict[tuple[float, float, float], None] = {}
         for b in boxes:
             for near in (0, 1):
@@ -113,8 +129,8 @@ def _offset(
             found.append((at - (box.x, box.y)[axis], strip.mean(axis=0)))
         return found
 
-    shift_x, stretch_x, seen_x = _aligned(profiles((1, side), 0), box.width, margin, steps)
-    shift_y, stretch_y, seen_y = _aligned(profiles((side, 1), 1), box.height, margin, steps)
+    shift_x, stretch_x, seen_x = _aligned(profiles(0), box.width, margin, steps)
+    shift_y, stretch_y, seen_y = _aligned(profiles(1), box.height, margin, steps)
     edges = [*seen_x, *seen_y]
     share = float(np.mean([s > CONFIRMED for s in edges]))
     return (guess[0] + shift_x, guess[1] + shift_y), share, (stretch_x, stretch_y)

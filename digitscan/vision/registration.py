@@ -1,6 +1,6 @@
 """Lay a scanned page onto the form's frame, whichever way up it lies.
 
-Four methods give candidates (marks, template, lines, none); what is printed around the fields then
+Five methods give candidates (marks, template, lines, rules, none); what is printed around the fields then
 decides between them, and between the four rotations.
 """
 
@@ -17,13 +17,17 @@ import numpy as np
 from digitscan.errors import PageError
 from digitscan.forms import Form, FormField
 from digitscan.records import Box, Image, Matrix, Page
-from digitscan.vision import constellation
-from digitscan.vision.constellation import Match
+from digitscan.vision import constellation, ruling
+from digitscan.vision.constellation import Match, apply
 from digitscan.vision.placement import evidence, place_fields
+from digitscan.vision.rivals import contest
 from digitscan.vision.skew import find_skew
+from digitscan.vision.support import RuledPage, printed, sides
 
 SAMPLE = 16  # fields looked at to choose between candidates; the chosen one is then placed in full
 SMALLEST_PAGE = 100  # px: below it nothing printed could be told
+UNMARKED = ("lines", "rules", "none")  # methods that nothing but rules tells where the form lies
+CONTESTED, CONTESTED_UNMARKED = 0.9, 0.5  # of the best candidate's rank: worth comparing with it
 ENOUGH_FRAMES = 0.3
 FEATURES = 4000
 TEMPLATE_LONG_SIDE = 1400  # px
@@ -45,6 +49,10 @@ class RegisteredPage:
     """0-1: share of the registration's own marks matched, times share of the fields' rules found."""
     rotation: int
     """Degrees clockwise by which the scan must be turned to stand upright."""
+    support: float = 0.0
+    """Pieces of the form's print found here, where there are rivals."""
+    rivals: tuple[RegisteredPage, ...] = ()
+    """The same for other places where the print fits about as well."""
 
 
 def register(page: Page, forms: tuple[Form, ...]) -> RegisteredPage:
@@ -67,28 +75,56 @@ def register(page: Page, forms: tuple[Form, ...]) -> RegisteredPage:
 
 def _registered(page: Page, form: Form) -> RegisteredPage:
     sample = _spread(form.fields, SAMPLE)
-    best: tuple[float, Match] | None = None
-    for candidate in _candidates(page, form):
-        rank = candidate.share * evidence(page.image, candidate.transform, sample)
-        if best is None or rank > best[0]:
-            best = (rank, candidate)
-    if best is None:
+    ruled = RuledPage(page.image, form.page.size) if form.registration.method in UNMARKED else None
+    ranked = []
+    for candidate in _candidates(page, form, ruled):
+        rank = candidate.share
+        if form.registration.method != "rules":  # which has looked at the rules already
+            rank *= evidence(page.image, candidate.transform, sample)
+        ranked.append((rank, candidate))
+    if not ranked:
         nowhere = tuple(np.eye(3) for _ in form.fields)
         return RegisteredPage(page, form, np.eye(3), nowhere, (0.0,) * len(nowhere), 0.0, 0)
-    chosen = best[1]
-    placements, seen = place_fields(page.image, chosen.transform, form.fields)
+    ranked.sort(key=lambda r: -r[0])
+    best, chosen = ranked[0]
+    least = CONTESTED if ruled is None else CONTESTED_UNMARKED
+    places = [m.transform for rank, m in ranked if rank > least * best]
+    if best == 0 or (ruled is None and len(places) == 1):
+        return _placed(page, form, chosen.transform, chosen.share)
+    what = printed(_rules(form), form.page.size)
+    likely = contest(ruled or RuledPage(page.image, form.page.size), form, what, places)
+    first, *rivals = (replace(_placed(page, form, t, chosen.share), support=s) for s, t in likely)
+    return replace(first, rivals=tuple(rivals))
+
+
+def _placed(page: Page, form: Form, transform: Matrix, share: float) -> RegisteredPage:
+    """The page with each field where its own rules are. share: of the registration's marks found."""
+    if form.registration.method == "rules":
+        ruled = RuledPage(page.image, form.page.size)
+        placements, seen = ruling.place_fields(ruled, transform, form.fields, _rules(form))
+    else:
+        placements, seen = place_fields(page.image, transform, form.fields)
+    there = [_inside(f.box, p, page.image) for f, p in zip(form.fields, placements, strict=True)]
+    seen = [s * t for s, t in zip(seen, there, strict=True)]
     return RegisteredPage(
         page,
         form,
-        chosen.transform,
+        transform,
         tuple(placements),
         tuple(seen),
-        chosen.share * float(np.mean(seen)),
-        constellation.rotation_of(chosen.transform, form.page.size),
+        share * float(np.mean(seen)),
+        constellation.rotation_of(transform, form.page.size),
     )
 
 
-def _candidates(page: Page, form: Form) -> Iterator[Match]:
+def _inside(box: Box, placement: Matrix, image: Image) -> float:
+    """The share of a box that is in the picture."""
+    grid = np.stack(np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, 1, 9)), axis=-1).reshape(-1, 2)
+    places = apply(placement, np.array(box[:2]) + grid * box[2:])
+    return float(((places >= 0) & (places <= image.shape[::-1])).all(axis=1).mean())
+
+
+def _candidates(page: Page, form: Form, ruled: RuledPage | None) -> Iterator[Match]:
     image = page.image
     match form.registration.method:
         case "marks":
@@ -101,6 +137,9 @@ def _candidates(page: Page, form: Form) -> Iterator[Match]:
             for m in constellation.match(boxes, found, form.page.size):
                 # A frame that is broken or written over is not found; the evidence counts its rules anyway.
                 yield replace(m, share=min(1.0, m.share / ENOUGH_FRAMES))
+        case "rules":
+            assert ruled is not None
+            yield from ruling.match(_rules(form), ruled, form.page.size)
         case "template":
             assert form.registration.image is not None  # the form's own check saw to it
             yield from _by_template(image, form.path.parent / form.registration.image, form.page.size)
@@ -110,6 +149,11 @@ def _candidates(page: Page, form: Form) -> Iterator[Match]:
 
 def _sizes(boxes: tuple[Box, ...]) -> constellation.Points:
     return np.array([(b.width, b.height) for b in boxes])
+
+
+def _rules(form: Form) -> list[Box]:
+    """All that is known to be ruled."""
+    return [Box(*r) for r in form.registration.rules] or sides(_frames(form))
 
 
 def _frames(form: Form) -> tuple[Box, ...]:

@@ -13,7 +13,12 @@ from tests.scoring import Score, digitscan_run, rows, score
 DATA = os.environ.get("DIGITSCAN_TEST_DATA")
 pytestmark = pytest.mark.skipif(not DATA, reason="DIGITSCAN_TEST_DATA names no directory of real data")
 
-SETS = {"c1": "c1.toml", "cdigital": "cdigital_*.toml", "nist_hsf": "nist_hsf.toml"}
+SETS = {
+    "c1": "c1.toml",
+    "cdigital": "cdigital_*.toml",
+    "nist_hsf": "nist_hsf.toml",
+    "votetally": "votetally.toml",
+}
 
 
 class Runs:
@@ -46,6 +51,13 @@ def test_fields_are_read_right(runs: Runs, name: str, least: float) -> None:
     result = runs.score(name)
     assert result.fields > 20
     assert result.accuracy >= least, result.wrong
+
+
+def test_rows_between_single_rules_are_read_right(runs: Runs) -> None:
+    result = runs.score("votetally")
+    assert result.fields == 20
+    assert result.accuracy >= 12 / 20, result.wrong
+    assert not result.accepted_wrong
 
 
 def test_every_c1_page_is_found(runs: Runs) -> None:

@@ -1,0 +1,51 @@
+"""The same page read at rival places: which is the right one, and what holds at all of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from digitscan.records import FieldReading
+
+LEAST = 0.05  # no field says more than this against a place: one may be illegible anywhere
+SURE = 2.0  # by so much more must the right place have, of print and writing together
+
+
+def settle(
+    support: Sequence[float], readings: Sequence[tuple[FieldReading, ...]]
+) -> tuple[int, tuple[FieldReading, ...]]:
+    """Index of the likeliest place, and its readings; in review is what other likely places read otherwise.
+
+    support: pieces of print found at each place. readings: all fields of the page, at each place.
+    What print leaves open writing may tell: numbers upside down, or a required field that is empty, are
+    less likely right. Where it does not either, the place with most print is named.
+    """
+    weights = [s + _legibility(r) for s, r in zip(support, readings, strict=True)]
+    likely = [i for i, w in enumerate(weights) if w > max(weights) - SURE]
+    best = max(likely, key=support.__getitem__)
+    rivals = [readings[i] for i in likely if i != best]
+    settled = []
+    for reading, *others in zip(readings[best], *rivals, strict=True):
+        if any(other.value != reading.value or _breaks_rule(other) for other in others):
+            reason = f"{reading.reason}; place uncertain" if reading.reason else "place uncertain"
+            settled.append(replace(reading, status="review", reason=reason))
+        else:
+            settled.append(reading)
+    return best, tuple(settled)
+
+
+def _legibility(readings: Sequence[FieldReading]) -> float:
+    """Logarithm of the probability that all fields are right as read.
+
+    A field that is not in the picture says nothing: its print does.
+    """
+    return sum(
+        math.log(max(LEAST, LEAST if _breaks_rule(r) else r.confidence))
+        for r in readings
+        if "printed box not found" not in r.reason
+    )
+
+
+def _breaks_rule(reading: FieldReading) -> bool:
+    return any(reason not in ("", "low confidence") for reason in reading.reason.split("; "))

@@ -1,0 +1,109 @@
+"""Places where a form fits nearly as well as where it was found: a row on, a column on, upside down."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from digitscan.forms import Form
+from digitscan.records import Matrix
+from digitscan.vision.constellation import Points, apply
+from digitscan.vision.support import Print, RuledPage, Spans
+
+MARGIN = 2.0  # pieces of print: a place with so many fewer is out of the question
+ALIKE = 0.4  # of a form's pieces that a shift brings onto others
+MOST_SHIFTS = 8
+SAME = 0.4  # of a field's smaller side
+LEAST_MOVE_MM = 2.0
+LOOKED_AROUND = 2  # places, of which one may be upside down
+CLIMBS = 12
+
+
+def contest(page: RuledPage, form: Form, what: Print, places: Sequence[Matrix]) -> list[tuple[float, Matrix]]:
+    """The place with the most print under it, and its rivals: how many pieces support it, form mm -> page px.
+
+    places: candidates, 3x3 form mm -> page px, the likeliest first. All that the form resembles itself by
+    is tried from each: where a move finds more print, from there on again.
+    """
+    boxes = np.array([f.box for f in form.fields], np.float64)
+    moves = likenesses(what)
+    seen: list[tuple[float, Matrix]] = []
+
+    def look(place: Matrix) -> float | None:
+        """What supports a place; None where that was looked at before."""
+        place = page.settled(place, what)
+        if any(_same(place, other, boxes) for _, other in seen):
+            return None
+        seen.append((page.support(place, what), place))
+        return seen[-1][0]
+
+    for place in places:
+        look(place)
+    for start in sorted(seen, key=lambda s: -s[0])[:LOOKED_AROUND]:
+        best, place = start
+        for _ in range(CLIMBS):
+            around = [s for move in moves if (s := look(place @ move)) is not None]
+            if not around or max(around) <= best:
+                break
+            best, place = max(seen[-len(around) :], key=lambda s: s[0])
+    most = max(s for s, _ in seen)
+    # of equals the likeliest is first, which was looked at first
+    return [(s, p) for s, p in sorted(seen, key=lambda s: -round(s[0])) if s > most - MARGIN]
+
+
+def likenesses(what: Print) -> list[Matrix]:
+    """Moves, mm -> mm, that bring much of the form's print onto print of the form.
+
+    Shifts along one axis, and the half turn.
+    """
+    votes: Counter[tuple[int, float]] = Counter()
+    for spans, along in ((what.level, 0), (what.upright, 1)):
+        for axis, moved in ((along, (0, 1, 1)), (1 - along, (1, 0, 0))):
+            votes.update((axis, d) for d in _moves(spans, np.array(moved)))
+    least = ALIKE * what.pieces
+    likely = [(axis, d) for (axis, d), n in sorted(votes.items(), key=lambda v: (-v[1], v[0])) if n >= least]
+    shifts = [_shift(axis, sign * d) for axis, d in likely[:MOST_SHIFTS] for sign in (1, -1)]
+    return shifts + _half_turn(what)
+
+
+def _half_turn(what: Print) -> list[Matrix]:
+    """The half turn about the point that has the most print on opposite sides, if that is much."""
+    sums = []
+    for spans, axis in ((what.level, 0), (what.upright, 1)):
+        first, second = np.triu_indices(len(spans))
+        alike = np.abs(np.diff(spans[first, 1:]) - np.diff(spans[second, 1:]))[:, 0] < 0.5
+        first, second = first[alike], second[alike]
+        along = (spans[first, 1:] + spans[second, 1:]).mean(axis=1)
+        across = spans[first, 0] + spans[second, 0]
+        # two pieces that change places count for both
+        pair = np.column_stack([along, across] if axis == 0 else [across, along])
+        sums += [pair, pair[first != second]]
+    places, counts = np.unique(np.round(np.vstack(sums)), axis=0, return_counts=True)
+    if counts.max() < ALIKE * what.pieces:
+        return []
+    x, y = places[counts.argmax()]
+    return [np.array([[-1, 0, x], [0, -1, y], [0, 0, 1.0]])]
+
+
+def _moves(spans: Spans, moved: Points) -> list[float]:
+    """For each pair of pieces of which one is the other moved along `moved`, how far, in half mm."""
+    first, second = np.triu_indices(len(spans), 1)
+    apart = spans[second] - spans[first]
+    far = apart[:, moved.argmax()]
+    fits = np.abs(apart - far[:, None] * moved).max(axis=1) < 0.5
+    return [round(abs(d) * 2) / 2 for d in far[fits].tolist() if abs(d) > LEAST_MOVE_MM]
+
+
+def _shift(axis: int, by: float) -> Matrix:
+    shift = np.eye(3)
+    shift[axis, 2] = by
+    return shift
+
+
+def _same(a: Matrix, b: Matrix, boxes: Points) -> bool:
+    """Whether two placements put every box (x, y, width, height) at the same place, all but a part of it."""
+    centres = boxes[:, :2] + boxes[:, 2:] / 2
+    back = apply(np.asarray(np.linalg.inv(b), np.float64), apply(a, centres))
+    return bool((np.hypot(*(back - centres).T) < SAME * boxes[:, 2:].min(axis=1)).all())
