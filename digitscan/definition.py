@@ -206,7 +206,7 @@ class FormSection(_Section):
     cleaning: CleaningSection = CleaningSection()
     accept_confidence: Annotated[
         Probability, Field(description="a field below it goes to review; a field's own value comes first")
-    ] = 0.95
+    ] = 0.97
     accept_digit_confidence: DigitProbabilities = {}
     crossed: Literal["blank", "review"] = "blank"
     field: tuple[FieldSection, ...] = ()

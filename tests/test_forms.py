@@ -78,7 +78,7 @@ def test_cells_share_the_box_and_rules_have_their_defaults(tmp_path: Path) -> No
         (0, 3),
         False,
         "blank",
-        0.95,
+        0.97,
     )
     assert (read.minimum, read.maximum, read.values, read.pattern) == (None, None, None, None)
 
