@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from digitscan.forms import FormField
 from digitscan.recognition.decoding import read_field
 from digitscan.recognition.evidence import settle
-from digitscan.recognition.lattice import Probabilities
+from digitscan.recognition.lattice import DOUBT, Probabilities
 from digitscan.records import CLASSES, Box, FieldInk, FieldReading
 from digitscan.vision.segmentation import Hypothesis, Piece, Segmentation
 
@@ -129,7 +129,7 @@ def test_specks_are_dirt_and_digits_are_not() -> None:
 def test_one_doubtful_digit_makes_the_field_doubtful() -> None:
     reading = read(a_field(3), glyphs(0, 1, 2), {"1": 0.999}, {"4": 0.55, "9": 0.44}, {"7": 0.999})
     assert reading.value == "147"
-    assert reading.confidence < 0.6
+    assert reading.confidence < 0.7
     assert (reading.status, reading.reason) == ("review", "low confidence")
 
 
@@ -143,13 +143,15 @@ def test_what_is_no_digit_is_unreadable_never_guessed() -> None:
 @pytest.mark.parametrize("certainty", [0.5, 0.7, 0.9, 0.98])
 def test_the_confidence_is_at_most_that_of_the_worst_digit(certainty: float) -> None:
     reading = read(a_field(2), glyphs(0, 1), {"1": 0.999}, {"4": certainty, "9": 0.99 - certainty})
-    assert reading.confidence <= certainty + 1e-6
+    assert reading.confidence <= 1 - (1 - certainty) ** DOUBT + 1e-6
 
 
 def test_the_other_values_that_the_ink_may_be_come_along_with_their_digits() -> None:
     ink = ink_of(a_field(2), glyphs(0, 1), {"1": 0.999}, {"4": 0.6, "9": 0.3, "7": 0.09})
     assert [a.value for a in ink.alternatives[:3]] == ["14", "19", "17"]
-    assert [a.probability for a in ink.alternatives[:3]] == pytest.approx([0.6, 0.3, 0.09], abs=0.01)
+    sure, *others = (a.probability for a in ink.alternatives[:3])
+    assert sure == pytest.approx(1 - 0.4**DOUBT, abs=0.01)
+    assert others == pytest.approx([0.75 * (1 - sure), 0.225 * (1 - sure)], abs=0.01)
     for alternative in ink.alternatives:
         assert "".join(d.digit for d in alternative.digits) == alternative.raw
     second = ink.alternatives[1].digits[1]
@@ -247,7 +249,8 @@ def test_any_reading_keeps_the_contract(given_: tuple[FormField, Segmentation, P
     assert len(set(values)) == len(values)
     assert all("?" not in a.raw for a in ink.alternatives[1:])
     assert sum(a.probability for a in ink.alternatives) <= 1 + 1e-9
-    assert all(a.probability <= ink.alternatives[0].probability for a in ink.alternatives)
+    likeliest = ink.alternatives[0]
+    assert "?" in likeliest.raw or all(a.probability <= likeliest.probability for a in ink.alternatives)
     (reading,) = settle([field], [ink], [])
     assert 0 <= reading.confidence <= 1
     assert re.fullmatch(r"[0-9]*", reading.value)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitscan.recognition.lattice import Probabilities, Reading, readings
+from digitscan.recognition.lattice import DOUBT, Probabilities, Reading, readings
 from digitscan.records import CLASSES, Box
 from digitscan.vision.segmentation import Cut, Hypothesis, Piece, Segmentation
 
@@ -64,9 +64,10 @@ def test_segmentations_that_read_alike_support_each_other() -> None:
 
 
 def test_the_alternatives_come_with_their_odds() -> None:
-    first, second, *_ = read(lattice([piece(20, 20)]), [{"4": 0.7, "9": 0.28}], cells=1)
-    assert (first.value, second.value) == ("4", "9")
-    assert first.probability / second.probability == pytest.approx(0.7 / 0.28, rel=0.01)
+    first, second, third, *_ = read(lattice([piece(20, 20)]), [{"4": 0.7, "9": 0.2, "7": 0.08}], cells=1)
+    assert (first.value, second.value, third.value) == ("4", "9", "7")
+    assert first.probability == pytest.approx(1 - 0.3**DOUBT, abs=0.01)
+    assert second.probability / third.probability == pytest.approx(0.2 / 0.08, rel=0.01)
 
 
 def test_a_cut_through_narrow_ink_weighs_less_than_one_through_wide_ink() -> None:

@@ -86,7 +86,7 @@ def test_intruders_are_left_out(shipped: Classifier, digit: int) -> None:
     broken = plain.copy()
     broken[plain.shape[0] // 2 - 6] = 235
     crops = [plain, with_neighbour(plain), ruled, faint, broken]
-    answers = read_pictures(crops, shipped).argmax(axis=1)
+    answers = read_pictures(crops, shipped)[:, :10].argmax(axis=1)
     assert answers.tolist() == [digit] * len(crops)
 
 
