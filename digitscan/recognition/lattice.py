@@ -32,8 +32,8 @@ LAST_RESORT = 1e-3  # weight of calling a glyph unreadable: any other segmentati
 BLANK = 0.9995  # that a cell without ink is blank
 SOUND_CUT = 0.995  # that a cut between two digits took nothing from either that matters
 NOTHING_HIDDEN = 0.985  # that a printed rule hid no stroke which makes another digit of it
-# What is told as doubt is the sum of many that are not independent: of fields at 0.92, on decks filled in with
-# MNIST's test digits, 0.98 were right. The exponent fits that, from 0.3 to 0.99.
+# What is told as doubt is the sum of many that are not independent: of fields at 0.92, on decks filled in
+# with MNIST's test digits, 0.98 were right. The exponent fits that, from 0.3 to 0.99.
 DOUBT = 1.3
 STRUCK_CELLS = 3.0  # how much more often than in training a mark in a cell strikes it out
 DASH_IN_NUMBER = 0.02  # of the marks in an open box: struck out, and not a piece of a digit
