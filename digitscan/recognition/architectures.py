@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from digitscan.errors import UsageError
 from digitscan.records import CLASSES
-from digitscan.vision.glyphs import SIZE
+from digitscan.vision.glyphs import SIZE, STRING_HEIGHT, STRING_WIDTH
 
 if TYPE_CHECKING:
     import keras
@@ -92,6 +92,38 @@ def digitscan() -> keras.Model:
     optimizer = keras.optimizers.AdamW(weight_decay=0.02)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
+
+
+def strings() -> keras.Model:
+    """Reads a whole number at once: for each of 64 columns log-probabilities of nothing new and of 0-9.
+
+    Trained by connectionist temporal classification (Graves, Fernandez, Gomez, Schmidhuber, 2006).
+    """
+    import keras
+    from keras import layers
+
+    def convolution(
+        x: keras.KerasTensor, filters: int, size: int | tuple[int, int] = 3, **more: object
+    ) -> keras.KerasTensor:
+        x = layers.Conv2D(filters, size, padding="same", use_bias=False, **more)(x)
+        return layers.BatchNormalization()(x)
+
+    def shrunk(x: keras.KerasTensor, filters: int, strides: tuple[int, int]) -> keras.KerasTensor:
+        x = layers.ReLU()(convolution(x, filters, strides=strides))
+        return layers.ReLU()(layers.Add()([x, convolution(x, filters)]))
+
+    picture = keras.Input((STRING_HEIGHT, STRING_WIDTH, 1), name="number")
+    x = layers.Rescaling(1 / 255)(picture)
+    x = layers.ReLU()(convolution(x, 16))
+    x = shrunk(shrunk(x, 40, (2, 2)), 64, (2, 1))
+    x = layers.Conv2D(128, (STRING_HEIGHT // 4, 3), padding="valid", use_bias=False)(
+        layers.ZeroPadding2D((0, 1))(x)
+    )
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.ReLU()(layers.Add()([x, convolution(x, 128, (1, 5))]))
+    x = layers.Dropout(0.2)(layers.ReLU()(layers.Add()([x, convolution(x, 128, (1, 5))])))
+    x = layers.Dense(11)(layers.Reshape((STRING_WIDTH // 2, 128))(x))
+    return keras.Model(picture, layers.Activation("log_softmax", name="columns")(x), name="strings")
 
 
 @architecture("conv3-sgd", classes=CLASSES[:10], epochs=10, batch=32, validation=0.0)

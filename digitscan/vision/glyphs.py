@@ -21,6 +21,9 @@ from digitscan.records import Image
 
 SIZE = 28
 BODY = 20
+STRING_HEIGHT = 24
+STRING_WIDTH = 128
+STRING_MARGIN = 1
 
 Mask = NDArray[np.bool_] | NDArray[np.uint8]
 """Height x width; ink wherever it is not zero."""
@@ -48,6 +51,26 @@ def fit(ink: Mask) -> Image:
     x = min(max(math.floor(SIZE / 2 - moments["m10"] / mass + 0.5), 0), SIZE - BODY)
     y = min(max(math.floor(SIZE / 2 - moments["m01"] / mass + 0.5), 0), SIZE - BODY)
     out[y : y + BODY, x : x + BODY] = body
+    return out
+
+
+def fit_string(ink: Mask) -> Image:
+    """All ink of a number in one picture: uint8 24x128, white on black; all black where there is no ink.
+
+    It is 22 px high, its aspect kept; one that is then too wide for the picture is squeezed.
+    """
+    mask = np.asarray(ink != 0).astype(np.uint8)
+    left, top, width, height = cv2.boundingRect(mask)
+    out = np.zeros((STRING_HEIGHT, STRING_WIDTH), np.uint8)
+    if width == 0 or height == 0:
+        return out
+    part = mask[top : top + height, left : left + width] * np.uint8(255)
+    tall = STRING_HEIGHT - 2 * STRING_MARGIN
+    wide = min(max(round(width * tall / height), 1), STRING_WIDTH - 2 * STRING_MARGIN)
+    how = cv2.INTER_AREA if height >= tall else cv2.INTER_LINEAR
+    out[STRING_MARGIN : STRING_MARGIN + tall, STRING_MARGIN : STRING_MARGIN + wide] = cv2.resize(
+        part, (wide, tall), interpolation=how
+    )
     return out
 
 
