@@ -191,10 +191,12 @@ def check(
 
     from digitscan import pipeline
     from digitscan.recognition.classifier import load
+    from digitscan.recognition.strings import load_strings
     from digitscan.records import PageRef
 
     try:
-        drawn = pipeline.preview(PageRef(page, page.name, 1, ""), definition, load(model, engine))
+        ref = PageRef(page, page.name, 1, "")
+        drawn = pipeline.preview(ref, definition, load(model, engine), load_strings())
     except PageError as error:
         raise UsageError(f"{page}: {error.reason}") from None
     _, content = cv2.imencode(".png", drawn)

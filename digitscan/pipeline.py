@@ -12,22 +12,25 @@ from digitscan.recognition.classifier import Classifier
 from digitscan.recognition.decoding import read_field
 from digitscan.recognition.evidence import settle
 from digitscan.recognition.rivals import settle as settle_places
+from digitscan.recognition.strings import Columns, StringNetwork
 from digitscan.records import DigitReading, FieldReading, Image, PageRef, PageResult
 from digitscan.vision import pages
 from digitscan.vision.constellation import apply
 from digitscan.vision.fields import FieldCrop, cut_fields, field_ink, page_ink_level
-from digitscan.vision.glyphs import fit_many
+from digitscan.vision.glyphs import fit_many, fit_string
 from digitscan.vision.preview import draw_preview
 from digitscan.vision.registration import RegisteredPage, register
-from digitscan.vision.segmentation import segment
+from digitscan.vision.segmentation import Segmentation, number_ink, segment
 
 
-def read_page(ref: PageRef, forms: Sequence[Form], classifier: Classifier) -> PageResult:
-    """Read one page as the form that fits it best.
+def read_page(
+    ref: PageRef, forms: Sequence[Form], classifier: Classifier, strings: StringNetwork | None = None
+) -> PageResult:
+    """Read one page as the form that fits it best; `strings` is asked too what stands in open boxes.
 
     Raises PageError where the page cannot be opened or no form is found on it.
     """
-    registered, readings = _read(register_page(ref, forms), classifier)
+    registered, readings = _read(register_page(ref, forms), classifier, strings)
     return PageResult(ref, registered.form.name, registered.rotation, registered.score, readings)
 
 
@@ -38,22 +41,24 @@ def register_page(ref: PageRef, forms: Sequence[Form]) -> RegisteredPage:
     return register(page, tuple(forms))
 
 
-def preview(ref: PageRef, form: Form, classifier: Classifier) -> Image:
+def preview(ref: PageRef, form: Form, classifier: Classifier, strings: StringNetwork | None = None) -> Image:
     """The page with the form and what was read drawn on it; BGR. Raises as `read_page` does."""
-    return draw_preview(*_read(register_page(ref, (form,)), classifier))
+    return draw_preview(*_read(register_page(ref, (form,)), classifier, strings))
 
 
 def _read(
-    registered: RegisteredPage, classifier: Classifier
+    registered: RegisteredPage, classifier: Classifier, strings: StringNetwork | None
 ) -> tuple[RegisteredPage, tuple[FieldReading, ...]]:
     """The page's fields; where the form may lie elsewhere on it as well, read there too, and settled."""
     places = (registered, *registered.rivals)
-    readings = [read_fields(place, classifier) for place in places]
+    readings = [read_fields(place, classifier, strings) for place in places]
     chosen, settled = settle_places([place.support for place in places], readings)
     return places[chosen], settled
 
 
-def read_fields(registered: RegisteredPage, classifier: Classifier) -> tuple[FieldReading, ...]:
+def read_fields(
+    registered: RegisteredPage, classifier: Classifier, strings: StringNetwork | None = None
+) -> tuple[FieldReading, ...]:
     """All fields of a registered page, its glyphs classified in one batch."""
     settings = registered.form.cleaning
     crops = cut_fields(registered)
@@ -64,12 +69,26 @@ def read_fields(registered: RegisteredPage, classifier: Classifier) -> tuple[Fie
     ]
     glyphs = fit_many(h.ink for s in found for h in s.hypotheses)
     shares = np.split(classifier(glyphs), np.cumsum([len(s.hypotheses) for s in found])[:-1])
+    columns = _whole_numbers(crops, found, strings)
     said = [
-        read_field(crop.field, s, share, crop.cells, crop.evidence)
-        for crop, s, share in zip(crops, found, shares, strict=True)
+        read_field(crop.field, s, share, crop.cells, crop.evidence, spelled)
+        for crop, s, share, spelled in zip(crops, found, shares, columns, strict=True)
     ]
     readings = settle([crop.field for crop in crops], said, registered.form.checks)
     return tuple(_on_page(reading, crop) for reading, crop in zip(readings, crops, strict=True))
+
+
+def _whole_numbers(
+    crops: Sequence[FieldCrop], found: Sequence[Segmentation], strings: StringNetwork | None
+) -> list[Columns | None]:
+    """What the network of whole numbers says of each field; None where it is not asked."""
+    asked = [i for i, crop in enumerate(crops) if strings and not crop.cells and found[i].pieces]
+    columns: list[Columns | None] = [None] * len(crops)
+    if strings and asked:
+        pictures = np.stack([fit_string(number_ink(found[i])) for i in asked])
+        for i, spelled in zip(asked, strings(pictures), strict=True):
+            columns[i] = spelled
+    return columns
 
 
 def _on_page(reading: FieldReading, crop: FieldCrop) -> FieldReading:

@@ -27,6 +27,8 @@ from digitscan.errors import DigitscanError, OutputLocked, PageError, UsageError
 from digitscan.forms import Form
 from digitscan.pipeline import read_page
 from digitscan.recognition.classifier import Engine, fingerprint, load
+from digitscan.recognition.strings import fingerprint as strings_fingerprint
+from digitscan.recognition.strings import load_strings
 from digitscan.records import PageFailure, PageRef, PageResult
 from digitscan.vision import pages
 
@@ -56,7 +58,7 @@ class Summary:
 def pipeline_reader(forms: Sequence[Form], model: Path | None, engine: Engine) -> Read:
     """What reads a page as one of the forms; raises `ModelError` for a missing or refused model."""
     cv2.setNumThreads(1)  # the pages share the cores already
-    return partial(read_page, forms=forms, classifier=load(model, engine))
+    return partial(read_page, forms=forms, classifier=load(model, engine), strings=load_strings())
 
 
 def run(
@@ -90,6 +92,7 @@ def run(
     """
     started = datetime.now(UTC)
     known = {"forms": [form.fingerprint for form in forms], "model": fingerprint(model), "engine": engine}
+    known["strings"] = strings_fingerprint()
     setup = hashlib.sha256(json.dumps([__version__, known]).encode()).hexdigest()
     with _held(output), journal.opened(output) as book:
         listed = list(find(inputs, output))

@@ -159,9 +159,8 @@ def draw_hook(hand: Hand, height: float, rng: np.random.Generator) -> Image:
     """One stroke with a bend that points down or to the left; its arms are about as long."""
     towards = rng.uniform(0.25, 1.1) * np.pi  # of the bend, 0 to the right and clockwise
     opening = rng.uniform(0.25, 0.65) * np.pi
-    arms = rng.uniform(0.6, 1.0, 2)[:, None] * [
-        [np.cos(towards + np.pi + turn), np.sin(towards + np.pi + turn)] for turn in (-opening / 2, opening / 2)
-    ]
+    angles = towards + np.pi + np.array([-opening / 2, opening / 2])
+    arms = rng.uniform(0.6, 1.0, 2)[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     points = np.array([arms[0], 0.5 * arms[0], [0, 0], 0.5 * arms[1], arms[1]])
     points[[1, 3]] += rng.normal(0, 0.05, (2, 2))
     line = _spline(points, (2,) if rng.random() < 0.5 else ())
@@ -175,7 +174,7 @@ def draw_dotted(hand: Hand, height: float, rng: np.random.Generator) -> Image:
     below = bool(rng.random() < 0.6)
     stem = line[-1] if below else line[0]
     away = rng.uniform(0.2, 0.35)
-    at = stem + [rng.normal(0, 0.05), away if below else -away]
+    at = stem + np.array([rng.normal(0, 0.05), away if below else -away])
     ring = 0.03 * np.stack([np.cos(np.arange(0, 7)), np.sin(np.arange(0, 7))], axis=1)
     drawn = [_written(_spline(part, ()) * height, hand, height, rng) for part in (line, at + ring)]
     return _ink(drawn, hand, height, rng)

@@ -17,6 +17,11 @@ from digitscan.vision.glyphs import SIZE, STRING_HEIGHT, STRING_WIDTH
 if TYPE_CHECKING:
     import keras
 
+GLYPH = "28x28, 0-255, white on black, fitted as MNIST: body 20x20, centre of mass at the centre"
+NUMBER = "24x128, 0-255, white on black: a whole number, 22 high, from the left"
+NUMBER_CLASSES = ("", *CLASSES[:10])
+"""Of each column of a number: nothing new, or a digit."""
+
 Builder = Callable[[], "keras.Model"]
 
 
@@ -32,6 +37,13 @@ class Architecture:
     validation: float
     """Part of the training pictures that is held back, by writers where the data name them."""
     augmented: bool = False
+    input: str = GLYPH
+    """What its pictures show and how they are made."""
+
+    @property
+    def reads_numbers(self) -> bool:
+        """Whether it reads whole numbers rather than single glyphs."""
+        return self.classes == NUMBER_CLASSES
 
 
 ARCHITECTURES: dict[str, Architecture] = {}
@@ -45,11 +57,13 @@ def architecture(
     batch: int,
     validation: float,
     augmented: bool = False,
+    input: str = GLYPH,  # noqa: A002 (as the card calls it)
 ) -> Callable[[Builder], Builder]:
     """Register the function below as the network `name`."""
 
     def register(build: Builder) -> Builder:
-        ARCHITECTURES[name] = Architecture(name, build, classes, epochs, batch, validation, augmented)
+        recipe = Architecture(name, build, classes, epochs, batch, validation, augmented, input)
+        ARCHITECTURES[name] = recipe
         return build
 
     return register
@@ -94,6 +108,9 @@ def digitscan() -> keras.Model:
     return model
 
 
+@architecture(
+    "strings", classes=NUMBER_CLASSES, epochs=48, batch=128, validation=0.05, augmented=True, input=NUMBER
+)
 def strings() -> keras.Model:
     """Reads a whole number at once: for each of 64 columns log-probabilities of nothing new and of 0-9.
 
@@ -123,7 +140,10 @@ def strings() -> keras.Model:
     x = layers.ReLU()(layers.Add()([x, convolution(x, 128, (1, 5))]))
     x = layers.Dropout(0.2)(layers.ReLU()(layers.Add()([x, convolution(x, 128, (1, 5))])))
     x = layers.Dense(11)(layers.Reshape((STRING_WIDTH // 2, 128))(x))
-    return keras.Model(picture, layers.Activation("log_softmax", name="columns")(x), name="strings")
+    model = keras.Model(picture, layers.Activation("log_softmax", name="columns")(x), name="strings")
+    # log-probabilities are logits of themselves
+    model.compile(keras.optimizers.AdamW(weight_decay=0.01), loss=keras.losses.CTC())
+    return model
 
 
 @architecture("conv3-sgd", classes=CLASSES[:10], epochs=10, batch=32, validation=0.0)

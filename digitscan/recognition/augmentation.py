@@ -82,7 +82,7 @@ def other(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) ->
 
 
 def another_hand(glyph: Image, rng: np.random.Generator) -> Image:
-    """One glyph as another hand would have written it for MNIST: grey, its size and place as they are there."""
+    """One glyph as another hand would have written it for MNIST: grey, its size and place as there."""
     turn, slant = np.deg2rad(rng.normal(0, 6)), rng.normal(0, 0.1)
     across, down = np.exp(rng.normal(0, 0.06, 2))
     cos, sin = np.cos(turn), np.sin(turn)

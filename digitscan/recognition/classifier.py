@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -20,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.errors import ModelError
+from digitscan.recognition.litert import BATCH, LiteRT, no_stderr
 from digitscan.records import CLASSES, Image
-from digitscan.vision.glyphs import SIZE
 
 Probabilities = NDArray[np.float32]
 """One row a glyph, one column a class."""
 Engine = Literal["litert", "tensorflow"]
 
-BATCH = 256
+GLYPH_CLASSES = (CLASSES, CLASSES[:10])
 REFUSED = {".h5", ".hdf5", ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".npy", ".npz"}
 """Kinds of model file that can run code when they are opened, or are no model of ours."""
 
@@ -43,12 +41,12 @@ class Classifier(Protocol):
         """Calibrated probabilities, n x classes, of uint8 glyphs, n x 28 x 28; n may be 0."""
 
 
-def default_model() -> Path:
+def default_model(name: str = "digits") -> Path:
     """The model that comes with the program: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).resolve().parent.parent
-    installed = package / "models" / "digits.keras"
+    installed = package / "models" / f"{name}.keras"
     return (
-        installed if installed.with_suffix(".json").exists() else package.parent / "models" / "digits.keras"
+        installed if installed.with_suffix(".json").exists() else package.parent / "models" / f"{name}.keras"
     )
 
 
@@ -58,28 +56,33 @@ def load(model: Path | None = None, engine: Engine = "litert") -> Classifier:
     Raises `ModelError` for a missing, damaged or unsafe model.
     """
     path = default_model() if model is None else model
-    card = read_card(path)
-    classes = tuple(card["classes"])
+    classes = tuple(read_card(path)["classes"])
     if engine == "litert":
+        return _Glyphs(run_by_litert(path), classes)
+    verified(path, "keras")
+    return _TensorFlow(path.with_suffix(".keras"), classes)
+
+
+def run_by_litert(path: Path, *known: tuple[str, ...]) -> LiteRT:
+    """The network of a model file whose card tells one of the `known` classes; `ModelError` as for `load`."""
+    try:
+        return LiteRT(verified(path, "tflite", *known))
+    except (ValueError, RuntimeError) as error:
         exported = path.with_suffix(".tflite")
-        content = _verified(exported, card["sha256"]["tflite"])
-        try:
-            return _LiteRT(content, classes)
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{exported}: LiteRT refuses it ({error}): train the model again") from error
-    verified = path.with_suffix(".keras")
-    _verified(verified, card["sha256"]["keras"])
-    return _TensorFlow(verified, classes)
+        raise ModelError(f"{exported}: LiteRT refuses it ({error}): train the model again") from error
 
 
-def fingerprint(model: Path | None = None) -> str:
-    """What stands for the model in resume keys and reports: the SHA-256 of its .tflite, from its card."""
-    card = read_card(default_model() if model is None else model)
+def fingerprint(model: Path | None = None, *known: tuple[str, ...]) -> str:
+    """What stands for a model in resume keys and reports: the SHA-256 of its .tflite, from its card."""
+    card = read_card(default_model() if model is None else model, *known)
     return str(card["sha256"]["tflite"])
 
 
-def read_card(model: Path) -> dict[str, Any]:
-    """The card that lies beside a model file; `ModelError` where it is missing or says too little."""
+def read_card(model: Path, *known: tuple[str, ...]) -> dict[str, Any]:
+    """The card that lies beside a model file; `ModelError` where it is missing or says too little.
+
+    known: the classes that it may have, by default those of glyphs.
+    """
     if model.suffix.lower() in REFUSED:
         raise ModelError(f"{model}: {model.suffix} files can run code or are no model: give a .keras file")
     if model.suffix not in (".keras", ".tflite"):
@@ -92,25 +95,27 @@ def read_card(model: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: {reason}: a model needs its card; train it again or restore it") from error
     except ValueError as error:
         raise ModelError(f"{path}: the card is damaged: train the model again or restore it") from error
-    if not _complete(card):
+    if not _complete(card, known or GLYPH_CLASSES):
         raise ModelError(f"{path}: the card lacks classes or hashes: train the model again or restore it")
     return dict(card)
 
 
-def _complete(card: object) -> bool:
+def _complete(card: object, known: tuple[tuple[str, ...], ...]) -> bool:
     if not isinstance(card, dict):
         return False
     classes, hashes = card.get("classes"), card.get("sha256")
     return (
         isinstance(classes, list)
-        and tuple(classes) in (CLASSES, CLASSES[:10])
+        and tuple(classes) in known
         and isinstance(hashes, dict)
         and all(isinstance(hashes.get(kind), str) for kind in ("keras", "tflite"))
     )
 
 
-def _verified(path: Path, digest: str) -> bytes:
-    """The bytes of a file whose hash is the one on the card."""
+def verified(model: Path, kind: str, *known: tuple[str, ...]) -> bytes:
+    """The bytes of a model's `keras` or `tflite` file, whose hash must be the one on the card."""
+    digest = read_card(model, *known)["sha256"][kind]
+    path = model.with_suffix(f".{kind}")
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -122,52 +127,13 @@ def _verified(path: Path, digest: str) -> bytes:
     return content
 
 
-class _LiteRT:
-    def __init__(self, content: bytes, classes: tuple[str, ...]) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        self.classes = classes
-        self._interpreter = Interpreter(model_content=content, num_threads=1)
-        self._input = int(self._interpreter.get_input_details()[0]["index"])
-        self._output = int(self._interpreter.get_output_details()[0]["index"])
-        self._batch = 0
-        with no_stderr():
-            self._resize(1)
+@dataclass(frozen=True, slots=True)
+class _Glyphs:
+    network: LiteRT
+    classes: tuple[str, ...]
 
     def __call__(self, glyphs: Image) -> Probabilities:
-        answers = [self._run(glyphs[start : start + BATCH]) for start in range(0, len(glyphs), BATCH)]
-        return np.concatenate(answers) if answers else np.zeros((0, len(self.classes)), np.float32)
-
-    def _run(self, glyphs: Image) -> Probabilities:
-        # Few sizes only, each a power of two: every new size costs a new allocation.
-        size = 1 << (len(glyphs) - 1).bit_length()
-        if size != self._batch:
-            self._resize(size)
-        pictures = np.zeros((size, SIZE, SIZE, 1), np.float32)
-        pictures[: len(glyphs), ..., 0] = glyphs
-        self._interpreter.set_tensor(self._input, pictures)
-        self._interpreter.invoke()
-        return np.array(self._interpreter.get_tensor(self._output)[: len(glyphs)], np.float32)
-
-    def _resize(self, size: int) -> None:
-        self._interpreter.resize_tensor_input(self._input, [size, SIZE, SIZE, 1])
-        self._interpreter.allocate_tensors()
-        self._batch = size
-
-
-@contextmanager
-def no_stderr() -> Iterator[None]:
-    """LiteRT and TensorFlow greet on stderr, from C++ and with no switch for it: cron would mail that."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        return self.network(glyphs)
 
 
 class _TensorFlow:

@@ -56,6 +56,17 @@ def read_digits(data: Path | str) -> Digits:
     )
 
 
+def held_back(digits: Digits, part: float, seed: int) -> NDArray[np.bool_]:
+    """Which training pictures are held back for validation: about that part, whole writers where known."""
+    count = len(digits.train)
+    rng = np.random.default_rng([seed, 99])
+    groups = np.arange(count) if digits.writers is None else digits.writers
+    names, sizes = np.unique(groups, return_counts=True)
+    order = rng.permutation(len(names))
+    enough = np.cumsum(sizes[order]) <= part * count
+    return np.asarray(np.isin(groups, names[order[enough]]), np.bool_)
+
+
 def read_idx(path: Path) -> NDArray[np.generic]:
     """An idx file, gzipped or not, as LeCun's MNIST page describes it; `UsageError` if it is damaged."""
     try:

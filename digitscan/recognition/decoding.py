@@ -6,6 +6,7 @@ import numpy as np
 
 from digitscan.forms import FormField
 from digitscan.recognition.lattice import BLANK, LABELS, Mark, Probabilities, readings
+from digitscan.recognition.strings import Columns
 from digitscan.records import OTHER, Alternative, Box, DigitReading, FieldInk
 from digitscan.vision.segmentation import Segmentation
 
@@ -19,15 +20,17 @@ def read_field(
     probabilities: Probabilities,
     cells: tuple[Box, ...],
     evidence: float = 1.0,
+    columns: Columns | None = None,
 ) -> FieldInk:
     """The values that one field's ink may be, with their probabilities.
 
     probabilities: (hypotheses, classes), in the order of `segmentation.hypotheses`. cells: crop px.
-    evidence: share of the field's printed rules that were found.
+    evidence: share of the field's printed rules that were found. columns: what the network of whole numbers
+    says of an open box.
     The boxes of the digits are in crop px.
     """
     alternatives: list[Alternative] = []
-    for reading in readings(segmentation, probabilities, cells, field.digits):
+    for reading in readings(segmentation, probabilities, cells, field.digits, columns):
         # what is unreadable is no value: nobody can choose it instead
         rival = reading.probability >= NEGLIGIBLE and all(mark.label != "?" for mark in reading.marks)
         if rival or not alternatives:

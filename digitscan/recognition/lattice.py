@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from digitscan.recognition.strings import Columns, log_probability, spelled
 from digitscan.records import CLASSES, CROSSED, OTHER, Box
 from digitscan.vision.segmentation import Cut, Segmentation
 
@@ -40,6 +41,10 @@ DASH_IN_NUMBER = 0.02  # of the marks in an open box: struck out, and not a piec
 DIRT = 0.3
 LEAST_DIRT = math.log(1e-4)
 TINY = 1e-9
+# How much the lattice and the network of whole numbers count when they are put together: they look at the
+# same ink, so that each counts less than alone.
+LATTICE, COLUMNS = 0.5, 0.7
+NOT_SPELLED = math.log(1e-6)  # what is no number, as the network of whole numbers sees it
 SHARED = -1.5  # log-weight of two digits that share a piece
 SHARED_WIDTH = 0.4  # in heights of a digit: a wider piece is not shared
 ONE_OR_SEVERAL = 0.95  # width, in heights of a digit, of ink that is one digit as often as several
@@ -121,17 +126,26 @@ def readings(
     probabilities: Probabilities,
     cells: tuple[Box, ...],
     digits: tuple[int, int],
+    columns: Columns | None = None,
 ) -> list[Reading]:
     """The values that a field's ink may be, the likeliest first; at least one.
 
     probabilities: (hypotheses, classes), in the order of `segmentation.hypotheses`. cells: crop px; none for
-    an open box, which has from `digits[0]` to `digits[1]` digits where that is possible at all.
+    an open box, which has from `digits[0]` to `digits[1]` digits where that is possible at all. columns: what
+    the network of whole numbers says of an open box.
     """
     lattice = _Lattice(segmentation, probabilities, cells)
     end = lattice.through_cells() if cells else lattice.through_box(digits)
+    shares = {text: min(0.0, partial.weight - end.total) for text, partial in end.partials.items()}
+    if columns is not None and segmentation.pieces:
+        for text in spelled(columns, digits):
+            if text not in end.partials and (forced := lattice.through_number(text)) is not None:
+                end.partials[text] = forced
+                shares[text] = min(0.0, forced.weight - end.total)
+        shares = _second_opinion(shares, columns)
     found = []
     for text, partial in end.partials.items():
-        probability = math.exp(min(0.0, partial.weight - end.total)) * lattice.soundness(partial.marks)
+        probability = math.exp(shares[text]) * lattice.soundness(partial.marks)
         found.append((probability, text, partial.marks))
     found.sort(key=lambda item: -item[0])
     doubt = 1 - found[0][0]
@@ -197,6 +211,36 @@ class _Lattice:
             end.merge(final[count])
         end.prune()
         return end
+
+    def through_number(self, text: str) -> _Partial | None:
+        """All paths that read as this number, however badly; None where there is none."""
+        # (pieces used, glyphs)
+        partials = {(0, 0): _Partial(0.0, 0.0, ())}
+
+        def take(place: tuple[int, int], new: _Partial) -> None:
+            beam = _Beam(partials={"": partials[place]} if place in partials else {})
+            beam._take("", new)
+            partials[place] = beam.partials[""]
+
+        for used in range(len(self.pieces)):
+            for count in range(len(text) + 1):
+                before = partials.get((used, count))
+                if before is None:
+                    continue
+                dirt = self.dirt[used]
+                take((used + 1, count), _Partial(before.weight + dirt, before.best + dirt, before.marks))
+                if count == len(text):
+                    continue
+                for index, shape in self._glyphs_from(used):
+                    weight = shape + self._as_digit(index, int(text[count]))
+                    take(
+                        (self.hypotheses[index].last, count + 1),
+                        _Partial(
+                            before.weight + weight, before.best + weight,
+                            (*before.marks, Mark(index, text[count])),
+                        ),
+                    )  # fmt: skip
+        return partials.get((len(self.pieces), len(text)))
 
     def soundness(self, marks: tuple[Mark, ...]) -> float:
         """Probability that a path is none of the things that no other path in the lattice stands for.
@@ -266,6 +310,11 @@ class _Lattice:
         weights = [(Mark(index, LABELS[i]), math.log(max(float(row[i]), FLOOR))) for i in order]
         return math.log(max(float(row.sum()), FLOOR)), weights
 
+    def _as_digit(self, index: int, digit: int) -> float:
+        """Logarithm of the weight of a glyph as this digit."""
+        row = self.probabilities[index]
+        return math.log(max(float(row[digit]) / (1 + (MORE_OTHER - 1) * float(row[OTHER])), FLOOR))
+
     def _shape(self, index: int) -> float:
         """Log-weight of ink of this size, with these gaps in it, as one glyph."""
         hypothesis = self.hypotheses[index]
@@ -304,6 +353,16 @@ class _Lattice:
             centres += [p.centre for p in pieces if max(p.box[2:]) > 0.5 * self.height]
         away = max(abs(c - (cell.x + cell.width / 2)) for c in centres) / cell.width
         return float(min(0.0, -12 * (away - 0.5)))
+
+
+def _second_opinion(shares: dict[str, float], columns: Columns) -> dict[str, float]:
+    """What the lattice and the network of whole numbers say together: logarithms of probabilities."""
+    second = {text: log_probability(columns, text) if text.isdigit() else NOT_SPELLED for text in shares}
+    weights = {text: LATTICE * shares[text] + COLUMNS * second[text] for text in shares}
+    rest = (max(1 - sum(map(math.exp, known.values())), TINY) for known in (shares, second))
+    something_else = sum(p * math.log(r) for p, r in zip((LATTICE, COLUMNS), rest, strict=True))
+    total = float(np.logaddexp.reduce([*weights.values(), something_else]))
+    return {text: weight - total for text, weight in weights.items()}
 
 
 def _start() -> _Beam:

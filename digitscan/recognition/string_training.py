@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitscan.recognition.architectures import strings
-from digitscan.recognition.classifier import no_stderr
-from digitscan.recognition.datasets import Digits, read_digits
+from digitscan.recognition.architectures import Architecture
+from digitscan.recognition.datasets import Digits, Labels
+from digitscan.recognition.schedule import learning_rate
 from digitscan.recognition.string_pictures import numbers
-from digitscan.recognition.training import held_back, learning_rate
+from digitscan.recognition.strings import log_probability
 from digitscan.records import Image
 
 if TYPE_CHECKING:
@@ -27,49 +24,79 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ROUNDS = 24
 PASSES = 2
-"""Times that the network goes through each round's pictures."""
+"""Epochs that go through the same pictures; making new ones takes about as long as learning them."""
 PICTURES = 12_000
-"""Numbers made for a round."""
+"""Numbers in an epoch."""
 TASKS = 4
-BATCH = 128
 PEAK = 2e-3
-VALIDATION = 0.05
 HELD = 2000
 """Numbers made of the writers held back."""
 
-Labels = NDArray[np.int64]
+
+def fit(
+    model: keras.Model,
+    recipe: Architecture,
+    digits: Digits,
+    held: NDArray[np.bool_],
+    *,
+    epochs: int,
+    seed: int,
+) -> dict[str, list[float]]:
+    """Train; after each epoch the loss, and the share of numbers by writers held back that are read right."""
+    test = _held_numbers(digits, held, seed) if held.any() else None
+    history: dict[str, list[float]] = {"loss": []}
+    with _pictures(digits, ~held, epochs, seed) as each:
+        for epoch, (pictures, labels) in enumerate(each):
+            fitted = model.fit(
+                pictures[..., None], labels + 1, batch_size=recipe.batch, epochs=1, shuffle=False, verbose=0,
+                callbacks=[_rate(model, epoch, epochs, -(-len(pictures) // recipe.batch))],
+            )  # fmt: skip
+            history["loss"].append(float(fitted.history["loss"][0]))
+            if test is not None:
+                history.setdefault("val_accuracy", []).append(_right(_columns(model, test[0]), test[1]))
+            last = {key: f"{values[-1]:.4f}" for key, values in history.items()}
+            log.info("%s epoch %d of %d: %s", recipe.name, epoch + 1, epochs, last)
+    return history
 
 
-def fit(model: keras.Model, digits: Digits, held: NDArray[np.bool_], seed: int, rounds: int) -> list[float]:
-    """Train; the share of held-back numbers that are read right after each round."""
+def measured(
+    model: keras.Model, digits: Digits, held: NDArray[np.bool_], seed: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The share of numbers by writers held back that are read right, and the loss."""
+    if not held.any():
+        return {}, {}
+    test, answers = _held_numbers(digits, held, seed)
+    columns = _columns(model, test)
+    loss = -np.mean([log_probability(c, text(a)) for c, a in zip(columns, answers, strict=True)])
+    return {f"numbers of {digits.name} held back": _right(columns, answers)}, {"loss": float(loss)}
+
+
+def _rate(model: keras.Model, epoch: int, epochs: int, steps: int) -> keras.callbacks.Callback:
     import keras
 
-    model.compile(keras.optimizers.AdamW(weight_decay=0.01), loss=keras.losses.CTC())
-    writers = digits.writers
-    test, answers = numbers(
-        digits.train[held], digits.train_labels[held], None if writers is None else writers[held], HELD,
-        [seed, 999],
-    )  # fmt: skip
-    right = []
-    with _pictures(digits, ~held, seed, rounds) as each:
-        for number, (pictures, labels) in enumerate(each):
-            steps = -(-len(pictures) // BATCH)
+    class Rate(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+            model.optimizer.learning_rate = learning_rate(epoch + batch / steps, epochs, PEAK)
 
-            class Rate(keras.callbacks.Callback):  # type: ignore[misc]
-                def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-                    done = number + batch / steps  # noqa: B023
-                    model.optimizer.learning_rate = learning_rate(done, rounds * PASSES) * PEAK / 3e-3
+    return Rate()
 
-            fitted = model.fit(
-                pictures[..., None], labels + 1, batch_size=BATCH, epochs=1, shuffle=False, verbose=0,
-                callbacks=[Rate()],
-            )  # fmt: skip
-            read = greedy(np.asarray(model.predict(test[..., None], batch_size=500, verbose=0)))
-            right.append(float(np.mean([r == text(a) for r, a in zip(read, answers, strict=True)])))
-            log.info("round %d: loss %.4f, right %.4f", number + 1, fitted.history["loss"][0], right[-1])
-    return right
+
+def _held_numbers(digits: Digits, held: NDArray[np.bool_], seed: int) -> tuple[Image, Labels]:
+    return numbers(*_part(digits, held), HELD, [seed, 999])
+
+
+def _part(digits: Digits, used: NDArray[np.bool_]) -> tuple[Image, Labels, Labels | None]:
+    writers = None if digits.writers is None else digits.writers[used]
+    return digits.train[used], digits.train_labels[used], writers
+
+
+def _columns(model: keras.Model, pictures: Image) -> NDArray[np.float32]:
+    return np.asarray(model.predict(pictures[..., None], batch_size=500, verbose=0), np.float32)
+
+
+def _right(columns: NDArray[np.float32], answers: Labels) -> float:
+    return float(np.mean([g == text(a) for g, a in zip(greedy(columns), answers, strict=True)]))
 
 
 def text(digits: Labels) -> str:
@@ -87,26 +114,25 @@ def greedy(columns: NDArray[np.float32]) -> list[str]:
 
 @contextmanager
 def _pictures(
-    digits: Digits, used: NDArray[np.bool_], seed: int, rounds: int
+    digits: Digits, used: NDArray[np.bool_], epochs: int, seed: int
 ) -> Iterator[Iterator[tuple[Image, Labels]]]:
+    """The training pictures of each epoch, made one round ahead in another process."""
     context = multiprocessing.get_context("spawn")
-    kept = (
-        digits.train[used], digits.train_labels[used], None if digits.writers is None else digits.writers[used]
-    )  # fmt: skip
-    with ProcessPoolExecutor(1, context, _keep, kept) as pool:
-        yield _made(pool, seed, rounds)
+    with ProcessPoolExecutor(1, context, _keep, _part(digits, used)) as pool:
+        yield _made(pool, epochs, seed)
 
 
-def _made(pool: ProcessPoolExecutor, seed: int, rounds: int) -> Iterator[tuple[Image, Labels]]:
+def _made(pool: ProcessPoolExecutor, epochs: int, seed: int) -> Iterator[tuple[Image, Labels]]:
     def begin(number: int) -> list[Future[tuple[Image, Labels]]]:
         return [pool.submit(_make, PICTURES // TASKS, [seed, number, part]) for part in range(TASKS)]
 
+    rounds = -(-epochs // PASSES)
     coming = begin(0)
     for number in range(rounds):
         made = [future.result() for future in coming]
         coming = begin(number + 1) if number + 1 < rounds else []
         pictures, labels = (np.concatenate(parts) for parts in zip(*made, strict=True))
-        for again in range(PASSES):
+        for again in range(min(PASSES, epochs - number * PASSES)):
             order = np.random.default_rng([seed, number, again]).permutation(len(pictures))
             yield pictures[order], labels[order]
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import multiprocessing
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,15 +18,17 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from tqdm import tqdm
 
-from digitscan.errors import ModelError, UsageError
-from digitscan.recognition import evaluation
+from digitscan.errors import UsageError
+from digitscan.recognition import evaluation, string_training
 from digitscan.recognition.architectures import Architecture, find
 from digitscan.recognition.augmentation import Mix, sample
-from digitscan.recognition.classifier import Probabilities, load, no_stderr
-from digitscan.recognition.datasets import Digits, Labels, read_digits
+from digitscan.recognition.cards import Card, write_model
+from digitscan.recognition.classifier import Probabilities
+from digitscan.recognition.datasets import Digits, Labels, held_back, read_digits
+from digitscan.recognition.litert import no_stderr
 from digitscan.recognition.plots import plot_confusion, plot_learning
+from digitscan.recognition.schedule import learning_rate
 from digitscan.records import OTHER, Image
-from digitscan.vision.glyphs import SIZE
 
 if TYPE_CHECKING:
     import keras
@@ -48,26 +46,6 @@ PART_GENTLE = 0.3
 EXPECTED_OTHER = 0.03
 """Of the glyphs that are read; training shows more, so that the network knows many kinds."""
 PEAK = 3e-3
-"""Learning rate after the first epochs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """What is known of a model file; FILE.json holds the same."""
-
-    architecture: str
-    classes: list[str]
-    parameters: int
-    input: str
-    training: dict[str, Any]
-    """data, hashes of its files, pictures, held back, seed, epochs, batch, seconds."""
-    versions: dict[str, str]
-    accuracy: dict[str, float]
-    """Name of the data -> part read right, 0-1."""
-    calibration: dict[str, float]
-    """temperature (already in the weights), expected calibration error before and after."""
-    sha256: dict[str, str]
-    """Of the `keras` and the `tflite` file, in hexadecimal."""
 
 
 def train(
@@ -104,7 +82,40 @@ def train(
     held = held_back(digits, recipe.validation, seed)
     model = recipe.build()
     rounds = epochs or recipe.epochs
-    history = _fit(model, recipe, digits, held, epochs=rounds, seed=seed, progress=progress)
+    if recipe.reads_numbers:
+        history = string_training.fit(model, recipe, digits, held, epochs=rounds, seed=seed)
+        result, calibration = string_training.measured(model, digits, held, seed)
+    else:
+        history = _fit(model, recipe, digits, held, epochs=rounds, seed=seed, progress=progress)
+        result, calibration = _measured(model, recipe, digits, held, seed)
+    training = {
+        "data": digits.name,
+        "hashes": digits.hashes,
+        "pictures": int((~held).sum()),
+        "held_back": int(held.sum()),
+        "held_back_by": "writer" if digits.writers is not None else "chance",
+        "augmentation": [asdict(mix) for mix in (STEEP, GENTLE)]
+        if recipe.augmented and not recipe.reads_numbers
+        else None,
+        "seed": seed,
+        "epochs": rounds,
+        "batch": recipe.batch,
+        "seconds": round(time.monotonic() - started),
+    }
+    card = write_model(model, recipe, output, training=training, result=result, calibration=calibration)
+    if plots is not None:
+        plots.mkdir(parents=True, exist_ok=True)
+        plot_learning(history, plots / f"{output.stem}-learning.png")
+        if not recipe.reads_numbers:
+            counts = evaluation.confusion(_predict(model, digits.test), digits.test_labels)
+            plot_confusion(counts, card.classes, plots / f"{output.stem}-confusion.png")
+    return card
+
+
+def _measured(
+    model: keras.Model, recipe: Architecture, digits: Digits, held: NDArray[np.bool_], seed: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Calibrate; the share of digits read right, and how far confidences are off."""
     calibration = _calibrate(model, recipe, digits.train[held], digits.train_labels[held], seed)
     tested = _predict(model, digits.test)
     result = {f"{digits.name} test": evaluation.accuracy(tested, digits.test_labels)}
@@ -112,36 +123,7 @@ def train(
         seen = _predict(model, digits.train[held])
         result[f"{digits.name} held back"] = evaluation.accuracy(seen, digits.train_labels[held])
     calibration[f"error on {digits.name} test"] = evaluation.calibration_error(tested, digits.test_labels)
-    training = {
-        "data": digits.name,
-        "hashes": digits.hashes,
-        "pictures": int((~held).sum()),
-        "held_back": int(held.sum()),
-        "held_back_by": "writer" if digits.writers is not None else "chance",
-        "augmentation": [asdict(mix) for mix in (STEEP, GENTLE)] if recipe.augmented else None,
-        "seed": seed,
-        "epochs": rounds,
-        "batch": recipe.batch,
-        "seconds": round(time.monotonic() - started),
-    }
-    card = _write(model, recipe, output, training=training, result=result, calibration=calibration)
-    if plots is not None:
-        plots.mkdir(parents=True, exist_ok=True)
-        plot_learning(history, plots / f"{output.stem}-learning.png")
-        counts = evaluation.confusion(tested, digits.test_labels)
-        plot_confusion(counts, card.classes, plots / f"{output.stem}-confusion.png")
-    return card
-
-
-def held_back(digits: Digits, part: float, seed: int) -> NDArray[np.bool_]:
-    """Which training pictures are held back for validation: about that part, whole writers where known."""
-    count = len(digits.train)
-    rng = np.random.default_rng([seed, 99])
-    groups = np.arange(count) if digits.writers is None else digits.writers
-    names, sizes = np.unique(groups, return_counts=True)
-    order = rng.permutation(len(names))
-    enough = np.cumsum(sizes[order]) <= part * count
-    return np.asarray(np.isin(groups, names[order[enough]]), np.bool_)
+    return result, calibration
 
 
 def _fit(
@@ -184,7 +166,7 @@ def _each_batch(
     class EachBatch(keras.callbacks.Callback):  # type: ignore[misc]
         def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
             if steps is not None:
-                model.optimizer.learning_rate = learning_rate(epoch + batch / steps, epochs)
+                model.optimizer.learning_rate = learning_rate(epoch + batch / steps, epochs, PEAK)
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
             bar.update()
@@ -195,12 +177,6 @@ def _each_batch(
 def mix_of(epoch: int, epochs: int) -> Mix:
     """Strongly changed pictures first, gentler ones in the end."""
     return STEEP if epoch < (1 - PART_GENTLE) * epochs else GENTLE
-
-
-def learning_rate(progress: float, epochs: int) -> float:
-    """At `progress` epochs: a short rise, then half a cosine (Loshchilov and Hutter, 2017)."""
-    rise = min(1.0, (progress + 0.01) / (epochs / 20))
-    return float(PEAK * rise * 0.5 * (1 + np.cos(np.pi * progress / epochs)))
 
 
 @contextmanager
@@ -307,57 +283,3 @@ def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
 
 def _predict(model: keras.Model, glyphs: Image) -> Probabilities:
     return np.asarray(model.predict(glyphs[..., None], batch_size=1024, verbose=0), np.float32)
-
-
-def _write(
-    model: keras.Model,
-    recipe: Architecture,
-    output: Path,
-    *,
-    training: dict[str, Any],
-    result: dict[str, float],
-    calibration: dict[str, float],
-) -> Card:
-    """The three files, each written aside and renamed, the card last: it vouches for the other two."""
-    import keras
-
-    output.parent.mkdir(parents=True, exist_ok=True)
-    bare = keras.Model(model.inputs, model.outputs, name=model.name)  # without the optimiser's state
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".training-") as aside:
-        master, exported = Path(aside) / "model.keras", Path(aside) / "model.tflite"
-        bare.save(master)
-        bare.export(exported, format="litert", verbose=False)
-        card = Card(
-            architecture=recipe.name,
-            classes=list(recipe.classes),
-            parameters=int(bare.count_params()),
-            input="28x28, 0-255, white on black, fitted as MNIST: body 20x20, centre of mass at the centre",
-            training=training,
-            versions={
-                name: version(name) for name in ("keras", "tensorflow", "numpy", "opencv-python-headless")
-            },
-            accuracy={name: round(value, 5) for name, value in result.items()},
-            calibration={name: round(value, 5) for name, value in calibration.items()},
-            sha256={
-                "keras": hashlib.sha256(master.read_bytes()).hexdigest(),
-                "tflite": hashlib.sha256(exported.read_bytes()).hexdigest(),
-            },
-        )
-        described = Path(aside) / "model.json"
-        described.write_text(json.dumps(asdict(card), indent=2) + "\n", encoding="utf-8")
-        _check_export(bare, master)
-        master.replace(output)
-        exported.replace(output.with_suffix(".tflite"))
-        described.replace(output.with_suffix(".json"))
-    return card
-
-
-def _check_export(model: keras.Model, master: Path) -> None:
-    """What LiteRT reads must be what Keras reads: not every layer survives the export."""
-    noise = np.random.default_rng(0).integers(0, 256, (64, SIZE, SIZE)).astype(np.uint8)
-    noise[:, ::3] = noise[:, :, ::3] = 0
-    apart = float(np.abs(load(master)(noise) - _predict(model, noise)).max())
-    if not apart < 1e-4:
-        raise ModelError(
-            f"{model.name}: LiteRT and Keras differ by {apart:.2g}: use layers that can be exported"
-        )

@@ -32,6 +32,7 @@ RULE_REMAINS_MM = 1.0
 ON_RULE_MM = 0.35
 THIN_MM = 0.32
 AT_RULE = 3  # px between a stroke and a rule that it was cut off from, and of the stroke's end
+SPECK = 0.25  # of the digit height: what is no larger says nothing of where a number begins or ends
 CUTTABLE = 0.5  # of the field's digit height: wider may be two digits that touch
 
 
@@ -121,6 +122,12 @@ def segment(
         if (h := _together(pieces, first, last, rules)).box[2] <= widest or last == first + 1
     ]
     return Segmentation(tuple(pieces), tuple(hypotheses), height, left_out)
+
+
+def number_ink(segmentation: Segmentation) -> Ink:
+    """The ink of all pieces but specks in one picture, cropped to it; there has to be a piece."""
+    large = [p for p in segmentation.pieces if max(p.box[2:]) > SPECK * segmentation.digit_height]
+    return _merged(large or list(segmentation.pieces)).ink
 
 
 def _contours(ink: Ink) -> list[Piece]:
