@@ -1,0 +1,104 @@
+"""Whole numbers read at once, without cutting them into digits: a second opinion on open boxes.
+
+The network says of each column of a number's picture how likely nothing new or a digit is read there; many
+such rows of signs spell the same number (connectionist temporal classification: Graves, Fernandez, Gomez,
+Schmidhuber, 2006).
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitscan.recognition import classifier as glyphs
+from digitscan.recognition.architectures import NUMBER_CLASSES
+from digitscan.records import Image
+
+Columns = NDArray[np.float32]
+"""Log-probabilities of one number: columns x 11, of nothing new and of 0-9."""
+
+WIDEST_BEAM = 12
+FAINT = 12.0  # natural logarithms under the best at which a beginning is dropped
+SURELY_NOTHING = math.log(0.9999)
+
+
+class StringNetwork(Protocol):
+    """What the stages know of the network."""
+
+    def __call__(self, pictures: Image) -> NDArray[np.float32]:
+        """Log-probabilities, n x columns x 11, of pictures made by `glyphs.fit_string`; n may be 0."""
+
+
+def load_strings(model: Path | None = None) -> StringNetwork:
+    """The network of a model file, by default the one that comes along, run by LiteRT.
+
+    Raises `ModelError` for a missing or damaged model.
+    """
+    path = glyphs.default_model("strings") if model is None else model
+    return glyphs.run_by_litert(path, NUMBER_CLASSES)
+
+
+def fingerprint() -> str:
+    """What stands for the network that comes along in resume keys; `ModelError` where it is missing."""
+    return glyphs.fingerprint(glyphs.default_model("strings"), NUMBER_CLASSES)
+
+
+def spelled(columns: Columns, digits: tuple[int, int]) -> dict[str, float]:
+    """The likeliest numbers of `digits[0]` to `digits[1]` digits with the logarithms of their probabilities.
+
+    Of all numbers where none of such a length is likely at all. Found by prefix beam search (Graves and
+    Jaitly, 2014).
+    """
+    rows = columns.astype(np.float64).tolist()
+    # text -> logarithms of the weight of what ends in nothing new, and in its last digit
+    beam = {"": (0.0, -math.inf)}
+    for row in rows:
+        if row[0] > SURELY_NOTHING:
+            beam = {text: (_added(*ends) + row[0], -math.inf) for text, ends in beam.items()}
+            continue
+        after: dict[str, tuple[float, float]] = {}
+        for text, (nothing, last) in beam.items():
+            either = _added(nothing, last)
+            _take(after, text, either + row[0], -math.inf)
+            if text:
+                _take(after, text, -math.inf, last + row[int(text[-1]) + 1])
+            for digit in range(10):
+                sign = str(digit)
+                before = nothing if text.endswith(sign) else either
+                _take(after, text + sign, -math.inf, before + row[digit + 1])
+        ranked = sorted(after.items(), key=lambda item: -_added(*item[1]))[:WIDEST_BEAM]
+        least = _added(*ranked[0][1]) - FAINT
+        beam = {text: ends for text, ends in ranked if _added(*ends) >= least}
+    found = {text: _added(*ends) for text, ends in beam.items()}
+    return {text: p for text, p in found.items() if digits[0] <= len(text) <= digits[1]} or found
+
+
+def log_probability(columns: Columns, text: str) -> float:
+    """Of a number: all rows of signs that spell it summed up."""
+    signs = [0]
+    for sign in text:
+        signs += [int(sign) + 1, 0]
+    # a digit may follow another without a gap where it is another one
+    skips = np.array([i >= 2 and s != 0 and s != signs[i - 2] for i, s in enumerate(signs)])
+    rows = columns[:, signs].astype(np.float64)
+    weights = np.full(len(signs), -np.inf)
+    weights[:2] = rows[0, :2]
+    for row in rows[1:]:
+        stepped = np.logaddexp(weights, np.append(-np.inf, weights[:-1]))
+        leapt = np.append([-np.inf, -np.inf], weights[:-2])[: len(signs)]
+        weights = np.where(skips, np.logaddexp(stepped, leapt), stepped) + row
+    return float(np.logaddexp.reduce(weights[-2:]))
+
+
+def _take(after: dict[str, tuple[float, float]], text: str, nothing: float, last: float) -> None:
+    known = after.get(text)
+    after[text] = (nothing, last) if known is None else (_added(known[0], nothing), _added(known[1], last))
+
+
+def _added(a: float, b: float) -> float:
+    high, low = (a, b) if a >= b else (b, a)
+    return high if low == -math.inf else high + math.log1p(math.exp(low - high))
