@@ -8,7 +8,7 @@
     +-- PageError               -  one page cannot be read: a row in pages.csv, never the end of a run
 
 Exit code 0 means that all pages were read, 3 that the run finished but some pages failed, and
-130 that it was interrupted. `cli.py` is the only place that exits.
+130 that it was interrupted. `cli/app.py` is the only place that exits.
 """
 
 from __future__ import annotations
