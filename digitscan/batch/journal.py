@@ -120,6 +120,13 @@ class Journal:
             " FROM listed LEFT JOIN pages USING (sha256, page, setup) ORDER BY row"
         )
 
+    def failures(self) -> Iterator[PageFailure]:
+        """The pages and files that the outputs hold as failed or skipped, in their order."""
+        found = self._joined(
+            "SELECT path, file, page, sha256, stage, reason, NULL FROM listed WHERE stage <> '' ORDER BY row"
+        )
+        return (outcome for outcome in found if isinstance(outcome, PageFailure))
+
     def doubts(self) -> Iterator[PageResult]:
         """Each field in review that the outputs hold, as its page's result with that one reading.
 
