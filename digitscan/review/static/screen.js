@@ -66,6 +66,7 @@ class Screen {
     others.replaceChildren(...item.candidates.map(([value, p]) => this.other(shown(value), percent(p))));
     others.append(this.other("", "something else " + percent(Math.max(rest, 0))));
     this.input.value = "";
+    this.input.placeholder = confirmable(item) ? "as read, or type it" : "type it";
     this.hint("");
     this.picture(this.part("view"), this.on.view(item), item.frame, item);
     if (!this.part("page").hidden) this.turnPage();
@@ -90,7 +91,8 @@ class Screen {
     gone.hidden = Boolean(found);
     if (!found) return image.removeAttribute("src");
     image.src = found;
-    image.width = width * Math.max(1, Math.min(2, 760 / width, 300 / height));
+    const [across, down] = [this.root.clientWidth - 50, this.root.clientHeight * 0.45];
+    image.width = width * Math.max(0.5, Math.min(2.5, across / width, down / height));
     Object.assign(spot.style, {
       left: 100 * x / width + "%", top: 100 * y / height + "%",
       width: 100 * w / width + "%", height: 100 * h / height + "%",
