@@ -50,11 +50,11 @@ def make_run(directory: Path, doubts: int = report.MOST) -> None:
     """An output directory with a journal of so many fields in doubt."""
     form = load_form(ROOT / "configs" / "household.toml")
     ref = PageRef(SAMPLE, SAMPLE.name, 1, "")
-    page = register_page(ref, [form])
-    readings = tuple(replace(r, status="review") for r in read_fields(page, load()))
-    height, width = page.page.image.shape
-    read = PageResult(ref, form.name, page.rotation, page.score, readings, (width, height))
-    seen = with_views(read, page.page.image)
+    placed = register_page(ref, [form])
+    readings = tuple(replace(r, status="review") for r in read_fields(placed, load()))
+    height, width = placed.page.image.shape
+    read = PageResult(ref, form.name, placed.rotation, placed.score, readings, (width, height))
+    seen = with_views(read, placed.page.image)
     fields = cycle(seen.readings)
     pages = [_page(seen, i, tuple(islice(fields, PER_PAGE))) for i in range(doubts // PER_PAGE)]
     with journal.opened(directory) as book:

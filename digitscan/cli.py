@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 import click
 
 from digitscan import __version__
+from digitscan.commands_review import export, report
 from digitscan.errors import (
     EXIT_INTERNAL,
     EXIT_INTERRUPTED,
@@ -99,6 +100,10 @@ def commands() -> None:
     """Read handwritten digit fields on scanned forms."""
 
 
+for _command in (report, export):
+    commands.add_command(_command)
+
+
 @commands.command()
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=_PATH)
 @click.option("--form", "form_paths", multiple=True, required=True, type=_PATH, help="A form definition.")
@@ -128,20 +133,15 @@ def run(
     """Read all forms in files and directories; what was read before is not read again."""
     forms = _load_forms(form_paths)
     from digitscan.batch import job
+    from digitscan.review.report import write as write_report
 
     if quiet:
         logging.getLogger().setLevel(logging.ERROR)
-    summary = job.run(
-        inputs,
-        forms,
-        output,
-        workers=len(os.sched_getaffinity(0)) if workers is None else workers,
-        model=model,
-        engine=engine,
-        progress=not quiet,
-    )
+    workers = len(os.sched_getaffinity(0)) if workers is None else workers
+    summary = job.run(inputs, forms, output, workers=workers, model=model, engine=engine, progress=not quiet)
+    report_path = write_report(output)
     if not quiet:
-        click.echo(_told(summary))
+        click.echo(f"{_told(summary)}\n{report_path}")
     return EXIT_SOME_FAILED if summary.counts.failed else EXIT_OK
 
 

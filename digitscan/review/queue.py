@@ -12,12 +12,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from digitscan.batch import journal
 from digitscan.batch.journal import Journal
 from digitscan.errors import UsageError
 from digitscan.records import FieldReading, PageResult
+
+State = Literal["value", "blank", "unreadable", "open"]
+Source = Literal["", "machine", "person", "agreed"]
 
 
 class Key(NamedTuple):
@@ -27,6 +30,19 @@ class Key(NamedTuple):
     page: int
     form: str
     field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a field is taken to be in the end."""
+
+    state: State
+    value: str
+    """Digits; empty unless the state is `value`."""
+    source: Source
+    who: str
+    when: str
+    """ISO 8601, UTC; empty, as `who` is, where no person decided."""
 
 
 @dataclass(frozen=True, slots=True)

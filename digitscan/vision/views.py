@@ -92,5 +92,7 @@ def _size(corners: Corners) -> tuple[float, float]:
 
 def encoded(image: Image, quality: int) -> bytes:
     """JPEG of a picture; quality: 0-100."""
-    _, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1])
+    _, content = cv2.imencode(
+        ".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
+    )
     return bytes(content)
