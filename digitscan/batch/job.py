@@ -118,7 +118,7 @@ def run(
             }
 
         try:
-            counts = outputs.write(output, _rows(listed, book, setup), about)
+            counts = outputs.write(output, book.listing(setup, _rows(listed, book, setup)), about)
         except OSError as error:
             raise DigitscanError(f"{output}: the outputs cannot be written: {error.strerror}") from error
     return Summary(counts, total, tuple(output / name for name in outputs.NAMES))

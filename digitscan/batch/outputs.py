@@ -133,7 +133,12 @@ def _share(value: float) -> str:
 
 def cell(text: str) -> str:
     """Text that a spreadsheet shows and does not run."""
-    return plain(f"'{text}" if text.startswith(_FORMULA) else text)
+    return plain(f"'{text}" if formula(text) else text)
+
+
+def formula(text: str) -> bool:
+    """Whether a spreadsheet may run it."""
+    return text.startswith(_FORMULA)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from digitscan.cli.deck import deck
 from digitscan.cli.evaluate import evaluate
 from digitscan.cli.run import run
 from digitscan.cli.train import train
+from digitscan.commands_review import export, report
 from digitscan.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, DigitscanError
 
 
@@ -26,7 +27,7 @@ def commands() -> None:
     """Read handwritten digit fields on scanned forms."""
 
 
-for _command in (run, check, classify, deck, train, evaluate):
+for _command in (run, check, classify, deck, train, evaluate, report, export):
     commands.add_command(_command)
 
 

@@ -58,20 +58,15 @@ def run(
     """Read all forms in files and directories; what was read before is not read again."""
     forms = load_forms(form_paths)
     from digitscan.batch import job
+    from digitscan.review.report import write as write_report
 
     if quiet:
         logging.getLogger().setLevel(logging.ERROR)
-    summary = job.run(
-        inputs,
-        forms,
-        output,
-        workers=len(os.sched_getaffinity(0)) if workers is None else workers,
-        model=model,
-        engine=engine,
-        progress=not quiet,
-    )
+    workers = len(os.sched_getaffinity(0)) if workers is None else workers
+    summary = job.run(inputs, forms, output, workers=workers, model=model, engine=engine, progress=not quiet)
+    report_path = write_report(output)
     if not quiet:
-        click.echo(_told(summary))
+        click.echo(f"{_told(summary)}\n{report_path}")
     return EXIT_SOME_FAILED if summary.counts.failed else EXIT_OK
 
 
