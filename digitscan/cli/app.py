@@ -16,6 +16,7 @@ from digitscan.cli.classify import classify
 from digitscan.cli.deck import deck
 from digitscan.cli.evaluate import evaluate
 from digitscan.cli.run import run
+from digitscan.cli.status import status
 from digitscan.cli.train import train
 from digitscan.commands_review import export, report
 from digitscan.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, DigitscanError
@@ -27,15 +28,18 @@ def commands() -> None:
     """Read handwritten digit fields on scanned forms."""
 
 
-for _command in (run, check, classify, deck, train, evaluate, report, export):
+for _command in (run, status, check, classify, deck, train, evaluate, report, export):
     commands.add_command(_command)
 
 
 def main() -> NoReturn:
     """Run the command line and exit with its code, as listed in `digitscan.errors`."""
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
+        signal.signal(signal.SIGHUP, _interrupt)
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("digitscan: %(message)s"))
+    handler.setLevel(logging.WARNING)
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     log = logging.getLogger("digitscan")
     code = EXIT_OK

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
-from digitscan.batch.job import Read
+from digitscan.batch.work import Read
 from digitscan.errors import PageError
 from digitscan.forms import Form
 from digitscan.recognition.classifier import Engine
