@@ -141,7 +141,8 @@ def run(
             counts = outputs.write(output, rows, about)
         this.end("stopped" if counts.left else "done")
         seconds = time.time() - this.started
-        _log.info("ended: %d pages read, %s", read, counts)
+        told = (read, counts.ok, counts.failed, counts.left)
+        _log.info("ended: %d pages read; %d ok, %d failed, %d left for the next run", *told)
     return Summary(counts, read, seconds, tuple(output / name for name in outputs.NAMES))
 
 
@@ -235,7 +236,7 @@ def _settled(ref: PageRef, outcome: _Value | PageFailure | Lost | Broken, stage:
     return outcome
 
 
-def _rows(listing: Listing, book: journal.Journal, setup: str) -> Iterator[PageResult | PageFailure]:
+def _rows(listing: Listing, book: journal.Journal, setup: str) -> Iterator[outputs.PageRows | PageFailure]:
     """What became of every page of every file; copies of a file share what was read once."""
     for file in listing:
         if isinstance(file, PageFailure):
@@ -248,7 +249,7 @@ def _rows(listing: Listing, book: journal.Journal, setup: str) -> Iterator[PageR
             yield _unread(file, 0)
         else:
             for ref in (_ref(file, page) for page in range(1, count + 1)):
-                yield book.outcome(ref, setup) or _unread(file, ref.page)
+                yield book.rows(ref, setup) or _unread(file, ref.page)
 
 
 def _unread(file: InputFile, page: int) -> PageFailure:
