@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digitscan.forms import Form
 from digitscan.recognition.classifier import Classifier
@@ -21,6 +22,7 @@ from digitscan.vision.glyphs import fit_many, fit_string
 from digitscan.vision.preview import draw_preview
 from digitscan.vision.registration import RegisteredPage, register
 from digitscan.vision.segmentation import Segmentation, number_ink, segment
+from digitscan.vision.views import with_views
 
 
 def read_page(
@@ -31,7 +33,9 @@ def read_page(
     Raises PageError where the page cannot be opened or no form is found on it.
     """
     registered, readings = _read(register_page(ref, forms), classifier, strings)
-    return PageResult(ref, registered.form.name, registered.rotation, registered.score, readings)
+    height, width = registered.page.image.shape
+    said = PageResult(ref, registered.form.name, registered.rotation, registered.score, readings)
+    return with_views(replace(said, size=(width, height)), registered.page.image)
 
 
 def register_page(ref: PageRef, forms: Sequence[Form]) -> RegisteredPage:
@@ -92,13 +96,16 @@ def _whole_numbers(
 
 
 def _on_page(reading: FieldReading, crop: FieldCrop) -> FieldReading:
-    """The reading with its digits' boxes in page px."""
+    """The reading with its digits' boxes, and its field's corners, in page px."""
+
+    def corners(box: Sequence[float]) -> NDArray[np.float64]:
+        x, y, w, h = box
+        return apply(crop.to_page, np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], np.float64))
 
     def moved(digit: DigitReading) -> DigitReading:
-        x, y, w, h = digit.box
-        corners = np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], np.float64)
-        low, high = (f(apply(crop.to_page, corners), axis=0) for f in (np.min, np.max))
+        low, high = (f(corners(digit.box), axis=0) for f in (np.min, np.max))
         left, top, right, bottom = (round(float(v)) for v in (*low, *high))
         return replace(digit, box=(left, top, right - left, bottom - top))
 
-    return replace(reading, digits=tuple(moved(d) for d in reading.digits))
+    placed = tuple((round(float(x)), round(float(y))) for x, y in corners(crop.box))
+    return replace(reading, digits=tuple(moved(d) for d in reading.digits), corners=placed)

@@ -23,6 +23,10 @@ CROSSED = CLASSES.index("crossed")
 OTHER = CLASSES.index("other")
 
 
+Corners = tuple[tuple[int, int], ...]
+"""A field's four corners in page px, clockwise from its own upper left one, as it stands on the form."""
+
+
 class Box(NamedTuple):
     """An upright rectangle: left, top, width, height, in the unit of its frame."""
 
@@ -92,6 +96,13 @@ class FieldInk:
     """Whether the field's printed rules were found, and it is not read at the wrong place."""
 
 
+class Candidate(NamedTuple):
+    """Another value that a field may have, and the probability that it is right."""
+
+    value: str
+    probability: float
+
+
 @dataclass(frozen=True, slots=True)
 class FieldReading:
     """What was read in one field."""
@@ -105,6 +116,12 @@ class FieldReading:
     """`accepted` or `review`."""
     reason: str = ""
     digits: tuple[DigitReading, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    """What else it may be, the likeliest first; what all lack of 1 is something nobody thought of."""
+    corners: Corners = ()
+    """Of the field on the page."""
+    view: bytes = b""
+    """JPEG of the field and its surroundings; empty where it was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +134,10 @@ class PageResult:
     """Degrees clockwise by which the scan had to be turned to stand upright: 0, 90, 180, 270."""
     registration_score: float
     readings: tuple[FieldReading, ...]
+    size: tuple[int, int] = (0, 0)
+    """Width and height of the page as scanned, px."""
+    view: bytes = b""
+    """JPEG of the page, upright; empty where all of its fields were accepted."""
 
 
 @dataclass(frozen=True, slots=True)

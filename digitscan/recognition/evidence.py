@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from digitscan.forms import Check, FormField
-from digitscan.recognition.belief import Alternatives, own_weights, posterior
+from digitscan.recognition.belief import Alternatives, Weights, own_weights, posterior
 from digitscan.recognition.rules import broken_rules, factors, faults, holds
-from digitscan.records import Alternative, FieldInk, FieldReading
+from digitscan.records import Alternative, Candidate, FieldInk, FieldReading
 
 # That two fields are misread alike if one is: a 7 that looks like a 1 does so in a part and in its sum.
 SAME_SLIP = 0.5
 LEAST_INK = 0.02  # that the ink gives a value at least, if it is accepted in place of the likeliest
 TINY = 1e-9
+CANDIDATES = 4  # that people are shown besides the value, at most
+LEAST_CANDIDATE = 0.002  # the probability of one
 
 
 def settle(
@@ -48,8 +51,26 @@ def settle(
         surer = _as_checks_tell(read, ink.alternatives, float(known[name][place]), slips[name])
         confidence = min(float(known[name][place]), max(float(own[name][place]), surer))
         why = [f"check: {check.rule}" for check in broken if name in factors(check)]
-        readings.append(_reading(field, ink, read, confidence, causes[name], why))
+        reading = _reading(field, ink, read, confidence, causes[name], why)
+        readings.append(
+            replace(reading, candidates=_candidates(ink.alternatives, place, known[name], confidence))
+        )
     return tuple(readings)
+
+
+def _candidates(
+    options: Alternatives, chosen: int, known: Weights, confidence: float
+) -> tuple[Candidate, ...]:
+    """What else a field may be: what its value's confidence lacks of 1 is shared out as `known` has it."""
+    rest = known.copy()
+    rest[chosen] = 0.0
+    left = float(rest.sum())
+    scale = (1 - confidence) / left if left > TINY else 0.0
+    order = [int(i) for i in np.argsort(-rest[:-1], kind="stable")[:CANDIDATES]]
+    likely = [
+        (options[i], float(rest[i]) * scale) for i in order if i != chosen and "?" not in options[i].raw
+    ]
+    return tuple(Candidate(o.value, p) for o, p in likely if p >= LEAST_CANDIDATE)
 
 
 def _in_doubt(field: FormField, ink: Alternative) -> bool:

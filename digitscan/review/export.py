@@ -1,0 +1,163 @@
+"""The final values: what the program read where it was sure, and what people decided where it was not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from digitscan.batch.journal import Journal
+from digitscan.errors import DigitscanError, UsageError
+from digitscan.records import PageResult
+from digitscan.review import queue
+from digitscan.review.queue import Decision, Item, Key
+from digitscan.review.tables import Add, Column, Format, Row, Table, written
+
+FINAL = Table(
+    "final",
+    "One row a field",
+    (
+        Column("file", "text", "Input file, relative to the input it came from"),
+        Column("page", "whole number", "Page of the file, from 1"),
+        Column("form", "text", "Name of the form definition"),
+        Column("field", "text", "Name of the field"),
+        Column("value", "text", "Digits, leading zeros kept; empty unless the state is value"),
+        Column("state", "text", "value, blank, unreadable, or open where nobody has decided yet"),
+        Column(
+            "source", "text", "machine, person, or agreed where two people keyed the same; empty where open"
+        ),
+        Column("who", "text", "Who decided; empty for the machine"),
+        Column("when", "text", "When that was, ISO 8601, UTC; empty for the machine"),
+    ),
+)
+_PAGE = FINAL.columns[:2]
+_ROW = Column("row", "whole number", "Row of the table on the form, from 1")
+Wide = Literal["page", "row"]
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written."""
+
+    fields: int
+    open: int
+    people: int
+    """Fields that people decided."""
+    paths: tuple[Path, ...]
+
+
+@dataclass(slots=True)
+class _Tally:
+    fields: int = 0
+    open: int = 0
+    people: int = 0
+
+
+def write(
+    directory: Path,
+    target: Path,
+    settled: Mapping[Key, Decision],
+    *,
+    formats: Sequence[Format] = ("csv",),
+    wide: Collection[Wide] = (),
+    with_open: bool = False,
+    reopened: Collection[Key] = (),
+) -> Exported:
+    """Write final.* and, if wanted, wide tables, of an output directory.
+
+    Args:
+        directory: of a finished run.
+        target: where to; made where there is none.
+        settled: what people decided.
+        formats: of all tables.
+        wide: `page` for one row a page, in FORM.*; `row` for one a row of a form's table, with what else
+            stands on its page, in FORM.TABLE.*.
+        with_open: whether fields in doubt that nobody has decided are told as open, and not refused.
+        reopened: accepted fields that have come into doubt since.
+
+    Raises:
+        UsageError: no finished run, or fields are open.
+        DigitscanError: the files cannot be written.
+    """
+    tally = _Tally()
+    try:
+        with queue.opened(directory) as book, written(target, formats) as (begin, paths):
+            if not with_open:
+                _check_settled(directory, book, settled, reopened)
+            final = begin(FINAL)
+            tables = _WideTables(begin, frozenset(wide))
+            for page in (p for p in book.listed() if isinstance(p, PageResult)):
+                values: dict[str, str | None] = {}
+                for item in (Item(page, reading) for reading in page.readings):
+                    end = settled.get(item.key) or _as_read(item, reopened)
+                    final(_row(item, end))
+                    values[item.key.field] = end.value if end.state in ("value", "blank") else None
+                    tally.fields += 1
+                    tally.open += end.state == "open"
+                    tally.people += end.source in ("person", "agreed")
+                tables.add(page, values)
+    except OSError as error:
+        raise DigitscanError(f"{target}: cannot be written: {error.strerror}") from error
+    return Exported(tally.fields, tally.open, tally.people, tuple(paths))
+
+
+def _check_settled(
+    directory: Path, book: Journal, settled: Collection[Key], reopened: Collection[Key]
+) -> None:
+    unsettled = {item.key for item in queue.doubtful(book)}.union(reopened).difference(settled)
+    if unsettled:
+        raise UsageError(
+            f"{directory}: {len(unsettled)} fields in doubt are open: settle them in report.html or with"
+            " `digitscan review`, or give --with-open"
+        )
+
+
+def _as_read(item: Item, reopened: Collection[Key]) -> Decision:
+    """What becomes of a field that nobody has decided."""
+    if item.reading.status == "review" or item.key in reopened:
+        return Decision("open", "", "", "", "")
+    return Decision("value" if item.reading.value else "blank", item.reading.value, "machine", "", "")
+
+
+def _row(item: Item, end: Decision) -> Row:
+    ref = item.page.ref
+    decided = (end.value, end.state, end.source, end.who, end.when)
+    return (ref.file, ref.page, item.page.form, item.key.field, *decided)
+
+
+class _WideTables:
+    """One table a form, or a table of a form, begun when its first page comes."""
+
+    def __init__(self, begin: Callable[[Table], Add], wanted: Collection[Wide]) -> None:
+        self._begin = begin
+        self._wanted = wanted
+        self._tables: dict[str, Add] = {}
+
+    def add(self, page: PageResult, known: Mapping[str, str | None]) -> None:
+        """The rows of a page; known: its fields and their values, None where nobody can tell."""
+        start = (page.ref.file, page.ref.page)
+        if "page" in self._wanted:
+            self._add(page.form, "One row a page", (), list(known), (*start, *known.values()))
+        if "row" in self._wanted:
+            alone = {name: value for name, value in known.items() if "[" not in name}
+            for (table, row), cells in _rows(known).items():
+                name, title = f"{page.form}.{table}", f"One row a row of {table}, with the fields of its page"
+                columns = [*alone, *(f"{table}.{column}" for column in cells)]
+                self._add(name, title, (_ROW,), columns, (*start, row, *alone.values(), *cells.values()))
+
+    def _add(self, name: str, title: str, more: tuple[Column, ...], columns: Sequence[str], row: Row) -> None:
+        if name not in self._tables:
+            texts = (Column(column, "text", "Digits, leading zeros kept") for column in columns)
+            self._tables[name] = self._begin(Table(name, title, (*_PAGE, *more, *texts)))
+        self._tables[name](row)
+
+
+def _rows(known: Mapping[str, str | None]) -> dict[tuple[str, int], dict[str, str | None]]:
+    """The rows of a page's tables: table and row, from 1 -> column -> value."""
+    rows: dict[tuple[str, int], dict[str, str | None]] = {}
+    for name, value in known.items():
+        if found := re.fullmatch(r"(\w+)\[(\d+)\]\.(\w+)", name):
+            rows.setdefault((found[1], int(found[2])), {})[found[3]] = value
+    return rows

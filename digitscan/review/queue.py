@@ -1,0 +1,105 @@
+"""What people are asked: the fields of an output directory that are in review, and in which order.
+
+The journal is the source; it knows which pages the outputs now hold, and keeps a view of every field in
+review, so that the scans are not needed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from digitscan.batch import journal
+from digitscan.batch.journal import Journal
+from digitscan.errors import UsageError
+from digitscan.records import FieldReading, PageResult
+
+State = Literal["value", "blank", "unreadable", "open"]
+Source = Literal["", "machine", "person", "agreed"]
+
+
+class Key(NamedTuple):
+    """What a decision is about: not the file's name, which may change, but its content."""
+
+    sha256: str
+    page: int
+    form: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a field is taken to be in the end."""
+
+    state: State
+    value: str
+    """Digits; empty unless the state is `value`."""
+    source: Source
+    who: str
+    when: str
+    """ISO 8601, UTC; empty, as `who` is, where no person decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One field to decide."""
+
+    page: PageResult
+    """The page it stands on, without its readings."""
+    reading: FieldReading
+
+    @property
+    def key(self) -> Key:
+        return Key(self.page.ref.sha256, self.page.ref.page, self.page.form, self.reading.field)
+
+    @property
+    def column(self) -> str:
+        """The field's name without its row: `person[].age`."""
+        return re.sub(r"\[\d+\]", "[]", self.reading.field)
+
+    @property
+    def worth(self) -> float:
+        """Of a decision: the probability that it changes the value."""
+        return 1 - self.reading.confidence
+
+
+@contextmanager
+def opened(directory: Path) -> Iterator[Journal]:
+    """The journal of a run's output directory; raises `UsageError` where there is none."""
+    if not (directory / journal.NAME).is_file():
+        raise UsageError(
+            f"{directory}: not the output directory of `digitscan run`: it has no {journal.NAME}"
+        )
+    with journal.opened(directory) as book:
+        yield book
+
+
+def doubtful(book: Journal) -> Iterator[Item]:
+    """The fields in review, the worthiest decision first; of copies of a file only the first one's."""
+    for page in book.doubts():
+        yield Item(replace(page, readings=()), page.readings[0])
+
+
+def fields(book: Journal) -> Iterator[Item]:
+    """All fields that the outputs hold, accepted or not, in their order."""
+    for page in book.listed():
+        if isinstance(page, PageResult):
+            alone = replace(page, readings=())
+            yield from (Item(alone, reading) for reading in page.readings)
+
+
+def like_with_like(items: Iterable[Item]) -> list[Item]:
+    """The same column of the same form together, so that eye and hand stay in rhythm.
+
+    The column first in which most values are likely wrong; the order within is kept.
+    """
+    columns: dict[tuple[str, str], list[Item]] = defaultdict(list)
+    for item in items:
+        columns[item.page.form, item.column].append(item)
+    ranked = sorted(columns.values(), key=lambda column: -sum(item.worth for item in column))
+    return [item for column in ranked for item in column]
