@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.tables import Table, thousands
-from digitscan.recognition.classifier import BATCH, default_model, no_stderr, read_card
+from digitscan.recognition.classifier import default_model, read_card
+from digitscan.recognition.litert import BATCH, no_stderr
 from digitscan.vision.glyphs import SIZE
 
 if TYPE_CHECKING:

@@ -78,14 +78,14 @@ def write_model(
         )
         described = Path(aside) / "model.json"
         described.write_text(json.dumps(asdict(card), indent=2) + "\n", encoding="utf-8")
-        _check_export(bare, exported)
+        check_export(bare, exported)
         master.replace(output)
         exported.replace(output.with_suffix(".tflite"))
         described.replace(output.with_suffix(".json"))
     return card
 
 
-def _check_export(model: keras.Model, exported: Path) -> None:
+def check_export(model: keras.Model, exported: Path) -> None:
     """What LiteRT reads must be what Keras reads: not every layer survives the export."""
     shape = model.input_shape[1:]
     noise = np.random.default_rng(0).integers(0, 256, (64, *shape)).astype(np.float32)

@@ -7,12 +7,14 @@ import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.recognition.architectures import Architecture
+from digitscan.recognition.classifier import verified
 from digitscan.recognition.datasets import Digits, Labels
 from digitscan.recognition.schedule import learning_rate
 from digitscan.recognition.string_pictures import numbers
@@ -74,13 +76,20 @@ def measured(
     return {f"numbers of {digits.name} held back": _right(columns, answers)}, {"loss": float(loss)}
 
 
-def start_from(model: keras.Model, digits: keras.Model) -> None:
-    """Give the first layers the weights of the network of single digits, which these are."""
+def start_from(model: keras.Model, digits: Path) -> None:
+    """Give the first layers the weights of the network of single digits, whose layers these are.
+
+    digits: its .keras file; `ModelError` where it is missing or damaged.
+    """
+    import keras
+
+    verified(digits, "keras")
 
     def learnt(network: keras.Model) -> list[keras.layers.Layer]:
         return [layer for layer in network.layers if layer.weights][:SHARED_LAYERS]
 
-    for own, known in zip(learnt(model), learnt(digits), strict=True):
+    master = keras.saving.load_model(digits, compile=False, safe_mode=True)
+    for own, known in zip(learnt(model), learnt(master), strict=True):
         weights = zip(own.get_weights(), known.get_weights(), strict=True)
         own.set_weights([theirs.reshape(mine.shape) for mine, theirs in weights])
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digitscan.recognition.lattice import DOUBT, Probabilities, Reading, readings
+from digitscan.recognition.strings import Columns
 from digitscan.records import CLASSES, Box
 from digitscan.vision.segmentation import Cut, Hypothesis, Piece, Segmentation
 
@@ -129,3 +130,42 @@ def test_probabilities_are_shares_of_one(seed: int, count: int, cells: int, shar
     assert readable == sorted(readable, reverse=True)
     if cells:
         assert all(len(r.marks) == cells for r in found)
+
+
+def spelling(*signs: tuple[str, float]) -> Columns:
+    """A column a digit, each with that probability of it, a column of nothing new between them."""
+    rows = []
+    for digit, probability in signs:
+        row = np.full(11, (1 - probability) / 10)
+        row[int(digit) + 1] = probability
+        rows += [row, np.array([0.9999] + [1e-5] * 10)]
+    return np.asarray(np.log(rows), np.float32)
+
+
+def in_box(segmentation: Segmentation, said: list[Said], columns: Columns | None) -> list[Reading]:
+    probabilities = np.array([row(s) for s in said], np.float32)
+    return readings(segmentation, probabilities, (), (0, 8), columns)
+
+
+def test_two_that_agree_are_surer_than_one() -> None:
+    apart = lattice([piece(20, 20), piece(60, 20)])
+    said: list[Said] = [{"4": 0.9, "9": 0.08}, {"other": 0.99}, {"7": 0.999}]
+    alone = in_box(apart, said, None)[0]
+    both = in_box(apart, said, spelling(("4", 0.99), ("7", 0.99)))[0]
+    assert alone.value == both.value == "47"
+    assert both.probability > alone.probability
+
+
+def test_two_that_contradict_each_other_leave_doubt() -> None:
+    apart = lattice([piece(20, 20), piece(60, 20)])
+    said: list[Said] = [{"4": 0.98, "9": 0.01}, {"other": 0.99}, {"7": 0.999}]
+    found = in_box(apart, said, spelling(("9", 0.999), ("7", 0.999)))
+    assert {r.value for r in found[:2]} == {"47", "97"}
+    assert found[0].probability < 0.9
+
+
+def test_a_number_that_no_path_reads_well_is_among_the_readings() -> None:
+    apart = lattice([piece(20, 20), piece(60, 20)])
+    said: list[Said] = [{"4": 0.9999}, {"other": 0.99}, {"7": 0.9999}]
+    found = in_box(apart, said, spelling(("4", 0.99), ("1", 0.99)))
+    assert "41" in {r.value for r in found}

@@ -11,19 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digitscan.errors import ModelError, UsageError
+from digitscan.recognition import string_training
 from digitscan.recognition.architectures import find
+from digitscan.recognition.cards import check_export
 from digitscan.recognition.classifier import Engine, load
-from digitscan.recognition.training import (
-    GENTLE,
-    PEAK,
-    STEEP,
-    _check_export,
-    fit_temperature,
-    held_back,
-    learning_rate,
-    mix_of,
-    train,
-)
+from digitscan.recognition.datasets import held_back
+from digitscan.recognition.schedule import learning_rate
+from digitscan.recognition.strings import load_strings
+from digitscan.recognition.training import GENTLE, PEAK, STEEP, fit_temperature, mix_of, train
 from tests.recognition.drawn import data_set, drawn_digits
 
 # Keras 3.15 hands its weights to NumPy 2 in the old way.
@@ -69,7 +64,20 @@ def test_every_architecture_can_be_exported(data: Path, tmp_path: Path, architec
     answers = [load(tmp_path / "small.keras", engine)(glyphs) for engine in ENGINES]
     assert np.abs(answers[0] - answers[1]).max() < 1e-4
     with pytest.raises(ModelError, match="LiteRT and Keras differ"):
-        _check_export(find(architecture).build(), tmp_path / "small.keras")
+        check_export(find(architecture).build(), tmp_path / "small.tflite")
+
+
+def test_what_reads_whole_numbers_starts_from_what_reads_digits(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(string_training, "PICTURES", 128)
+    monkeypatch.setattr(string_training, "HELD", 40)
+    card = train(data, "strings", tmp_path / "small.keras", epochs=1, progress=False)
+    assert card.classes == ["", *"0123456789"]
+    assert set(card.accuracy) == {"numbers of mnist held back"}
+    assert load_strings(tmp_path / "small.keras")(np.zeros((2, 28, 128), np.uint8)).shape == (2, 64, 11)
+    with pytest.raises(ModelError, match="lacks classes"):
+        load(tmp_path / "small.keras")
 
 
 def test_a_classic_recipe_learns_and_the_seed_decides(data: Path, tmp_path: Path) -> None:
@@ -82,7 +90,9 @@ def test_a_classic_recipe_learns_and_the_seed_decides(data: Path, tmp_path: Path
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 4, 16])
 def test_the_learning_rate_rises_once_and_falls_to_nothing(epochs: int) -> None:
-    rates = [learning_rate(progress, epochs) for progress in np.linspace(0, epochs, 400, endpoint=False)]
+    rates = [
+        learning_rate(progress, epochs, PEAK) for progress in np.linspace(0, epochs, 400, endpoint=False)
+    ]
     assert min(rates) > 0
     assert max(rates) == pytest.approx(PEAK, rel=0.05)
     assert (np.diff(rates[rates.index(max(rates)) :]) <= 0).all()

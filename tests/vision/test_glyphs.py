@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from digitscan.records import Image
-from digitscan.vision.glyphs import fit, fit_many, light_on_dark, squeeze
+from digitscan.vision.glyphs import fit, fit_many, fit_string, light_on_dark, squeeze
 
 
 def blob(seed: int, height: int, width: int) -> NDArray[np.bool_]:
@@ -94,6 +94,18 @@ def test_many() -> None:
     assert fit_many([]).shape == (0, 28, 28)
     masks = [blob(seed, 40, 30) for seed in range(3)]
     assert np.array_equal(fit_many(masks), np.stack([fit(mask) for mask in masks]))
+
+
+def test_a_number_keeps_its_aspect_unless_it_is_too_wide() -> None:
+    mask = np.zeros((80, 200), bool)
+    mask[10:50, 20:120] = True
+    made = fit_string(mask)
+    assert made.shape == (28, 128)
+    assert np.array_equal(np.flatnonzero(made.any(axis=1))[[0, -1]], [4, 23])
+    assert np.array_equal(np.flatnonzero(made.any(axis=0))[[0, -1]], [4, 53])
+    wide = np.ones((10, 900), bool)
+    assert np.flatnonzero(fit_string(wide).any(axis=0))[-1] == 123
+    assert not fit_string(np.zeros((0, 0), bool)).any()
 
 
 def five(ink: int, paper: int) -> Image:

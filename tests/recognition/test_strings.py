@@ -1,0 +1,77 @@
+"""What rows of signs spell: held against adding up every row that there is."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from digitscan.recognition.strings import Columns, load_strings, log_probability, spelled
+from digitscan.vision.glyphs import fit_string
+from tests.recognition.drawn import drawn_digits
+
+
+def said(seed: int, columns: int) -> Columns:
+    logits: NDArray[np.float64] = np.random.default_rng(seed).normal(0, 1.5, (columns, 11))
+    return np.asarray(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)), np.float32)
+
+
+def added_up(columns: Columns) -> dict[str, float]:
+    """Every number with the logarithm of its probability, by brute force."""
+    found: dict[str, float] = {}
+    for path in itertools.product(range(11), repeat=len(columns)):
+        signs = [sign for i, sign in enumerate(path) if i == 0 or sign != path[i - 1]]
+        text = "".join(str(sign - 1) for sign in signs if sign)
+        weight = sum(float(columns[i, sign]) for i, sign in enumerate(path))
+        found[text] = float(np.logaddexp(found.get(text, -np.inf), weight))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_all_rows_that_spell_a_number_count(seed: int) -> None:
+    columns = said(seed, 4)
+    whole = added_up(columns)
+    assert np.logaddexp.reduce(list(whole.values())) == pytest.approx(0, abs=1e-5)
+    for text in ("", "7", "77", "12", "121", "1234", "112"):
+        assert log_probability(columns, text) == pytest.approx(whole.get(text, -np.inf), abs=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_likeliest_numbers_are_found(seed: int) -> None:
+    columns = said(seed, 4)
+    whole = added_up(columns)
+    found = spelled(columns, (0, 9))
+    best = max(whole, key=lambda text: whole[text])
+    assert max(found, key=lambda text: found[text]) == best
+    assert found[best] == pytest.approx(whole[best], abs=0.1)
+    assert all(weight <= whole[text] + 1e-4 for text, weight in found.items())
+
+
+def test_only_numbers_of_the_field_s_length_unless_there_is_none() -> None:
+    columns = said(0, 5)
+    assert {len(text) for text in spelled(columns, (0, 9))} > {4}
+    assert {len(text) for text in spelled(columns, (4, 4))} == {4}
+    assert spelled(columns, (9, 9))
+
+
+def test_what_is_surely_nothing_changes_nothing() -> None:
+    columns = said(1, 4)
+    nothing = np.full((3, 11), -30.0, np.float32)
+    nothing[:, 0] = -1e-6
+    padded = np.concatenate([columns, nothing])
+    assert spelled(padded, (0, 9)).keys() == spelled(columns, (0, 9)).keys()
+    assert log_probability(padded, "12") == pytest.approx(log_probability(columns, "12"), abs=1e-3)
+
+
+def test_the_network_that_comes_along_reads_digits_side_by_side() -> None:
+    glyphs, labels = drawn_digits(60, 3)
+    rows = [np.hstack([g[:, 3:25] for g in glyphs[i : i + 4]]) for i in range(0, 60, 4)]
+    answers = load_strings()(np.stack([fit_string(row > 100) for row in rows]))
+    right = 0
+    for i, columns in enumerate(answers):
+        found = spelled(columns, (4, 4))
+        right += max(found, key=lambda text: found[text]) == "".join(map(str, labels[4 * i : 4 * i + 4]))
+    assert right >= 12
+    assert len(load_strings()(np.zeros((0, 28, 128), np.uint8))) == 0
