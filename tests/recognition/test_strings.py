@@ -14,7 +14,7 @@ from tests.recognition.drawn import drawn_digits
 
 
 def said(seed: int, columns: int) -> Columns:
-    logits: NDArray[np.float64] = np.random.default_rng(seed).normal(0, 1.5, (columns, 11))
+    logits: NDArray[np.float64] = np.random.default_rng(seed).normal(0, 3.0, (columns, 11))
     return np.asarray(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)), np.float32)
 
 
