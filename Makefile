@@ -24,8 +24,9 @@ test: $(INSTALLED) ## lint, types and tests
 samples: $(INSTALLED) ## draw sample_scans/ anew
 	$(BIN)/digitscan deck configs/household.toml --pages 28 --seed 1880 --output sample_scans
 
-train: $(INSTALLED) ## train the shipped model anew; DATA=a directory of MNIST files, or keras to fetch it
+train: $(INSTALLED) ## train the shipped models anew; DATA=a directory of MNIST files, or keras to fetch it
 	$(BIN)/digitscan train --data $(DATA) --architecture digitscan --output models/digits.keras
+	$(BIN)/digitscan train --data $(DATA) --architecture strings --output models/strings.keras
 
 wheel: $(INSTALLED) ## build dist/digitscan-*.whl, model included
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
