@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from digitscan.errors import UsageError
 from digitscan.records import CLASSES
-from digitscan.vision.glyphs import SIZE, STRING_WIDTH
+from digitscan.vision.glyphs import SIZE, STRING_HEIGHT, STRING_WIDTH
 
 if TYPE_CHECKING:
     import keras
 
 GLYPH = "28x28, 0-255, white on black, fitted as MNIST: body 20x20, centre of mass at the centre"
-NUMBER = "28x128, 0-255, white on black: a whole number, 20 high, from the left"
+NUMBER = "24x128, 0-255, white on black: a whole number, 22 high, from the left"
 NUMBER_CLASSES = ("", *CLASSES[:10])
 """Of each column of a number: nothing new, or a digit."""
 
@@ -109,44 +109,35 @@ def digitscan() -> keras.Model:
 
 
 @architecture(
-    "strings", classes=NUMBER_CLASSES, epochs=32, batch=128, validation=0.05, augmented=True, input=NUMBER
+    "strings", classes=NUMBER_CLASSES, epochs=96, batch=128, validation=0.05, augmented=True, input=NUMBER
 )
 def strings() -> keras.Model:
     """Reads a whole number at once: for each of 64 columns log-probabilities of nothing new and of 0-9.
 
-    Its first layers are those of `digitscan`, moved along the number (a space displacement network: Matan,
-    Burges, LeCun, Denker, 1992), and start with what these have learnt; the others look at the neighbourhood.
     Trained by connectionist temporal classification (Graves, Fernandez, Gomez, Schmidhuber, 2006).
     """
     import keras
     from keras import layers
 
     def convolution(
-        x: keras.KerasTensor,
-        filters: int,
-        size: tuple[int, int] = (3, 3),
-        strides: tuple[int, int] = (1, 1),
-        apart: int = 1,
-        padding: str = "same",
+        x: keras.KerasTensor, filters: int, size: tuple[int, int] = (3, 3), strides: tuple[int, int] = (1, 1)
     ) -> keras.KerasTensor:
-        x = layers.Conv2D(filters, size, strides, padding, dilation_rate=(1, apart), use_bias=False)(x)
+        x = layers.Conv2D(filters, size, strides, padding="same", use_bias=False)(x)
         return layers.BatchNormalization()(x)
 
-    def halved(
-        x: keras.KerasTensor, filters: int, strides: tuple[int, int], apart: int = 1
-    ) -> keras.KerasTensor:
+    def shrunk(x: keras.KerasTensor, filters: int, strides: tuple[int, int]) -> keras.KerasTensor:
         x = layers.ReLU()(convolution(x, filters, strides=strides))
-        return layers.ReLU()(layers.Add()([x, convolution(x, filters, apart=apart)]))
+        return layers.ReLU()(layers.Add()([x, convolution(x, filters)]))
 
-    picture = keras.Input((SIZE, STRING_WIDTH, 1), name="number")
+    picture = keras.Input((STRING_HEIGHT, STRING_WIDTH, 1), name="number")
     x = layers.Rescaling(1 / 255)(picture)
     x = layers.ReLU()(convolution(x, 16))
-    x = halved(halved(x, 32, (2, 2)), 64, (2, 1), apart=2)
-    window = SIZE // 4
-    x = layers.ZeroPadding2D((0, window - 1))(x)
-    x = layers.ReLU()(convolution(x, 128, (window, window), apart=2, padding="valid"))
+    x = shrunk(shrunk(x, 40, (2, 2)), 64, (2, 1))
+    # all rows to one
+    x = layers.Conv2D(128, (STRING_HEIGHT // 4, 3), use_bias=False)(layers.ZeroPadding2D((0, 1))(x))
+    x = layers.ReLU()(layers.BatchNormalization()(x))
     for _ in range(2):
-        x = layers.ReLU()(layers.Add()([x, convolution(x, 128, (1, 7))]))
+        x = layers.ReLU()(layers.Add()([x, convolution(x, 128, (1, 5))]))
     x = layers.Dropout(0.2)(layers.Reshape((STRING_WIDTH // 2, 128))(x))
     x = layers.Dense(len(NUMBER_CLASSES))(x)
     model = keras.Model(picture, layers.Activation("log_softmax", name="columns")(x), name="strings")

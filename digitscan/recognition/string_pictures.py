@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from digitscan.recognition import strokes
 from digitscan.recognition.augmentation import INK, scan
 from digitscan.records import Image
-from digitscan.vision.glyphs import BODY, SIZE, STRING_WIDTH, fit_string
+from digitscan.vision.glyphs import BODY, SIZE, STRING_HEIGHT, STRING_WIDTH, fit_string
 
 LONGEST = 8
 LENGTHS = np.array([0.03, 0.08, 0.15, 0.22, 0.22, 0.2, 0.06, 0.04])
@@ -58,7 +58,7 @@ def numbers(
     drawn, drawn_labels = _drawn(rng)
     by_writer = {} if writers is None else _indices(writers)
     names = sorted(by_writer)
-    pictures = np.zeros((count, SIZE, STRING_WIDTH), np.uint8)
+    pictures = np.zeros((count, STRING_HEIGHT, STRING_WIDTH), np.uint8)
     answers = np.full((count, LONGEST), -1, np.int64)
     for index in range(count):
         length = 1 + int(rng.choice(LONGEST, p=LENGTHS))

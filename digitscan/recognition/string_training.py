@@ -7,14 +7,12 @@ import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.recognition.architectures import Architecture
-from digitscan.recognition.classifier import verified
 from digitscan.recognition.datasets import Digits, Labels
 from digitscan.recognition.schedule import learning_rate
 from digitscan.recognition.string_pictures import numbers
@@ -28,12 +26,10 @@ log = logging.getLogger(__name__)
 
 PASSES = 2
 """Epochs that go through the same pictures; making new ones takes about as long as learning them."""
-PICTURES = 8_000
+PICTURES = 12_000
 """Numbers in an epoch."""
 TASKS = 4
-PEAK = 1e-3
-SHARED_LAYERS = 12
-"""Layers with weights: five convolutions and a dense layer, each with its normalisation."""
+PEAK = 2e-3
 HELD = 2000
 """Numbers made of the writers held back."""
 
@@ -74,24 +70,6 @@ def measured(
     columns = _columns(model, test)
     loss = -np.mean([log_probability(c, text(a)) for c, a in zip(columns, answers, strict=True)])
     return {f"numbers of {digits.name} held back": _right(columns, answers)}, {"loss": float(loss)}
-
-
-def start_from(model: keras.Model, digits: Path) -> None:
-    """Give the first layers the weights of the network of single digits, whose layers these are.
-
-    digits: its .keras file; `ModelError` where it is missing or damaged.
-    """
-    import keras
-
-    verified(digits, "keras")
-
-    def learnt(network: keras.Model) -> list[keras.layers.Layer]:
-        return [layer for layer in network.layers if layer.weights][:SHARED_LAYERS]
-
-    master = keras.saving.load_model(digits, compile=False, safe_mode=True)
-    for own, known in zip(learnt(model), learnt(master), strict=True):
-        weights = zip(own.get_weights(), known.get_weights(), strict=True)
-        own.set_weights([theirs.reshape(mine.shape) for mine, theirs in weights])
 
 
 def _rate(model: keras.Model, epoch: int, epochs: int, steps: int) -> keras.callbacks.Callback:

@@ -23,7 +23,7 @@ from digitscan.recognition import evaluation, string_training
 from digitscan.recognition.architectures import Architecture, find
 from digitscan.recognition.augmentation import Mix, sample
 from digitscan.recognition.cards import Card, write_model
-from digitscan.recognition.classifier import Probabilities, default_model
+from digitscan.recognition.classifier import Probabilities
 from digitscan.recognition.datasets import Digits, Labels, held_back, read_digits
 from digitscan.recognition.litert import no_stderr
 from digitscan.recognition.plots import plot_confusion, plot_learning
@@ -62,8 +62,7 @@ def train(
 
     `data` as for `read_digits`; `epochs` None means the recipe's own; `plots` is a directory for pictures
     of the learning curves and the confusion; `progress` shows a bar where stderr is a terminal. The same
-    seed gives the same model on the same machine. What reads whole numbers starts from the default network
-    of single digits. Raises `UsageError` for bad arguments or data, `ModelError` where that is missing.
+    seed gives the same model on the same machine. Raises `UsageError` for bad arguments or data.
     """
     if output.suffix != ".keras":
         raise UsageError(f"{output}: a model is written as FILE.keras: give a name that ends so")
@@ -84,7 +83,6 @@ def train(
     model = recipe.build()
     rounds = epochs or recipe.epochs
     if recipe.reads_numbers:
-        string_training.start_from(model, default_model())
         history = string_training.fit(model, recipe, digits, held, epochs=rounds, seed=seed)
         result, calibration = string_training.measured(model, digits, held, seed)
     else:

@@ -21,7 +21,7 @@ from digitscan.records import Image
 
 SIZE = 28
 BODY = 20
-STRING_WIDTH = 128
+STRING_HEIGHT, STRING_WIDTH = 24, 128
 """Of the picture of a whole number."""
 
 Mask = NDArray[np.bool_] | NDArray[np.uint8]
@@ -54,20 +54,20 @@ def fit(ink: Mask) -> Image:
 
 
 def fit_string(ink: Mask) -> Image:
-    """All ink of a number in one picture: uint8 28x128, white on black; all black where there is no ink.
+    """All ink of a number in one picture: uint8 24x128, white on black; all black where there is no ink.
 
-    It is 20 px high, its aspect kept; one that is then too wide for the picture is squeezed.
+    It is 22 px high, its aspect kept; one that is then too wide for the picture is squeezed.
     """
     mask = np.asarray(ink != 0).astype(np.uint8)
     left, top, width, height = cv2.boundingRect(mask)
-    out = np.zeros((SIZE, STRING_WIDTH), np.uint8)
+    out = np.zeros((STRING_HEIGHT, STRING_WIDTH), np.uint8)
     if width == 0 or height == 0:
         return out
     part = mask[top : top + height, left : left + width] * np.uint8(255)
-    margin = (SIZE - BODY) // 2
-    wide = min(max(round(width * BODY / height), 1), STRING_WIDTH - 2 * margin)
-    how = cv2.INTER_AREA if height >= BODY else cv2.INTER_LINEAR
-    out[margin : margin + BODY, margin : margin + wide] = cv2.resize(part, (wide, BODY), interpolation=how)
+    tall = STRING_HEIGHT - 2
+    wide = min(max(round(width * tall / height), 1), STRING_WIDTH - 2)
+    how = cv2.INTER_AREA if height >= tall else cv2.INTER_LINEAR
+    out[1 : 1 + tall, 1 : 1 + wide] = cv2.resize(part, (wide, tall), interpolation=how)
     return out
 
 

@@ -39,7 +39,7 @@ def test_the_seed_decides_everything() -> None:
 def test_every_number_has_its_digits() -> None:
     digits = data_set(120)
     pictures, answers = numbers(digits.train, digits.train_labels, None, 40, [3])
-    assert pictures.shape == (40, 28, 128)
+    assert pictures.shape == (40, 24, 128)
     assert pictures.any(axis=(1, 2)).all()
     assert answers.shape == (40, LONGEST)
     lengths = (answers >= 0).sum(axis=1)

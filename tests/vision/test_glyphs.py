@@ -100,11 +100,11 @@ def test_a_number_keeps_its_aspect_unless_it_is_too_wide() -> None:
     mask = np.zeros((80, 200), bool)
     mask[10:50, 20:120] = True
     made = fit_string(mask)
-    assert made.shape == (28, 128)
-    assert np.array_equal(np.flatnonzero(made.any(axis=1))[[0, -1]], [4, 23])
-    assert np.array_equal(np.flatnonzero(made.any(axis=0))[[0, -1]], [4, 53])
+    assert made.shape == (24, 128)
+    assert np.array_equal(np.flatnonzero(made.any(axis=1))[[0, -1]], [1, 22])
+    assert np.array_equal(np.flatnonzero(made.any(axis=0))[[0, -1]], [1, 55])
     wide = np.ones((10, 900), bool)
-    assert np.flatnonzero(fit_string(wide).any(axis=0))[-1] == 123
+    assert np.flatnonzero(fit_string(wide).any(axis=0))[-1] == 126
     assert not fit_string(np.zeros((0, 0), bool)).any()
 
 
