@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from digitscan.batch import journal
-from digitscan.errors import UsageError
+from digitscan.errors import DigitscanError, UsageError
 from digitscan.records import DigitReading, FieldReading, PageFailure, PageRef, PageResult
 
 REF = PageRef(Path("/in/a.pdf"), "a.pdf", 3, "f" * 64)
@@ -66,3 +68,24 @@ def test_a_journal_of_another_format_is_refused(tmp_path: Path) -> None:
         book.connection.execute("PRAGMA user_version = 99")
     with pytest.raises(UsageError, match="another version"), journal.opened(tmp_path):
         pass
+
+
+def test_a_journal_of_the_first_format_is_refused_and_kept(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / journal.NAME)
+    connection.executescript("CREATE TABLE pages (outcome TEXT); PRAGMA user_version = 1;")
+    connection.close()
+    before = (tmp_path / journal.NAME).read_bytes()
+    with pytest.raises(UsageError, match="another version"), journal.opened(tmp_path):
+        pass
+    assert (tmp_path / journal.NAME).read_bytes()[100:] == before[100:]
+
+
+def test_a_disk_that_fails_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DigitscanError, match="start again") as told, journal.opened(tmp_path) as book:
+        (pages,) = book.connection.execute("PRAGMA page_count").fetchone()
+        book.connection.execute(f"PRAGMA max_page_count = {pages}")
+        for number in range(1000):
+            book.record_page("a", replace(RESULT, ref=replace(REF, page=number)))
+    assert told.value.exit_code == 1
+    with journal.opened(tmp_path) as book:
+        assert book.outcome(replace(REF, page=0), "a") is not None
