@@ -121,6 +121,7 @@ class Screen {
       event.preventDefault();
       if (!event.repeat || act === "next" || act === "previous") this[act]();
     } else if (typed && event.key.toLowerCase() in alone && event.key.length === 1) {
+      event.preventDefault();
       this.hint("Enter takes what is typed; Esc clears it.");
     } else if (event.key.length === 1 && event.target !== this.input) {
       this.input.focus();
