@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 
@@ -28,6 +28,10 @@ def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
     faults: list[str] = []
 
+    def refuse(dialog: Dialog) -> None:
+        faults.append(dialog.message)
+        dialog.dismiss()
+
     def open_page(address: str, context: BrowserContext | None = None, **options: Any) -> Page:
         if context is None:
             context = browser.new_context(viewport={"width": 1280, "height": 720}, **options)
@@ -36,7 +40,7 @@ def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
-        page.on("dialog", lambda dialog: faults.append(dialog.message) or dialog.dismiss())
+        page.on("dialog", refuse)
         page.goto(address)
         return page
 

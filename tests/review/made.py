@@ -67,14 +67,14 @@ def page(
     return with_views(PageResult(ref, "census", 0, 0.9, tuple(readings), SIZE), image)
 
 
-def usual(file: str, doubt: float = 0.5, value: str = "007", **more: Path) -> PageResult:
+def usual(file: str, doubt: float = 0.5, value: str = "007", path: Path | None = None) -> PageResult:
     """A page with an accepted field of that value, a doubtful one and a blank one."""
     readings = [
         reading("district", value, 0.999, "accepted", corners(20, 10)),
         reading("person[1].age", "41", doubt, "review", corners(20, 70)),
         reading("person[2].age", "", 0.99, "accepted", corners(20, 130)),
     ]
-    return page(file, readings, **more)
+    return page(file, readings, path=path)
 
 
 def run(directory: Path, outcomes: Sequence[PageResult | PageFailure]) -> Path:

@@ -125,7 +125,7 @@ def test_formulas_are_defused_in_what_spreadsheets_open(tmp_path: Path) -> None:
     a = made.usual("=HYPERLINK(1).png")
     made.run(tmp_path, [a])
     who = Decision("value", "1", "person", "@SUM(1)", "")
-    export.write(tmp_path, tmp_path, {key(a): who}, formats=("csv", "jsonl"), wide=("page",))
+    export.write(tmp_path, tmp_path, {key(a): who}, formats=("csv", "jsonl"), wide=["page"])
     for name in ("final.csv", "census.csv"):
         assert {row["file"] for row in rows(tmp_path / name)} == {"'=HYPERLINK(1).png"}
     assert rows(tmp_path / "final.csv")[1]["who"] == "'@SUM(1)"
