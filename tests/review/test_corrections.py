@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from digitscan.errors import UsageError
+from digitscan.errors import DigitscanError, UsageError
 from digitscan.review import corrections
-from digitscan.review.queue import Decision, Key
+from digitscan.review.queue import Change, Decision, Key, latest
 
 HEAD = ",".join(corrections.COLUMNS)
 GOOD = "a.png,1,census,district,abc,value,007,0?7,Ada,2026-01-02T03:04:05.678Z"
@@ -22,23 +22,24 @@ def written(path: Path, *lines: str) -> Path:
 
 def test_decisions_are_taken_as_they_stand(tmp_path: Path) -> None:
     path = written(tmp_path / "c.csv", GOOD, GOOD.replace("district,abc,value,007", "x,abc,blank,"))
-    assert corrections.read(path) == {
-        KEY: Decision("value", "007", "person", "Ada", "2026-01-02T03:04:05.678+00:00"),
-        KEY._replace(field="x"): Decision("blank", "", "person", "Ada", "2026-01-02T03:04:05.678+00:00"),
-    }
+    when = "2026-01-02T03:04:05.678+00:00"
+    assert corrections.read(path) == [
+        Change(KEY, "a.png", Decision("value", "007", "person", "Ada", when), "0?7"),
+        Change(KEY._replace(field="x"), "a.png", Decision("blank", "", "person", "Ada", when), "0?7"),
+    ]
 
 
 def test_the_latest_decision_on_a_field_holds(tmp_path: Path) -> None:
     later = GOOD.replace("2026", "2027").replace("007", "42")
     for lines in ([GOOD, later], [later, GOOD]):
-        assert corrections.read(written(tmp_path / "c.csv", *lines))[KEY].value == "42"
+        assert latest(corrections.read(written(tmp_path / "c.csv", *lines)))[KEY].value == "42"
 
 
 def test_names_are_put_in_where_they_are_missing_and_formulas_come_back(tmp_path: Path) -> None:
     path = written(tmp_path / "c.csv", GOOD.replace("Ada", ""))
-    assert corrections.read(path, "Bea")[KEY].who == "Bea"
+    assert corrections.read(path, "Bea")[0].decision.who == "Bea"
     path = written(tmp_path / "c.csv", GOOD.replace("Ada", "'=1+1"))
-    assert corrections.read(path, "Bea")[KEY].who == "=1+1"
+    assert corrections.read(path, "Bea")[0].decision.who == "=1+1"
 
 
 @pytest.mark.parametrize(
@@ -70,3 +71,22 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="cannot be read as CSV"):
         corrections.read(tmp_path / "binary.csv")
+
+
+def test_what_is_handed_in_is_kept_once_and_for_nobody_else(tmp_path: Path) -> None:
+    changes = corrections.read(written(tmp_path / "c.csv", GOOD, GOOD.replace("a.png", "'=a.png")), "Bea")
+    corrections.keep(tmp_path, changes)
+    corrections.keep(tmp_path, changes)
+    assert corrections.kept(tmp_path) == changes
+    (path,) = (tmp_path / "corrections").iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert "'=a.png" in path.read_text()
+    corrections.keep(tmp_path, corrections.read(written(tmp_path / "d.csv", GOOD.replace("2026", "2027"))))
+    assert [c.decision.when[:4] for c in corrections.kept(tmp_path)].count("2026") == 2
+
+
+def test_a_file_that_cannot_be_kept_is_named(tmp_path: Path) -> None:
+    (tmp_path / "corrections").write_text("in the way")
+    with pytest.raises(DigitscanError, match="cannot be written"):
+        corrections.keep(tmp_path, [])

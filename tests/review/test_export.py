@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,7 +13,7 @@ import pytest
 from digitscan.errors import DigitscanError, UsageError
 from digitscan.records import PageFailure, PageRef, PageResult
 from digitscan.review import export
-from digitscan.review.queue import Decision, Key
+from digitscan.review.queue import Change, Decision, Key, latest
 from tests.review import made
 
 ADA = Decision("value", "041", "person", "Ada", "2026-01-02T03:04:05.678+00:00")
@@ -155,3 +156,15 @@ def test_old_tables_stay_whole_where_new_ones_cannot_be_written(
         export.write(tmp_path, tmp_path, {}, with_open=True)
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*.csv")} == before
     assert not list(tmp_path.glob(".*.part"))
+
+
+def test_every_decision_is_told_and_strays_are_counted(tmp_path: Path) -> None:
+    a = made.usual("a.png")
+    made.run(tmp_path, [a])
+    gone = Change(Key("gone", 1, "census", "district"), "gone.png", ADA, "1")
+    later = replace(ADA, value="7", when="2027-01-02T03:04:05.678+00:00")
+    changes = [Change(key(a), "a.png", later, "41"), Change(key(a), "a.png", ADA, "41"), gone]
+    done = export.write(tmp_path, tmp_path, latest(changes), history=changes)
+    assert (done.people, done.stray) == (1, 1)
+    assert rows(tmp_path / "final.csv")[1]["value"] == "7"
+    assert [row["value"] for row in rows(tmp_path / "history.csv")] == ["041", "041", "7"]

@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 from digitscan.errors import UsageError
 from digitscan.records import PageFailure, PageRef
 from digitscan.review import corrections, export, queue, report
-from digitscan.review.queue import Key
+from digitscan.review.queue import Key, latest
 from tests.review import made
 from tests.test_cli import FORM, SAMPLES, called
 
@@ -83,6 +83,11 @@ def test_a_sample_run_is_reviewed_by_keyboard_alone(tmp_path: Path, opened: Open
     settled = called("export", out, "--corrections", tmp_path / "corrections.csv")
     assert settled.returncode == 0, settled.stderr
 
+    again = called("export", out, "--history", "--format", "csv")
+    assert again.returncode == 0, again.stderr
+    assert len((out / "history.csv").read_text(encoding="utf-8").splitlines()) > 1
+    assert called("report", out).stdout == f"{out / 'report.html'}\n"
+    assert "All fields in doubt have been settled" in (out / "report.html").read_text(encoding="utf-8")
     with (out / "final.csv").open(encoding="utf-8", newline="") as file:
         final = list(csv.DictReader(file))
     people = [row for row in final if row["source"] == "person"]
@@ -119,7 +124,7 @@ def test_a_thousand_fields_cost_a_key_each_or_their_digits_and_one(tmp_path: Pat
     with page.expect_download() as download:
         press(page, "Enter")
     download.value.save_as(tmp_path / "c.csv")
-    export.write(out, out, corrections.read(tmp_path / "c.csv"))
+    export.write(out, out, latest(corrections.read(tmp_path / "c.csv")))
     with (out / "final.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             assert row["value"] == truth[Key(row["file"], 1, "census", row["field"])]
@@ -217,7 +222,7 @@ def test_hostile_texts_do_nothing(tmp_path: Path, opened: Opened) -> None:
     page.reload()
     page.wait_for_timeout(200)
     assert page.title() == "digitscan report"
-    export.write(out, out, corrections.read(tmp_path / "c.csv"))
+    export.write(out, out, latest(corrections.read(tmp_path / "c.csv")))
     with (out / "final.csv").open(encoding="utf-8", newline="") as file:
         assert {row["file"][:2] for row in csv.DictReader(file)} == {"'="}
 
