@@ -145,7 +145,7 @@ class Journal:
     def listed(self) -> Iterator[PageResult | PageFailure]:
         """What the outputs hold, in their order, without views."""
         yield from self._joined(
-            "SELECT path, file, page, sha256, stage, reason, outcome"
+            "SELECT path, file, page, sha256, listed.stage, listed.reason, outcome"
             " FROM listed LEFT JOIN pages USING (sha256, page, setup) ORDER BY row"
         )
 

@@ -46,6 +46,18 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """One decision among all that were ever taken."""
+
+    key: Key
+    file: str
+    """What the file was called then."""
+    decision: Decision
+    shown: str
+    """What the person saw as read; empty where that was hidden."""
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One field to decide."""
 
@@ -77,6 +89,11 @@ def opened(directory: Path) -> Iterator[Journal]:
         )
     with journal.opened(directory) as book:
         yield book
+
+
+def latest(changes: Iterable[Change]) -> dict[Key, Decision]:
+    """What holds in the end: of several decisions on a field the latest."""
+    return {change.key: change.decision for change in sorted(changes, key=lambda c: c.decision.when)}
 
 
 def doubtful(book: Journal) -> Iterator[Item]:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -49,8 +49,10 @@ class _Column:
     """Of the column with most."""
 
 
-def write(directory: Path, settled: Collection[Key] = ()) -> Path:
+def write(directory: Path, settled: Collection[Key] = (), notes: Sequence[str] = ()) -> Path:
     """Write report.html of an output directory, with what is not yet settled; its path.
+
+    notes: sentences to stand beneath the numbers, such as what an audit gave.
 
     Raises:
         UsageError: the directory holds no finished run.
@@ -59,7 +61,7 @@ def write(directory: Path, settled: Collection[Key] = ()) -> Path:
     path = directory / NAME
     aside = directory / f".{NAME}.part"
     with queue.opened(directory) as book:
-        told = _told(directory, book, settled)
+        told = {**_told(directory, book, settled), "notes": notes}
         try:
             with aside.open("w", encoding="utf-8") as file:
                 file.writelines(_template().generate(told))
@@ -139,7 +141,6 @@ def _told(directory: Path, book: Journal, settled: Collection[Key]) -> dict[str,
         "pages": (_text(book.view_of_page(*key)) for key in page_ids),
         **_plotted(columns),
         "tables": _tables(book),
-        "notes": [],
         "more_keys": KEYS,
         "style": Markup(style),
         "style_hash": _source(style),
