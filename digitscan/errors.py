@@ -8,7 +8,8 @@
     +-- PageError               -  one page cannot be read: a row in pages.csv, never the end of a run
 
 Exit code 0 means that all pages were read, 3 that the run finished but some pages failed, and
-130 that it was interrupted. `cli.py` is the only place that exits.
+130 that it was interrupted. A disk that fails or is full is exit code 1 too, but in one sentence; what
+was read is kept. `cli/app.py` is the only place that exits.
 """
 
 from __future__ import annotations
@@ -55,8 +56,12 @@ class ModelError(DigitscanError):
     exit_code = EXIT_MODEL
 
 
+ACCESS = "access"
+"""The stage of a failure that may be gone tomorrow: the disk, or who may read the file."""
+
+
 class PageError(DigitscanError):
-    """One page cannot be read; `stage` is `open`, `decode`, `registration` or `read`."""
+    """One page cannot be read; `stage` is `access`, `open`, `decode`, `registration` or `read`."""
 
     def __init__(self, stage: str, reason: str) -> None:
         super().__init__(reason)

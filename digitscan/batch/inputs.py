@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,27 +26,34 @@ class InputFile:
     def unchanged(self) -> bool:
         """Whether the file is still the one that was hashed."""
         try:
-            return stamp(self.path.lstat()) == self.stamp
+            return stamp(self.path.lstat())[:3] == self.stamp[:3]
         except OSError:
             return False
 
 
 def stamp(status: os.stat_result) -> tuple[int, ...]:
-    """What changes when a file does."""
-    return (status.st_ino, status.st_size, status.st_mtime_ns)
+    """What changes when a file does; the last, the change time, also when its mode or its links do."""
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def find(inputs: Sequence[Path], output: Path) -> Iterator[InputFile | PageFailure]:
+Known = Callable[[Path, tuple[int, ...]], str | None]
+"""The hash of the file at a path that has a stamp, where that is known."""
+
+
+def find(
+    inputs: Sequence[Path], output: Path, known: Known = lambda _path, _stamp: None
+) -> Iterator[InputFile | PageFailure]:
     """The files in the inputs, each once, in the order of the inputs and of their names in bytes.
 
     Hidden files and the output directory are left out. Of what lies in a directory, a file that has no
     suffix of a page format, and what is no regular file, comes as a failure of stage `skip`; a file or
-    directory that cannot be opened as one of stage `open`. A file named as an input is always tried.
+    directory that cannot be opened as one of stage `open` or `access`. A file named as an input is always
+    tried. Files whose hash is `known` are not read.
 
     Raises:
         UsageError: an input does not exist.
     """
-    seen: set[Path] = set()
+    seen: set[Path] = set()  # only where there is more than one input may a file come twice
     for given in inputs:
         try:
             root = given.resolve(strict=True)
@@ -54,10 +61,11 @@ def find(inputs: Sequence[Path], output: Path) -> Iterator[InputFile | PageFailu
             raise UsageError(f"{given}: no such file or directory") from None
         found = _walk(root, output.resolve()) if root.is_dir() else iter([(root, given.name, "")])
         for path, file, reason in found:
-            if path in seen:
-                continue
-            seen.add(path)
-            yield PageFailure(_ref(path, file), SKIPPED, reason) if reason else _hashed(path, file)
+            if len(inputs) > 1:
+                if path in seen:
+                    continue
+                seen.add(path)
+            yield PageFailure(_ref(path, file), SKIPPED, reason) if reason else _hashed(path, file, known)
 
 
 def _walk(root: Path, output: Path) -> Iterator[tuple[Path, str, str]]:
@@ -85,11 +93,12 @@ def _walk(root: Path, output: Path) -> Iterator[tuple[Path, str, str]]:
             yield path, file, ""
 
 
-def _hashed(path: Path, file: str) -> InputFile | PageFailure:
+def _hashed(path: Path, file: str, known: Known) -> InputFile | PageFailure:
     try:
         with pages.open_file(path) as content:
-            status = os.fstat(content.fileno())
-            return InputFile(path, file, hashlib.file_digest(content, "sha256").hexdigest(), stamp(status))
+            found = stamp(os.fstat(content.fileno()))
+            sha256 = known(path, found) or hashlib.file_digest(content, "sha256").hexdigest()
+            return InputFile(path, file, sha256, found)
     except PageError as error:
         return PageFailure(_ref(path, file), error.stage, error.reason)
 

@@ -6,41 +6,60 @@ import hashlib
 import json
 import logging
 import platform
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from importlib import metadata
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-import cv2
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from digitscan import __version__
-from digitscan.batch import journal, outputs
+from digitscan.batch import journal, logs, outputs, runs, work
 from digitscan.batch.executors import Each, Lost, executor
 from digitscan.batch.inputs import InputFile, find
-from digitscan.errors import DigitscanError, OutputLocked, PageError, UsageError
+from digitscan.batch.listing import Listing
+from digitscan.batch.work import Broken, MakeRead, pipeline_reader
+from digitscan.errors import ACCESS, DigitscanError, OutputLocked, UsageError
 from digitscan.forms import Form
-from digitscan.pipeline import read_page
-from digitscan.recognition.classifier import Engine, fingerprint, load
+from digitscan.recognition.classifier import Engine, fingerprint
 from digitscan.records import PageFailure, PageRef, PageResult
-from digitscan.vision import pages
 
-Read = Callable[[PageRef], PageResult]
 _Value = TypeVar("_Value")
-MakeRead = Callable[[Sequence[Form], Path | None, Engine], Read]
-_Listed = Sequence[InputFile | PageFailure]
 
 PAGE_SECONDS = 60.0
 """Most that a page may take; an honest one takes a second or two."""
 
 _LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "pypdfium2", "ai-edge-litert")
-_CHANGED = "the file changed while it was read"
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a run stops, and what it tries again."""
+
+    until: float | None = None
+    """Unix time from which on no page is begun."""
+    pages: int | None = None
+    """Most pages to read."""
+    retry_failed: bool = False
+    """Read what failed before once more; failures of the disk or of permissions always are."""
+
+    def until_over(self, tasks: Iterable[_Value]) -> Iterator[_Value]:
+        """The tasks, as long as there is time."""
+        for task in tasks:
+            if self.until is not None and time.time() >= self.until:
+                return
+            yield task
+
+    def again(self, stage: str | None) -> bool:
+        """Whether to read what came out of an earlier run so: None where it was not read, "" where well."""
+        return stage is None or stage == ACCESS or (stage != "" and self.retry_failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +69,8 @@ class Summary:
     counts: outputs.Counts
     read: int
     """Pages read by this run, well or badly; the rest had been read before, or are copies."""
+    seconds: float
     paths: tuple[Path, ...]
-
-
-def pipeline_reader(forms: Sequence[Form], model: Path | None, engine: Engine) -> Read:
-    """What reads a page as one of the forms; raises `ModelError` for a missing or refused model."""
-    cv2.setNumThreads(1)  # the pages share the cores already
-    return partial(read_page, forms=forms, classifier=load(model, engine))
 
 
 def run(
@@ -67,7 +81,9 @@ def run(
     workers: int,
     model: Path | None = None,
     engine: Engine = "litert",
+    limits: Limits = Limits(),
     progress: bool = True,
+    log_format: logs.Format = "text",
     make_read: MakeRead = pipeline_reader,
 ) -> Summary:
     """Read all pages of the inputs that were not read before, and write the outputs of all of them.
@@ -75,53 +91,58 @@ def run(
     Args:
         inputs: files and directories.
         forms: definitions; each page is read as the one that fits it best.
-        output: directory, made where there is none; holds the journal and the outputs.
+        output: directory, made where there is none; holds the journal, the log and the outputs.
         workers: processes that read; 0 to read in this one, without time limits.
         model: a model file; None for the one that comes with the program.
         engine: what runs it.
+        limits: when to stop before all is read; the outputs then hold what was read.
         progress: whether to show a bar where stderr is a terminal.
+        log_format: of digitscan.log.
         make_read: makes what reads a page; called once in each process.
 
     Raises:
         UsageError: an input does not exist, there is none, or the output directory cannot be used.
         OutputLocked: another run holds the output directory.
         ModelError: the model is missing or refused.
+        DigitscanError: the disk failed; what was read till then is in the journal.
         KeyboardInterrupt: what was read till then is in the journal; the outputs are still the old ones.
     """
-    started = datetime.now(UTC)
     known = {"forms": [form.fingerprint for form in forms], "model": fingerprint(model), "engine": engine}
     setup = hashlib.sha256(json.dumps([__version__, known]).encode()).hexdigest()
-    with _held(output), journal.opened(output) as book:
-        listed = list(find(inputs, output))
-        if not listed:
+    with (
+        _held(output),
+        logs.kept(output, log_format),
+        _disk_named(output),
+        journal.opened(output) as book,
+        runs.begun(book, setup, __version__) as this,
+    ):
+        _log.info("begun: %s into %s", ", ".join(map(str, inputs)), output)
+        listing = Listing(book, this.number)
+        listing.fill(find(inputs, output, listing.known))
+        if next(iter(listing), None) is None:
             raise UsageError(f"no input: there are no files in {', '.join(map(str, inputs))}")
-        distinct = {file.sha256: file for file in listed if isinstance(file, InputFile)}
-        make = partial(_worker, make_read, tuple(forms), model, engine)
+        make = work.maker(make_read, tuple(forms), model, engine)
         with executor(make, workers=workers, seconds=PAGE_SECONDS) as each:
-            _count_pages(distinct, book, each)
-            refs = partial(_unread, distinct, book, setup)
-            total = sum(1 for _ in refs())
-            with tqdm(total=total, unit="page", disable=None if progress else True) as bar:
-                for outcome in _outcomes(each(refs())):
-                    if distinct[outcome.ref.sha256].unchanged():
-                        book.record_page(setup, outcome)
-                    bar.update()
+            _count_pages(listing, book, limits, each)
+            read = _read_pages(listing, book, setup, limits, each, progress)
 
         def about() -> dict[str, Any]:
             return {
-                "started": started.isoformat(timespec="seconds"),
-                "ended": datetime.now(UTC).isoformat(timespec="seconds"),
-                "read": total,
+                "started": _iso(this.started),
+                "ended": _iso(time.time()),
+                "read": read,
                 **known,
                 "forms": [{"name": form.name, "fingerprint": form.fingerprint} for form in forms],
                 "versions": _versions(),
             }
 
-        try:
-            counts = outputs.write(output, book.listing(setup, _rows(listed, book, setup)), about)
-        except OSError as error:
-            raise DigitscanError(f"{output}: the outputs cannot be written: {error.strerror}") from error
-    return Summary(counts, total, tuple(output / name for name in outputs.NAMES))
+        # closed at once where writing fails, so that no half of a listing is kept
+        with closing(book.listing(setup, _rows(listing, book, setup))) as rows:
+            counts = outputs.write(output, rows, about)
+        this.end("stopped" if counts.left else "done")
+        seconds = time.time() - this.started
+        _log.info("ended: %d pages read, %s", read, counts)
+    return Summary(counts, read, seconds, tuple(output / name for name in outputs.NAMES))
 
 
 @contextmanager
@@ -140,37 +161,83 @@ def _held(output: Path) -> Iterator[None]:
         lock.release()
 
 
-def _count_pages(distinct: dict[str, InputFile], book: journal.Journal, each: Each[Any, Any]) -> None:
+@contextmanager
+def _disk_named(output: Path) -> Iterator[None]:
+    """Failures of the disk as one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise DigitscanError(
+            f"{error.filename or output}: cannot be read or written ({error.strerror}):"
+            " what was read is kept, start again when that is mended"
+        ) from error
+
+
+def _count_pages(listing: Listing, book: journal.Journal, limits: Limits, each: Each[Any, Any]) -> None:
     """Let the journal know how many pages each file has."""
-    uncounted = (f for f in distinct.values() if book.pages_in(f.sha256, __version__) is None)
-    for file, count in each(uncounted):
+
+    def uncounted() -> Iterator[InputFile]:
+        for file in listing.distinct():
+            count = book.pages_in(file.sha256, __version__)
+            stage = count.stage if isinstance(count, PageFailure) else count
+            if not isinstance(stage, int) and limits.again(stage):
+                yield file
+
+    for file, outcome in each(limits.until_over(uncounted())):
+        count = _settled(_ref(file, 0), outcome, "open")
         if file.unchanged():
-            failed = PageFailure(_ref(file, 0), "open", count.reason) if isinstance(count, Lost) else count
-            if isinstance(failed, PageFailure):
-                _log.warning("%s: %s", outputs.plain(file.file), failed.reason)
-            book.record_file(file.sha256, __version__, failed)
+            book.record_file(file.sha256, __version__, count)
 
 
-def _unread(distinct: dict[str, InputFile], book: journal.Journal, setup: str) -> Iterator[PageRef]:
-    for file in distinct.values():
-        count = book.pages_in(file.sha256, __version__)
-        for page in range(1, count + 1 if isinstance(count, int) else 1):
-            ref = _ref(file, page)
-            if not book.has_page(ref, setup):
-                yield ref
+def _read_pages(
+    listing: Listing,
+    book: journal.Journal,
+    setup: str,
+    limits: Limits,
+    each: Each[Any, Any],
+    progress: bool,
+) -> int:
+    """Read what is not read yet; how many pages that were."""
+
+    def unread() -> Iterator[PageRef]:
+        for file in listing.distinct():
+            count = book.pages_in(file.sha256, __version__)
+            if isinstance(count, int):
+                stages = book.stages(file.sha256, setup)
+                yield from (_ref(file, n) for n in range(1, count + 1) if limits.again(stages.get(n)))
+
+    total = sum(1 for _ in islice(unread(), limits.pages))
+    _log.info("%d pages to read", total)
+    read = 0
+    with tqdm(total=total, unit="page", disable=None if progress else True) as bar:
+        for ref, done in each(limits.until_over(islice(unread(), limits.pages))):
+            outcome = _settled(ref, done, "read")
+            if listing.unchanged(ref):
+                book.record_page(setup, outcome)
+            if isinstance(outcome, PageResult):
+                doubtful = sum(reading.status == "review" for reading in outcome.readings)
+                told = (outcome.form, len(outcome.readings), doubtful)
+                _log.info("%s page %d: %s, %d fields, %d for review", ref.file, ref.page, *told)
+            read += 1
+            bar.update()
+    return read
 
 
-def _outcomes(done: Iterable[tuple[PageRef, Any]]) -> Iterator[PageResult | PageFailure]:
-    for ref, outcome in done:
-        failed = PageFailure(ref, "read", outcome.reason) if isinstance(outcome, Lost) else outcome
-        if isinstance(failed, PageFailure):
-            _log.warning("%s page %d: %s", outputs.plain(ref.file), ref.page, failed.reason)
-        yield failed
+def _settled(ref: PageRef, outcome: _Value | PageFailure | Lost | Broken, stage: str) -> _Value | PageFailure:
+    """The outcome of a task as the journal keeps it; failures are logged."""
+    if isinstance(outcome, Lost):
+        outcome = PageFailure(ref, stage, outcome.reason)
+    elif isinstance(outcome, Broken):
+        _log.error("%s page %d", ref.file, ref.page, extra={"traceback": outcome.traceback})
+        outcome = outcome.failure
+    if isinstance(outcome, PageFailure):
+        _log.warning("%s page %d: %s", ref.file, ref.page, outcome.reason)
+    return outcome
 
 
-def _rows(listed: _Listed, book: journal.Journal, setup: str) -> Iterator[PageResult | PageFailure]:
+def _rows(listing: Listing, book: journal.Journal, setup: str) -> Iterator[PageResult | PageFailure]:
     """What became of every page of every file; copies of a file share what was read once."""
-    for file in listed:
+    for file in listing:
         if isinstance(file, PageFailure):
             yield file
             continue
@@ -178,45 +245,26 @@ def _rows(listed: _Listed, book: journal.Journal, setup: str) -> Iterator[PageRe
         if isinstance(count, PageFailure):
             yield replace(count, ref=_ref(file, 0))
         elif count is None:
-            yield PageFailure(_ref(file, 0), "open", _CHANGED)
+            yield _unread(file, 0)
         else:
             for ref in (_ref(file, page) for page in range(1, count + 1)):
-                yield book.outcome(ref, setup) or PageFailure(ref, "open", _CHANGED)
+                yield book.outcome(ref, setup) or _unread(file, ref.page)
+
+
+def _unread(file: InputFile, page: int) -> PageFailure:
+    if file.unchanged():
+        return PageFailure(_ref(file, page), outputs.LEFT, "left for the next run")
+    return PageFailure(_ref(file, page), ACCESS, "the file changed while it was read")
 
 
 def _ref(file: InputFile, page: int) -> PageRef:
     return PageRef(file.path, file.file, page, file.sha256)
 
 
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
 def _versions() -> dict[str, str]:
     libraries = {name: metadata.version(name) for name in _LIBRARIES}
     return {"digitscan": __version__, "python": platform.python_version(), **libraries}
-
-
-def _worker(
-    make_read: MakeRead, forms: Sequence[Form], model: Path | None, engine: Engine
-) -> Callable[[InputFile | PageRef], int | PageResult | PageFailure]:
-    """What a worker does: counts the pages of a file, and reads a page."""
-    read: Read | None = None
-
-    def work(task: InputFile | PageRef) -> int | PageResult | PageFailure:
-        nonlocal read
-        if isinstance(task, InputFile):
-            return _guarded(_ref(task, 0), lambda: pages.count_pages(pages.read_file(task.path)))
-        if read is None:
-            read = make_read(forms, model, engine)
-        return _guarded(task, partial(read, task))
-
-    return work
-
-
-def _guarded(ref: PageRef, read: Callable[[], _Value]) -> _Value | PageFailure:
-    try:
-        return read()
-    except PageError as error:
-        return PageFailure(ref, error.stage, error.reason)
-    except MemoryError:
-        return PageFailure(ref, "read", "needs too much memory")
-    except Exception as error:  # a bad page is a row, never the end of the run
-        _log.exception("%s page %d", outputs.plain(ref.file), ref.page)
-        return PageFailure(ref, "read", f"internal error ({type(error).__name__}), see the log")

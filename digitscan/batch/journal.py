@@ -6,28 +6,29 @@ a setup: a hash of everything else that its reading depends on.
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from digitscan.errors import UsageError
-from digitscan.records import Candidate, DigitReading, FieldReading, PageFailure, PageRef, PageResult
+from digitscan.batch.packing import packed, unpacked
+from digitscan.errors import DigitscanError, UsageError
+from digitscan.records import PageFailure, PageRef, PageResult
 
 NAME = "journal.sqlite"
 _FORMAT = 2
 _SCHEMA = """
 CREATE TABLE files (
-    sha256 TEXT NOT NULL, version TEXT NOT NULL, pages INTEGER NOT NULL, reason TEXT NOT NULL,
+    sha256 TEXT NOT NULL, version TEXT NOT NULL, pages INTEGER NOT NULL, stage TEXT NOT NULL,
+    reason TEXT NOT NULL,
     PRIMARY KEY (sha256, version)
 ) WITHOUT ROWID;
 CREATE TABLE pages (
-    sha256 TEXT NOT NULL, page INTEGER NOT NULL, setup TEXT NOT NULL, outcome TEXT NOT NULL,
-    view BLOB NOT NULL,
+    sha256 TEXT NOT NULL, page INTEGER NOT NULL, setup TEXT NOT NULL, stage TEXT NOT NULL,
+    fields INTEGER NOT NULL, review INTEGER NOT NULL, outcome TEXT NOT NULL, view BLOB NOT NULL,
     PRIMARY KEY (sha256, page, setup)
 );
 CREATE TABLE doubts (
@@ -35,79 +36,112 @@ CREATE TABLE doubts (
     position INTEGER NOT NULL, confidence REAL NOT NULL, outcome TEXT NOT NULL, view BLOB NOT NULL,
     PRIMARY KEY (sha256, page, setup, field)
 );
+CREATE TABLE reads (
+    id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, page INTEGER NOT NULL, setup TEXT NOT NULL,
+    at REAL NOT NULL
+);
+CREATE TABLE inputs (
+    row INTEGER PRIMARY KEY, run INTEGER NOT NULL, path BLOB NOT NULL UNIQUE, file BLOB NOT NULL,
+    sha256 TEXT NOT NULL, stamp TEXT NOT NULL, rested INTEGER NOT NULL, stage TEXT NOT NULL,
+    reason TEXT NOT NULL
+);
+CREATE INDEX inputs_by_content ON inputs (run, sha256, row);
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY, process TEXT NOT NULL, setup TEXT NOT NULL, version TEXT NOT NULL,
+    started REAL NOT NULL, ended REAL, ending TEXT, first_read INTEGER NOT NULL
+);
 CREATE TABLE listed (
     row INTEGER PRIMARY KEY, path BLOB NOT NULL, file BLOB NOT NULL, page INTEGER NOT NULL,
     sha256 TEXT NOT NULL, setup TEXT NOT NULL, stage TEXT NOT NULL, reason TEXT NOT NULL
 );
-CREATE TABLE reads (
-    id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, page INTEGER NOT NULL, setup TEXT NOT NULL
-);
+CREATE INDEX listed_by_page ON listed (sha256, page);
 """
+"""inputs: the files found by a run, in order of rows; listed: the rows of the outputs as last written."""
+
+_LISTED = (
+    "SELECT path, file, page, sha256, listed.stage, listed.reason, outcome"
+    " FROM listed LEFT JOIN pages USING (sha256, page, setup)"
+)
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)  # the last: other tables
+_UNUSABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
+_FAILED = (
+    *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM),
+    *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL),
+)
 
 
 class Journal:
     """One open journal; each record is on the disk when its method returns."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     def pages_in(self, sha256: str, version: str) -> int | PageFailure | None:
         """Pages of a file as that version of the program counts them, why it has none, or None if unknown."""
-        row = self._connection.execute(
-            "SELECT pages, reason FROM files WHERE sha256 = ? AND version = ?", (sha256, version)
+        row = self.connection.execute(
+            "SELECT pages, stage, reason FROM files WHERE sha256 = ? AND version = ?", (sha256, version)
         ).fetchone()
         if row is None:
             return None
-        pages, reason = row
-        return int(pages) if pages else PageFailure(PageRef(Path(), "", 0, sha256), "open", reason)
+        pages, stage, reason = row
+        return int(pages) if pages else PageFailure(PageRef(Path(), "", 0, sha256), stage, reason)
 
     def record_file(self, sha256: str, version: str, pages: int | PageFailure) -> None:
         """Keep what `pages_in` gives."""
-        row = (0, pages.reason) if isinstance(pages, PageFailure) else (pages, "")
-        with self._connection:
-            self._connection.execute(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", (sha256, version, *row)
-            )
+        row = (0, pages.stage, pages.reason) if isinstance(pages, PageFailure) else (pages, "", "")
+        with self.connection as book:
+            book.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", (sha256, version, *row))
 
-    def has_page(self, ref: PageRef, setup: str) -> bool:
-        """Whether that page was read with that setup, well or badly."""
-        return self._row("1", ref, setup) is not None
+    def stages(self, sha256: str, setup: str) -> dict[int, str]:
+        """Of the pages of a file that were read with that setup: the stage at which they failed, or none."""
+        found = self.connection.execute(
+            "SELECT page, stage FROM pages WHERE sha256 = ? AND setup = ?", (sha256, setup)
+        )
+        return dict(found.fetchall())
 
     def outcome(self, ref: PageRef, setup: str) -> PageResult | PageFailure | None:
         """What became of a page, with the given `ref`; None where it was not read."""
-        row = self._row("outcome", ref, setup)
-        return None if row is None else _unpacked(ref, json.loads(row[0]))
+        row = self.connection.execute(
+            "SELECT outcome FROM pages WHERE sha256 = ? AND page = ? AND setup = ?",
+            (ref.sha256, ref.page, setup),
+        ).fetchone()
+        return None if row is None else unpacked(ref, row[0])
 
     def record_page(self, setup: str, outcome: PageResult | PageFailure) -> None:
         """Keep what became of a page, views for people, and that it was read."""
         key = (outcome.ref.sha256, outcome.ref.page, setup)
-        view, doubts = b"", []
-        if isinstance(outcome, PageResult):
-            view = outcome.view
+        stage, fields, view, doubts = "", 0, b"", []
+        if isinstance(outcome, PageFailure):
+            stage = outcome.stage
+        else:
+            fields, view = len(outcome.readings), outcome.view
             doubts = [
-                (*key, r.field, i, float(r.confidence), _packed(replace(outcome, readings=(r,))), r.view)
+                (*key, r.field, i, float(r.confidence), packed(replace(outcome, readings=(r,))), r.view)
                 for i, r in enumerate(outcome.readings)
                 if r.status == "review"
             ]
-        with self._connection as book:
+        with self.connection as book:
             book.execute(
-                "INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?)", (*key, _packed(outcome), view)
+                "INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (*key, stage, fields, len(doubts), packed(outcome), view),
             )
             book.execute("DELETE FROM doubts WHERE sha256 = ? AND page = ? AND setup = ?", key)
             book.executemany("INSERT INTO doubts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", doubts)
-            book.execute("INSERT INTO reads (sha256, page, setup) VALUES (?, ?, ?)", key)
+            book.execute(
+                "INSERT INTO reads (sha256, page, setup, at) VALUES (?, ?, ?, ?)", (*key, time.time())
+            )
 
     def listing(
         self, setup: str, outcomes: Iterable[PageResult | PageFailure]
-    ) -> Iterator[PageResult | PageFailure]:
+    ) -> Generator[PageResult | PageFailure]:
         """Passes the rows of the outputs on; once all are through, they are what `listed` gives."""
-        with self._connection:
-            self._connection.execute("DELETE FROM listed")
+        with self.connection:
+            self.connection.execute("DELETE FROM listed")
             for row, outcome in enumerate(outcomes):
                 ref = outcome.ref
                 said = (outcome.stage, outcome.reason) if isinstance(outcome, PageFailure) else ("", "")
                 names = os.fsencode(ref.path), os.fsencode(ref.file)
-                self._connection.execute(
+                self.connection.execute(
                     "INSERT INTO listed VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     (row, *names, ref.page, ref.sha256, setup, *said),
                 )
@@ -115,10 +149,7 @@ class Journal:
 
     def listed(self) -> Iterator[PageResult | PageFailure]:
         """What the outputs hold, in their order, without views."""
-        yield from self._joined(
-            "SELECT path, file, page, sha256, listed.stage, listed.reason, outcome"
-            " FROM listed LEFT JOIN pages USING (sha256, page, setup) ORDER BY row"
-        )
+        yield from self._joined(f"{_LISTED} ORDER BY row")
 
     def failures(self) -> Iterator[PageFailure]:
         """The pages and files that the outputs hold as failed or skipped, in their order."""
@@ -139,6 +170,23 @@ class Journal:
         )
         return (outcome for outcome in found if isinstance(outcome, PageResult))
 
+    def page(self, sha256: str, page: int) -> PageResult | None:
+        """What the outputs hold of a page, without views; None where they do not, or it failed."""
+        found = self._joined(f"{_LISTED} WHERE sha256 = ? AND page = ? ORDER BY row LIMIT 1", sha256, page)
+        outcome = next(found, None)
+        return outcome if isinstance(outcome, PageResult) else None
+
+    def pages(self) -> list[tuple[str, int, int, int]]:
+        """Of all pages that the outputs hold as read: hash, page, fields, and fields in review.
+
+        In the order of the outputs; of copies of a file only the first.
+        """
+        return self.connection.execute(
+            "SELECT sha256, page, fields, review FROM pages JOIN"
+            " (SELECT min(row) AS row, sha256, page, setup FROM listed GROUP BY sha256, page)"
+            " USING (sha256, page, setup) WHERE pages.stage = '' ORDER BY row"
+        ).fetchall()
+
     def view_of_page(self, sha256: str, page: int) -> bytes:
         """JPEG of a page that the outputs hold; empty where all of its fields were accepted."""
         return self._picture("SELECT view FROM pages", "", (sha256, page))
@@ -149,23 +197,16 @@ class Journal:
 
     def _picture(self, select: str, more: str, values: tuple[object, ...]) -> bytes:
         where = " WHERE setup = (SELECT setup FROM listed LIMIT 1) AND sha256 = ? AND page = ?"
-        row = self._connection.execute(f"{select}{where}{more}", values).fetchone()
+        row = self.connection.execute(f"{select}{where}{more}", values).fetchone()
         return b"" if row is None else bytes(row[0])
 
-    def _joined(self, query: str) -> Iterator[PageResult | PageFailure]:
-        for path, file, page, sha256, stage, reason, outcome in self._connection.execute(query):
+    def _joined(self, query: str, *values: object) -> Iterator[PageResult | PageFailure]:
+        for path, file, page, sha256, stage, reason, outcome in self.connection.execute(query, values):
             ref = PageRef(Path(os.fsdecode(path)), os.fsdecode(file), page, sha256)
             if stage or outcome is None:
                 yield PageFailure(ref, stage, reason)
             else:
-                yield _unpacked(ref, json.loads(outcome))
-
-    def _row(self, columns: str, ref: PageRef, setup: str) -> tuple[Any, ...] | None:
-        row: tuple[Any, ...] | None = self._connection.execute(
-            f"SELECT {columns} FROM pages WHERE sha256 = ? AND page = ? AND setup = ?",
-            (ref.sha256, ref.page, setup),
-        ).fetchone()
-        return row
+                yield unpacked(ref, outcome)
 
 
 @contextmanager
@@ -173,46 +214,35 @@ def opened(directory: Path) -> Iterator[Journal]:
     """The journal of a directory, made where there is none.
 
     Raises:
-        UsageError: it is damaged, or of another version of the program.
+        UsageError: it is damaged, of another version of the program, or cannot be written.
+        DigitscanError: the disk failed, now or while it was in use.
     """
     path = directory / NAME
-    connection = sqlite3.connect(path)
     try:
+        connection = sqlite3.connect(path)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             (found,) = connection.execute("PRAGMA user_version").fetchone()
             if found == 0:
                 connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_FORMAT}; COMMIT;")
-        except sqlite3.DatabaseError as error:
-            raise UsageError(
-                f"{path}: not a journal, or damaged ({error}): move it away to begin anew"
-            ) from None
-        if found not in (0, _FORMAT):
-            raise UsageError(f"{path}: written by another version of digitscan: choose another --output")
-        yield Journal(connection)
-    finally:
-        connection.close()
+            elif found != _FORMAT:
+                raise UsageError(f"{path}: written by another version of digitscan: choose another --output")
+            yield Journal(connection)
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError as error:
+        raise _explained(path, error) from error
 
 
-def _packed(outcome: PageResult | PageFailure) -> str:
-    known = asdict(outcome)
-    del known["ref"]
-    for part in (known, *known.get("readings", ())):
-        part.pop("view", None)
-    # measured values may come as numpy scalars
-    return json.dumps(known, separators=(",", ":"), default=lambda value: value.item())
-
-
-def _unpacked(ref: PageRef, known: dict[str, Any]) -> PageResult | PageFailure:
-    if "stage" in known:
-        return PageFailure(ref, **known)
-    readings = tuple(_reading(reading) for reading in known["readings"])
-    return PageResult(ref, **{**known, "readings": readings, "size": tuple(known["size"])})
-
-
-def _reading(known: dict[str, Any]) -> FieldReading:
-    digits = tuple(DigitReading(**{**digit, "box": tuple(digit["box"])}) for digit in known["digits"])
-    candidates = tuple(Candidate(*candidate) for candidate in known["candidates"])
-    corners = tuple((x, y) for x, y in known["corners"])
-    return FieldReading(**{**known, "digits": digits, "candidates": candidates, "corners": corners})
+def _explained(path: Path, error: sqlite3.DatabaseError) -> Exception:
+    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if kind in _DAMAGED:
+        return UsageError(f"{path}: not a journal, or damaged ({error}): move it away to begin anew")
+    if kind in _UNUSABLE:
+        return UsageError(f"{path}: cannot be opened or written ({error})")
+    if kind in _FAILED:
+        return DigitscanError(
+            f"{path}: cannot be written ({error}): what was read is kept, start again when that is mended"
+        )
+    return error

@@ -28,17 +28,21 @@ PAGES = (
 NAMES = ("fields.csv", "digits.csv", "pages.csv", "summary.json")
 SKIPPED = "skip"
 """The stage of a failure that is none: a file that is no page, and was never meant to be read."""
+LEFT = "left"
+"""The stage of a failure that is none: a page, or a file not yet opened, that is left for the next run."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What the files written hold: rows of pages.csv by status, and of fields.csv."""
+    """What the files written hold: rows of pages.csv, and of fields.csv."""
 
     ok: int
     failed: int
     skipped: int
+    left: int
+    """Rows of status `skipped` as well: pages left for the next run, and files that it will open."""
     fields: int
     review: int
 
@@ -89,13 +93,14 @@ def _write_rows(fields: Any, digits: Any, pages: Any, outcomes: Iterable[PageRes
     fields.writerow(FIELDS)
     digits.writerow(DIGITS)
     pages.writerow(PAGES)
-    ok = failed = skipped = read = review = 0
+    ok = failed = skipped = left = read = review = 0
     for outcome in outcomes:
         file, page = cell(outcome.ref.file), outcome.ref.page
         if isinstance(outcome, PageFailure):
-            status = "skipped" if outcome.stage == SKIPPED else "failed"
-            skipped += status == "skipped"
-            failed += status == "failed"
+            skipped += outcome.stage == SKIPPED
+            left += outcome.stage == LEFT
+            failed += outcome.stage not in (SKIPPED, LEFT)
+            status = "skipped" if outcome.stage in (SKIPPED, LEFT) else "failed"
             pages.writerow([file, page, "", status, cell(outcome.reason), "", "", 0, 0])
             continue
         form = cell(outcome.form)
@@ -109,7 +114,7 @@ def _write_rows(fields: Any, digits: Any, pages: Any, outcomes: Iterable[PageRes
             start = [file, page, form, cell(reading.field)]
             fields.writerow([*start, *_field_cells(reading)])
             digits.writerows([*start, *_digit_cells(digit)] for digit in reading.digits)
-    return Counts(ok, failed, skipped, read, review)
+    return Counts(ok, failed, skipped, left, read, review)
 
 
 def _field_cells(reading: FieldReading) -> list[str]:

@@ -31,6 +31,11 @@ class Key(NamedTuple):
     form: str
     field: str
 
+    @property
+    def column(self) -> str:
+        """The field's name without its row: `person[].age`."""
+        return re.sub(r"\[\d+\]", "[]", self.field)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -72,7 +77,7 @@ class Item:
     @property
     def column(self) -> str:
         """The field's name without its row: `person[].age`."""
-        return re.sub(r"\[\d+\]", "[]", self.reading.field)
+        return self.key.column
 
     @property
     def worth(self) -> float:
@@ -108,6 +113,15 @@ def fields(book: Journal) -> Iterator[Item]:
         if isinstance(page, PageResult):
             alone = replace(page, readings=())
             yield from (Item(alone, reading) for reading in page.readings)
+
+
+def find(book: Journal, key: Key) -> Item | None:
+    """A field that the outputs hold; None where they do not."""
+    page = book.page(key.sha256, key.page)
+    if page is None or page.form != key.form:
+        return None
+    alone = replace(page, readings=())
+    return next((Item(alone, reading) for reading in page.readings if reading.field == key.field), None)
 
 
 def like_with_like(items: Iterable[Item]) -> list[Item]:

@@ -21,7 +21,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from digitscan.batch.journal import Journal
-from digitscan.batch.outputs import SKIPPED, plain
+from digitscan.batch.outputs import LEFT, SKIPPED, plain
 from digitscan.errors import DigitscanError, UsageError
 from digitscan.records import PageFailure
 from digitscan.review import queue
@@ -183,7 +183,8 @@ def _tables(book: Journal) -> list[tuple[str, list[dict[str, Any]], int]]:
     failed: list[PageFailure] = []
     skipped: list[PageFailure] = []
     for failure in book.failures():
-        (skipped if failure.stage == SKIPPED else failed).append(failure)
+        if failure.stage != LEFT:
+            (skipped if failure.stage == SKIPPED else failed).append(failure)
     return [
         (
             title,

@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from digitscan.errors import PageError
+from digitscan.errors import ACCESS, PageError
 from digitscan.records import Image, Page, PageRef
 from digitscan.vision import pdf, pictures
 
@@ -38,8 +38,8 @@ def open_file(path: Path) -> Iterator[io.BufferedReader]:
     """A regular file, open for reading.
 
     Raises:
-        PageError: stage `open`; not a regular file (symbolic links are not followed), unreadable, empty or
-            larger than `MAX_BYTES`.
+        PageError: stage `access` where it cannot be read; stage `open` where it is not a regular file
+            (symbolic links are not followed), empty or larger than `MAX_BYTES`.
     """
     try:
         # opening a FIFO would block, and a link may lead anywhere
@@ -54,7 +54,7 @@ def open_file(path: Path) -> Iterator[io.BufferedReader]:
                 raise PageError("open", f"larger than {MAX_BYTES >> 20} MiB")
             yield file
     except OSError as error:
-        raise PageError("open", f"cannot be opened: {error.strerror}") from None
+        raise PageError(ACCESS, f"cannot be opened: {error.strerror}") from None
 
 
 def read_file(path: Path) -> bytes:

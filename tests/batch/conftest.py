@@ -32,6 +32,11 @@ def form(tmp_path: Path) -> Form:
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     """A model of which there is only the card: enough for resume keys."""
+    return write_card(tmp_path)
+
+
+def write_card(folder: Path) -> Path:
+    """The model file that would be there."""
     card = {"classes": list(CLASSES), "sha256": {"keras": "0", "tflite": "1"}}
-    (tmp_path / "model.json").write_text(json.dumps(card))
-    return tmp_path / "model.keras"
+    (folder / "model.json").write_text(json.dumps(card))
+    return folder / "model.keras"

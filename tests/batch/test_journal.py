@@ -23,11 +23,11 @@ def test_outcomes_are_kept_to_the_last_bit(tmp_path: Path) -> None:
     failure = PageFailure(REF, "registration", "no form fits")
     for setup, outcome in (("a", RESULT), ("b", failure)):
         with journal.opened(tmp_path) as book:
-            assert not book.has_page(REF, setup)
+            assert book.stages(REF.sha256, setup) == {}
             assert book.outcome(REF, setup) is None
             book.record_page(setup, outcome)
         with journal.opened(tmp_path) as book:
-            assert book.has_page(REF, setup)
+            assert list(book.stages(REF.sha256, setup)) == [REF.page]
             assert book.outcome(REF, setup) == outcome
 
 
@@ -97,6 +97,6 @@ def test_what_the_outputs_hold_is_known_once_they_are_written(tmp_path: Path) ->
 
 def test_a_journal_of_another_format_is_refused(tmp_path: Path) -> None:
     with journal.opened(tmp_path) as book:
-        book._connection.execute("PRAGMA user_version = 99")
+        book.connection.execute("PRAGMA user_version = 99")
     with pytest.raises(UsageError, match="another version"), journal.opened(tmp_path):
         pass

@@ -39,7 +39,7 @@ def test_rows(tmp_path: Path) -> None:
         PageFailure(REF, outputs.SKIPPED, "symbolic link"),
     ]
     counts = outputs.write(tmp_path, outcomes, lambda: {"engine": "none"})
-    assert counts == outputs.Counts(ok=1, failed=1, skipped=1, fields=2, review=1)
+    assert counts == outputs.Counts(ok=1, failed=1, skipped=1, left=0, fields=2, review=1)
     assert (tmp_path / "fields.csv").read_text().splitlines()[1:] == [
         "a/b.pdf,2,household,age,0,0_,0.5000,review,rule: maximum 120",
         "a/b.pdf,2,household,sex,,_,1.0000,accepted,",

@@ -1,0 +1,98 @@
+"""The files of a run, kept in the journal: memory stays flat however many they are.
+
+A file that lies where it lay, with the same size and times to the nanosecond, is not hashed again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from digitscan.batch.inputs import InputFile
+from digitscan.batch.journal import Journal
+from digitscan.records import PageFailure, PageRef
+
+_AT_A_TIME = 1000
+"""Rows a transaction, and a query: one that stays open would keep SQLite from tidying up its log."""
+_REST_NS = 2_000_000_000
+"""A file changed less than that before it was hashed may have changed again within a tick of its clock."""
+
+_COLUMNS = "row, path, file, sha256, stamp, stage, reason"
+_ADD = (
+    "INSERT OR REPLACE INTO inputs (run, path, file, sha256, stamp, rested, stage, reason)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_FIRST = (
+    " AND NOT EXISTS (SELECT 1 FROM inputs AS before"
+    " WHERE before.run = inputs.run AND before.sha256 = inputs.sha256 AND before.row < inputs.row)"
+)
+
+
+class Listing:
+    """The files that a run found."""
+
+    def __init__(self, book: Journal, run: int) -> None:
+        self._connection = book.connection
+        self._run = run
+
+    def known(self, path: Path, stamp: tuple[int, ...]) -> str | None:
+        """The hash of a file that had that stamp when it was listed before; None where it has to be taken."""
+        row = self._connection.execute(
+            "SELECT sha256 FROM inputs WHERE path = ? AND stamp = ? AND rested",
+            (os.fsencode(path), json.dumps(stamp)),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def fill(self, found: Iterable[InputFile | PageFailure]) -> None:
+        """List what was found, and forget what other runs found."""
+        rows = map(self._row, found)
+        while some := list(islice(rows, _AT_A_TIME)):
+            with self._connection as book:
+                book.executemany(_ADD, some)
+        with self._connection as book:
+            book.execute("DELETE FROM inputs WHERE run <> ?", (self._run,))
+
+    def __iter__(self) -> Iterator[InputFile | PageFailure]:
+        """All that was found, in its order."""
+        return self._listed("")
+
+    def distinct(self) -> Iterator[InputFile]:
+        """The files that can be read, of copies only the first."""
+        return (file for file in self._listed(f" AND stage = ''{_FIRST}") if isinstance(file, InputFile))
+
+    def unchanged(self, ref: PageRef) -> bool:
+        """Whether a page's file is still the one that was hashed."""
+        found = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM inputs WHERE path = ?", (os.fsencode(ref.path),)
+        ).fetchone()
+        file = _found(found)
+        return isinstance(file, InputFile) and file.unchanged()
+
+    def _listed(self, more: str) -> Iterator[InputFile | PageFailure]:
+        last = 0
+        query = (
+            f"SELECT {_COLUMNS} FROM inputs WHERE run = ? AND row > ?{more} ORDER BY row LIMIT {_AT_A_TIME}"
+        )
+        while rows := self._connection.execute(query, (self._run, last)).fetchall():
+            yield from map(_found, rows)
+            last = rows[-1][0]
+
+    def _row(self, found: InputFile | PageFailure) -> tuple[object, ...]:
+        if isinstance(found, PageFailure):
+            path, file, end = found.ref.path, found.ref.file, ("", "[]", False, found.stage, found.reason)
+        else:
+            rested = time.time_ns() - max(found.stamp[2:]) > _REST_NS
+            path, file, end = found.path, found.file, (found.sha256, json.dumps(found.stamp), rested, "", "")
+        return (self._run, os.fsencode(path), os.fsencode(file), *end)
+
+
+def _found(row: tuple[int, bytes, bytes, str, str, str, str]) -> InputFile | PageFailure:
+    _, path, file, sha256, stamp, stage, reason = row
+    where, name = Path(os.fsdecode(path)), os.fsdecode(file)
+    if stage:
+        return PageFailure(PageRef(where, name, 0, ""), stage, reason)
+    return InputFile(where, name, sha256, tuple(json.loads(stamp)))

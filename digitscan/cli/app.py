@@ -1,0 +1,67 @@
+"""All commands together; the only place that exits."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import traceback
+from typing import NoReturn
+
+import click
+
+from digitscan import __version__
+from digitscan.cli.check import check
+from digitscan.cli.classify import classify
+from digitscan.cli.deck import deck
+from digitscan.cli.evaluate import evaluate
+from digitscan.cli.run import run
+from digitscan.cli.status import status
+from digitscan.cli.train import train
+from digitscan.commands_review import export, report
+from digitscan.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, DigitscanError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="digitscan")
+def commands() -> None:
+    """Read handwritten digit fields on scanned forms."""
+
+
+for _command in (run, status, check, classify, deck, train, evaluate, report, export):
+    commands.add_command(_command)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with its code, as listed in `digitscan.errors`."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
+        signal.signal(signal.SIGHUP, _interrupt)
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("digitscan: %(message)s"))
+    handler.setLevel(logging.WARNING)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    log = logging.getLogger("digitscan")
+    code = EXIT_OK
+    try:
+        code = commands.main(prog_name="digitscan", standalone_mode=False) or EXIT_OK
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f" (see `{context.command_path} --help`)" if context else ""
+        log.error("%s%s", error.format_message(), hint)
+        code = EXIT_USAGE
+    except DigitscanError as error:
+        for line in str(error).splitlines():
+            log.error("%s", line)
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        log.error("interrupted: what was done is kept")
+        code = EXIT_INTERRUPTED
+    except Exception:
+        traceback.print_exc()
+        code = EXIT_INTERNAL
+    sys.exit(code)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt

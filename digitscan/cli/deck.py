@@ -1,0 +1,24 @@
+"""digitscan deck: filled-in pages for tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from digitscan.cli.options import PATH, load_forms
+
+
+@click.command()
+@click.argument("form", metavar="FORM.toml", type=PATH)
+@click.option("--pages", required=True, type=click.IntRange(1))
+@click.option("--seed", required=True, type=click.IntRange(0))
+@click.option("--output", required=True, type=PATH, help="Directory for the scans and truth.csv.")
+@click.option("--digits", type=PATH, help="MNIST files to take the handwriting from; by default it is drawn.")
+def deck(form: Path, pages: int, seed: int, output: Path, digits: Path | None) -> None:
+    """Make filled-in, scanned pages of a form, with the truth, for tests."""
+    (definition,) = load_forms([form])
+    from digitscan.deck.deck import make_deck
+
+    for path in make_deck(definition, pages, seed, output, digits=digits):
+        click.echo(path)

@@ -1,0 +1,71 @@
+"""digitscan status: how far the last run of an output directory is."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from digitscan.cli.options import PATH
+from digitscan.errors import UsageError
+
+if TYPE_CHECKING:
+    from digitscan.batch.runs import State
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", type=PATH)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def status(directory: Path, as_json: bool) -> None:
+    """Say what is done, failed, in doubt and left, and how quickly it goes."""
+    import json
+    import time
+    from dataclasses import asdict
+
+    from digitscan.batch import journal, runs
+
+    if not (directory / journal.NAME).is_file():
+        raise UsageError(f"{directory}: not the output directory of a run: it has no {journal.NAME}")
+    with journal.opened(directory) as book:
+        state = runs.state(book)
+    if state is None:
+        raise UsageError(f"{directory}: no run was begun there yet")
+    if as_json:
+        click.echo(json.dumps({**asdict(state), "left": state.left}))
+    else:
+        click.echo(_told(state, time.time()))
+
+
+_ENDINGS = {
+    "running": "running, begun",
+    "done": "done",
+    "stopped": "stopped at its limit",
+    "interrupted": "interrupted",
+    "failed": "failed (see digitscan.log)",
+    "died": "died, begun",
+}
+
+
+def _told(state: State, now: float) -> str:
+    unopened = f", and {state.unopened} files not opened yet" if state.unopened else ""
+    lines = [
+        f"run      {_ENDINGS[state.ending]} {_when(state.ended or state.started)}",
+        f"pages    {state.done} of {state.pages} done, {state.left} left{unopened}",
+        f"failed   {state.failed} pages or files; files skipped: {state.skipped}",
+        f"fields   {state.fields} read, {state.review} of them for review",
+    ]
+    if state.pace:
+        end = ""
+        if state.ending == "running" and state.left:
+            end = f", done {_when(now + state.left / state.pace)} at that pace"
+        lines.append(f"pace     {60 * state.pace:.1f} pages a minute{end}")
+    return "\n".join(lines)
+
+
+def _when(seconds: float) -> str:
+    """The time of day, and the day where that is another one."""
+    then = datetime.fromtimestamp(seconds)
+    today = abs(datetime.now() - then) < timedelta(hours=12)
+    return then.strftime("at %H:%M:%S" if today else "on %Y-%m-%d at %H:%M")
