@@ -62,7 +62,8 @@ def make_run(directory: Path, doubts: int = report.MOST) -> None:
             book.record_page("measured", page)
         for _ in book.listing("measured", pages):
             pass
-    counts = {"ok": len(pages), "failed": 0, "skipped": 0, "fields": 80 * len(pages), "review": doubts}
+    counts = dict.fromkeys(("failed", "skipped", "left"), 0)
+    counts |= {"ok": len(pages), "fields": 80 * len(pages), "review": doubts}
     (directory / "summary.json").write_text(json.dumps({"counts": counts}))
 
 

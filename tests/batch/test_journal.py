@@ -91,7 +91,7 @@ def test_what_the_outputs_hold_is_known_once_they_are_written(tmp_path: Path) ->
         assert list(book.failures()) == [failed]
         rows = book.listing("a", [RESULT])
         next(rows)
-        rows.close()  # type: ignore[attr-defined]
+        rows.close()
         assert list(book.listed()) == [RESULT, failed]
 
 

@@ -86,6 +86,7 @@ def run(directory: Path, outcomes: Sequence[PageResult | PageFailure]) -> Path:
         "ok": len(results),
         "failed": len(outcomes) - len(results) - skipped,
         "skipped": skipped,
+        "left": 0,
         "fields": len(readings),
         "review": sum(r.status == "review" for r in readings),
     }

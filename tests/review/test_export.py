@@ -12,9 +12,11 @@ import pytest
 
 from digitscan.errors import DigitscanError, UsageError
 from digitscan.records import PageFailure, PageRef, PageResult
-from digitscan.review import export
+from digitscan.review import corrections, decisions, export
+from digitscan.review.decisions import Entry
 from digitscan.review.queue import Change, Decision, Key, latest
 from tests.review import made
+from tests.test_cli import called
 
 ADA = Decision("value", "041", "person", "Ada", "2026-01-02T03:04:05.678+00:00")
 
@@ -168,3 +170,32 @@ def test_every_decision_is_told_and_strays_are_counted(tmp_path: Path) -> None:
     assert (done.people, done.stray) == (1, 1)
     assert rows(tmp_path / "final.csv")[1]["value"] == "7"
     assert [row["value"] for row in rows(tmp_path / "history.csv")] == ["041", "041", "7"]
+
+
+def test_the_command_takes_what_was_decided_on_the_server_too(tmp_path: Path) -> None:
+    a = made.usual("a.png")
+    made.run(tmp_path, [a])
+    said = Entry(0, "", "Bea", "doubtful", key(a), "a.png", "value", "77", "41", "open", "", "")
+    marked = replace(said, mode="carpet", key=key(a, "district"), state="open", value="", shown="007")
+    with decisions.opened(tmp_path) as store:
+        store.decide(said)
+        store.look_over("Bea", "7", [(key(a, "district"), 3)], [marked])
+    refused = called("export", tmp_path)
+    assert (refused.returncode, "1 fields in doubt are open" in refused.stderr) == (2, True)
+    lines = [
+        ",".join(corrections.COLUMNS),
+        f"a.png,1,census,district,{a.ref.sha256},value,001,007,Cy,2999-01-01",
+    ]
+    (tmp_path / "c.csv").write_text("\n".join(lines))
+    done = called("export", tmp_path, "--corrections", tmp_path / "c.csv", "--history")
+    assert done.returncode == 0, done.stderr
+    assert [(r["value"], r["who"]) for r in rows(tmp_path / "final.csv")] == [
+        ("001", "Cy"),
+        ("77", "Bea"),
+        ("", ""),
+    ]
+    assert [(r["value"], r["state"]) for r in rows(tmp_path / "history.csv")] == [
+        ("77", "value"),
+        ("", "open"),
+        ("001", "value"),
+    ]

@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 from digitscan.errors import UsageError
 from digitscan.records import PageFailure, PageRef
 from digitscan.review import corrections, export, queue, report
-from digitscan.review.queue import Key, latest
+from digitscan.review.queue import Change, Decision, Key, latest
 from tests.review import made
 from tests.test_cli import FORM, SAMPLES, called
 
@@ -245,9 +245,10 @@ def test_no_more_than_one_person_can_settle(tmp_path: Path, monkeypatch: pytest.
     text = report.write(out).read_text(encoding="utf-8")
     assert "Here are the 2 most doubtful of 4 open fields" in text
     assert ('"0.png"' in text, '"3.png"' in text) == (True, False)
+    end = Decision("blank", "", "person", "Ada", "2026-01-02T03:04:05.678+00:00")
     with queue.opened(out) as book:
-        settled = {item.key for item in queue.doubtful(book)}
-    text = report.write(out, settled).read_text(encoding="utf-8")
+        corrections.keep(out, [Change(i.key, i.page.ref.file, end, "41") for i in queue.doubtful(book)])
+    text = report.write(out).read_text(encoding="utf-8")
     assert "All fields in doubt have been settled" in text
     assert ".png" not in text
 
