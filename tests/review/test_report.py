@@ -238,6 +238,13 @@ def test_a_payload_in_the_browsers_store_is_no_decision(three: Path, opened: Ope
     assert page.title() == "digitscan report"
 
 
+def test_a_run_without_doubt_says_so(tmp_path: Path, opened: Opened) -> None:
+    sure = made.page("a.png", [made.reading("district", "1", 0.999, "accepted", made.corners(9, 9))])
+    page = opened(report.write(made.run(tmp_path, [sure])).as_uri(), offline=True)
+    press(page, "Enter", "z", "d", "?", "Escape")
+    assert page.get_by_text("No field is in doubt.").is_visible()
+
+
 def test_no_more_than_one_person_can_settle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = [made.usual(f"{i}.png", i / 10) for i in range(4)]
     out = made.run(tmp_path, pages)
