@@ -11,7 +11,7 @@ import pytest
 
 from digitscan.batch import journal
 from digitscan.errors import DigitscanError, UsageError
-from digitscan.records import DigitReading, FieldReading, PageFailure, PageRef, PageResult
+from digitscan.records import Candidate, DigitReading, FieldReading, PageFailure, PageRef, PageResult
 
 REF = PageRef(Path("/in/a.pdf"), "a.pdf", 3, "f" * 64)
 DIGIT = DigitReading(1, "7", 0.1 + 0.2, "1", 1 / 3, (1, 2, 3, 4))
@@ -61,6 +61,40 @@ def test_page_counts_hold_for_one_version(tmp_path: Path) -> None:
         failure = book.pages_in("g", "1")
     assert isinstance(failure, PageFailure)
     assert failure.reason == "empty file"
+
+
+def test_views_are_kept_beside_their_page(tmp_path: Path) -> None:
+    doubtful = replace(
+        RESULT.readings[0], view=b"field", corners=((1, 2),) * 4, candidates=(Candidate("9", 0.1),)
+    )
+    sure = FieldReading("sex", "1", "1", 0.99, "accepted")
+    page = replace(RESULT, readings=(sure, doubtful), view=b"page", size=(30, 40))
+    with journal.opened(tmp_path) as book:
+        book.record_page("a", page)
+        book.record_page("old", replace(page, view=b"old"))
+        assert list(book.listing("a", [page])) == [page]
+        (told,) = book.doubts()
+        assert told == replace(page, readings=(replace(doubtful, view=b""),), view=b"")
+        assert book.view_of_page(REF.sha256, 3) == b"page"
+        assert book.view_of_field(REF.sha256, 3, "age") == b"field"
+        assert book.view_of_field(REF.sha256, 3, "sex") == b""
+        book.record_page("a", replace(page, readings=(sure,)))
+        assert list(book.doubts()) == []
+
+
+def test_what_the_outputs_hold_is_known_once_they_are_written(tmp_path: Path) -> None:
+    failed = PageFailure(PageRef(Path("/in/b\udcff.pdf"), "b\udcff.pdf", 0, ""), "open", "empty file")
+    outcomes: list[PageResult | PageFailure] = [RESULT, failed]
+    with journal.opened(tmp_path) as book:
+        book.record_page("a", RESULT)
+        for _ in book.listing("a", outcomes):
+            pass
+        assert list(book.listed()) == outcomes
+        assert list(book.failures()) == [failed]
+        rows = book.listing("a", [RESULT])
+        next(rows)
+        rows.close()
+        assert list(book.listed()) == [RESULT, failed]
 
 
 def test_a_journal_of_another_format_is_refused(tmp_path: Path) -> None:
