@@ -11,13 +11,13 @@ from tests.batch.faults import HERE
 
 def test_outputs_are_whole_and_right_after_every_fault() -> None:
     trials = {
-        "kills": 12,
+        "kills": 8,
         "worker-kills": 1,
         "real-kills": 0,
-        "doubles": 4,
-        "limits": 6,
-        "refusals": 10,
-        "calls": calls,
+        "doubles": 3,
+        "limits": 4,
+        "refusals": 8,
+        "calls": 2 if shutil.which("strace") else 0,
     }
     line = [word for name, count in trials.items() for word in (f"--{name}", str(count))]
     done = subprocess.run(
@@ -28,4 +28,4 @@ def test_outputs_are_whole_and_right_after_every_fault() -> None:
         cwd=HERE,
     )
     assert done.returncode == 0, done.stderr
-    assert "killed: 12 times" in done.stdout
+    assert "killed: 8 times" in done.stdout
