@@ -62,7 +62,8 @@ def make_run(directory: Path, doubts: int = report.MOST) -> None:
             book.record_page("measured", page)
         for _ in book.listing("measured", pages):
             pass
-    counts = {"ok": len(pages), "failed": 0, "skipped": 0, "fields": 80 * len(pages), "review": doubts}
+    counts = dict.fromkeys(("failed", "skipped", "left"), 0)
+    counts |= {"ok": len(pages), "fields": 80 * len(pages), "review": doubts}
     (directory / "summary.json").write_text(json.dumps({"counts": counts}))
 
 
@@ -79,14 +80,18 @@ def measure(path: Path) -> dict[str, Any]:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         try:
             page = browser.new_page(viewport={"width": 1280, "height": 720})
+            cost = page.context.new_cdp_session(page)
+            cost.send("Performance.enable")
             begin = time.perf_counter()
             page.goto(path.as_uri())
             loaded = time.perf_counter() - begin
             page.keyboard.press("Enter")
             page.wait_for_function("document.querySelector('[data-view] img').naturalWidth > 0")
             shown = time.perf_counter() - begin
+            loading = _main_thread(cost)
             keys = list(islice(cycle(["Enter", "1", "9", "Enter", "b", "ArrowDown", "p", "z", "p"]), KEYS))
             took = sorted(page.evaluate(MEASURE, keys))
+            pressing = _main_thread(cost) - loading
             page.evaluate("document.querySelector('[data-list]').scrollTop = 1e9")
             page.wait_for_timeout(100)
             last = page.evaluate(MEASURE, ["g", "ArrowDown", "g", "ArrowDown"])
@@ -96,11 +101,19 @@ def measure(path: Path) -> dict[str, Any]:
         "megabytes": round(path.stat().st_size / 1e6, 1),
         "loaded_s": round(loaded, 2),
         "first_field_shown_s": round(shown, 2),
+        "loading_cpu_s": round(loading, 2),
+        "key_cpu_ms": round(1000 * pressing / KEYS, 1),
         "key_median_ms": round(took[len(took) // 2], 1),
         "key_95_percent_ms": round(took[int(len(took) * 0.95)], 1),
         "key_slowest_ms": round(took[-1], 1),
         "other_order_slowest_ms": round(max(last), 1),
     }
+
+
+def _main_thread(session: Any) -> float:
+    """Seconds of processor that the page's main thread has had: these do not depend on what else runs."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return next(float(metric["value"]) for metric in metrics if metric["name"] == "ThreadTime")
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from digitscan.errors import PageError
 from digitscan.forms import Form, load_form
 from digitscan.recognition.classifier import Classifier, FakeClassifier, Probabilities, load
 from digitscan.records import CLASSES, Image, PageRef, PageResult
+from digitscan.vision.views import frame, on_view
 from tests.drawn_pages import DPI, ROOT, SMALL_FORM, blank, filled, household, write_form
 
 
@@ -118,6 +120,32 @@ def test_digits_are_where_they_were_scanned(tmp_path: Path, small: Form, rotatio
     }[rotation]
     assert 37 * scale - 4 < upright[0] + upright[2] / 2 < 44 * scale + 4
     assert 18 * scale < upright[1] + upright[3] / 2 < 27 * scale
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_fields_in_review_come_with_views(tmp_path: Path, small: Form, rotation: int) -> None:
+    image, _ = filled(small, 3, raws={"code": "_7_"})
+    scan = np.ascontiguousarray(np.rot90(image, rotation // 90))
+    result = pipeline.read_page(written(tmp_path, scan), (small,), always("7", 0.5))
+    assert result.size == scan.shape[::-1]
+    assert all(bool(r.view) == (r.status == "review") for r in result.readings)
+    read = {r.field: r for r in result.readings}["code"]
+    field = {f.name: f for f in small.fields}["code"].box
+    left, top, width, height = on_view(read.corners, rotation, result.size)
+    across, down = small.page.size
+    expected = (field.x / across, field.y / down, field.width / across, field.height / down)
+    assert (left, top, width, height) == pytest.approx(expected, abs=0.01)
+    seen = cv2.imdecode(np.frombuffer(read.view, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert seen is not None
+    place = frame(read.corners)
+    assert seen.shape == (place.height, place.width)
+    x, y, w, h = (round(v) for v in place.field)
+    cell = seen[y + 8 : y + h - 8, x + 8 : x + w - 8]
+    third = cell.shape[1] // 3
+    dark = [int((cell[:, i * third + 6 : (i + 1) * third - 6] < 100).sum()) for i in range(3)]
+    assert dark[1] > 50 > dark[0] + dark[2]
+    clean = pipeline.read_page(written(tmp_path, blank(small)), (small,), always("8"))
+    assert (clean.view, {r.view for r in clean.readings}) == (b"", {b""})
 
 
 def test_a_clean_page_is_read(tmp_path: Path, shipped: Classifier) -> None:

@@ -32,6 +32,8 @@ def test_installed_elsewhere_it_finds_its_model(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     offline = ("--no-deps", "--no-build-isolation", "--no-index", "--no-compile", "--quiet")
     ran("-m", "pip", "install", *offline, "--target", elsewhere, ROOT)
+    assert (elsewhere / "digitscan" / "review" / "templates" / "report.html").is_file()
+    assert (elsewhere / "digitscan" / "review" / "static" / "look.css").is_file()
     ink = draw_digit(4, np.random.default_rng(3))
     cv2.imwrite(str(tmp_path / "four.png"), np.pad(255 - ink, 10, constant_values=255))
     asked = "from digitscan.recognition.classifier import default_model; print(default_model())"

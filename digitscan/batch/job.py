@@ -228,13 +228,14 @@ def _read_pages(
 
 def _settled(ref: PageRef, outcome: _Value | PageFailure | Lost | Broken, stage: str) -> _Value | PageFailure:
     """The outcome of a task as the journal keeps it; failures are logged."""
+    extra = {}
     if isinstance(outcome, Lost):
         outcome = PageFailure(ref, stage, outcome.reason)
     elif isinstance(outcome, Broken):
-        _log.error("%s page %d", ref.file, ref.page, extra={"traceback": outcome.traceback})
+        extra["traceback"] = outcome.traceback
         outcome = outcome.failure
     if isinstance(outcome, PageFailure):
-        _log.warning("%s page %d: %s", ref.file, ref.page, outcome.reason)
+        _log.warning("%s page %d: %s", ref.file, ref.page, outcome.reason, extra=extra)
     return outcome
 
 

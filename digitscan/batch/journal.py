@@ -58,10 +58,15 @@ CREATE TABLE listed (
     row INTEGER PRIMARY KEY, path BLOB NOT NULL, file BLOB NOT NULL, page INTEGER NOT NULL,
     sha256 TEXT NOT NULL, setup TEXT NOT NULL, stage TEXT NOT NULL, reason TEXT NOT NULL
 );
+CREATE INDEX listed_by_page ON listed (sha256, page);
 """
 """inputs: the files found by a run, in order of rows; listed: the rows of the outputs as last written."""
 
 _Outcome = TypeVar("_Outcome", bound=PageResult | PageRows | PageFailure)
+_LISTED = (
+    "SELECT path, file, page, sha256, listed.stage, listed.reason, outcome"
+    " FROM listed LEFT JOIN pages USING (sha256, page, setup)"
+)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)  # the last: other tables
 _UNUSABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 _FAILED = (
@@ -162,10 +167,7 @@ class Journal:
 
     def listed(self) -> Iterator[PageResult | PageFailure]:
         """What the outputs hold, in their order, without views."""
-        yield from self._joined(
-            "SELECT path, file, page, sha256, stage, reason, outcome"
-            " FROM listed LEFT JOIN pages USING (sha256, page, setup) ORDER BY row"
-        )
+        yield from self._joined(f"{_LISTED} ORDER BY row")
 
     def failures(self) -> Iterator[PageFailure]:
         """The pages and files that the outputs hold as failed or skipped, in their order."""
@@ -186,6 +188,23 @@ class Journal:
         )
         return (outcome for outcome in found if isinstance(outcome, PageResult))
 
+    def page(self, sha256: str, page: int) -> PageResult | None:
+        """What the outputs hold of a page, without views; None where they do not, or it failed."""
+        found = self._joined(f"{_LISTED} WHERE sha256 = ? AND page = ? ORDER BY row LIMIT 1", sha256, page)
+        outcome = next(found, None)
+        return outcome if isinstance(outcome, PageResult) else None
+
+    def pages(self) -> list[tuple[str, int, int, int]]:
+        """Of all pages that the outputs hold as read: hash, page, fields, and fields in review.
+
+        In the order of the outputs; of copies of a file only the first.
+        """
+        return self.connection.execute(
+            "SELECT sha256, page, fields, review FROM pages JOIN"
+            " (SELECT min(row) AS row, sha256, page, setup FROM listed GROUP BY sha256, page)"
+            " USING (sha256, page, setup) WHERE pages.stage = '' ORDER BY row"
+        ).fetchall()
+
     def view_of_page(self, sha256: str, page: int) -> bytes:
         """JPEG of a page that the outputs hold; empty where all of its fields were accepted."""
         return self._picture("SELECT view FROM pages", "", (sha256, page))
@@ -199,8 +218,8 @@ class Journal:
         row = self.connection.execute(f"{select}{where}{more}", values).fetchone()
         return b"" if row is None else bytes(row[0])
 
-    def _joined(self, query: str) -> Iterator[PageResult | PageFailure]:
-        for path, file, page, sha256, stage, reason, outcome in self.connection.execute(query):
+    def _joined(self, query: str, *values: object) -> Iterator[PageResult | PageFailure]:
+        for path, file, page, sha256, stage, reason, outcome in self.connection.execute(query, values):
             ref = PageRef(Path(os.fsdecode(path)), os.fsdecode(file), page, sha256)
             if stage or outcome is None:
                 yield PageFailure(ref, stage, reason)

@@ -90,12 +90,17 @@ def write(
     finally:
         for path in aside.values():
             path.unlink(missing_ok=True)
+    sync(directory)
+    return counts
+
+
+def sync(directory: Path) -> None:
+    """Have the names of a directory on the disk; raises `OSError`."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-    return counts
 
 
 def plain(text: str) -> str:

@@ -15,10 +15,11 @@ from digitscan.cli.check import check
 from digitscan.cli.classify import classify
 from digitscan.cli.deck import deck
 from digitscan.cli.evaluate import evaluate
+from digitscan.cli.export import export
+from digitscan.cli.report import report
 from digitscan.cli.run import run
 from digitscan.cli.status import status
 from digitscan.cli.train import train
-from digitscan.commands_review import export, report
 from digitscan.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, DigitscanError
 
 

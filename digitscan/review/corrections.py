@@ -1,36 +1,66 @@
-"""corrections.csv: what people decided in a report, as they hand it in."""
+"""corrections.csv: what people decided in a report; what is handed in is kept in the output directory."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import hashlib
+import io
+import os
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from digitscan.batch.outputs import formula
-from digitscan.errors import UsageError
-from digitscan.review.queue import Decision, Key
+from digitscan.batch.outputs import cell, formula
+from digitscan.errors import DigitscanError, UsageError
+from digitscan.review.queue import Change, Decision, Key
 
 COLUMNS = ("file", "page", "form", "field", "sha256", "state", "value", "shown", "who", "when")
+FOLDER = "corrections"
 _LONGEST = 40  # digits, as in report.html
 
 
-def read(path: Path, who: str = "") -> dict[Key, Decision]:
-    """The decisions in a corrections.csv; of several on one field the latest.
-
-    who: stands in where the file names nobody.
+def read(path: Path, who: str = "") -> list[Change]:
+    """The decisions in a corrections.csv. who: stands in where the file names nobody.
 
     Raises:
         UsageError: the file cannot be read, or a row is not as report.html writes it; nothing is taken then.
     """
-    found: dict[Key, Decision] = {}
-    for key, decision in _rows(path, who):
-        if key not in found or found[key].when <= decision.when:
-            found[key] = decision
-    return found
+    return list(_changes(path, who))
 
 
-def _rows(path: Path, who: str) -> Iterator[tuple[Key, Decision]]:
+def keep(directory: Path, changes: Sequence[Change]) -> None:
+    """Keep them in the output directory, once, as a file that is named after its content.
+
+    Raises:
+        DigitscanError: it cannot be written.
+    """
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for change in changes:
+        key, end = change.key, change.decision
+        where = (cell(change.file), key.page, cell(key.form), cell(key.field), cell(key.sha256))
+        rows.writerow([*where, end.state, end.value, cell(change.shown), cell(end.who), end.when])
+    content = text.getvalue().encode()
+    path = directory / FOLDER / f"{hashlib.sha256(content).hexdigest()[:16]}.csv"
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        raise DigitscanError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def kept(directory: Path) -> list[Change]:
+    """All that was ever handed in; raises as `read` does."""
+    return [change for path in sorted((directory / FOLDER).glob("*.csv")) for change in read(path)]
+
+
+def _changes(path: Path, who: str) -> Iterator[Change]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
@@ -39,7 +69,7 @@ def _rows(path: Path, who: str) -> Iterator[tuple[Key, Decision]]:
                 raise UsageError(f"{path}: column {', '.join(missing)} is missing")
             for row in rows:
                 try:
-                    yield _decision({name: _text(row[name]) for name in COLUMNS}, who)
+                    yield _change({name: _text(row[name]) for name in COLUMNS}, who)
                 except ValueError as error:
                     raise UsageError(f"{path}: line {rows.line_num}: {error}") from None
     except OSError as error:
@@ -54,7 +84,7 @@ def _text(cell: str | None) -> str:
     return cell[1:] if cell.startswith("'") and formula(cell[1:]) else cell
 
 
-def _decision(row: dict[str, str], who: str) -> tuple[Key, Decision]:
+def _change(row: dict[str, str], who: str) -> Change:
     state, value = row["state"], row["value"]
     match state:
         case "value":
@@ -72,4 +102,5 @@ def _decision(row: dict[str, str], who: str) -> tuple[Key, Decision]:
     except ValueError:
         raise ValueError(f"when {row['when']!r} is no time") from None
     key = Key(row["sha256"], int(row["page"]), row["form"], row["field"])
-    return key, Decision(state, value, "person", row["who"] or who, when.isoformat(timespec="milliseconds"))
+    decision = Decision(state, value, "person", row["who"] or who, when.isoformat(timespec="milliseconds"))
+    return Change(key, row["file"], decision, row["shown"])

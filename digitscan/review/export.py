@@ -12,7 +12,7 @@ from digitscan.batch.journal import Journal
 from digitscan.errors import DigitscanError, UsageError
 from digitscan.records import PageResult
 from digitscan.review import queue
-from digitscan.review.queue import Decision, Item, Key
+from digitscan.review.queue import Change, Decision, Item, Key
 from digitscan.review.tables import Add, Column, Format, Row, Table, written
 
 FINAL = Table(
@@ -32,6 +32,16 @@ FINAL = Table(
         Column("when", "text", "When that was, ISO 8601, UTC; empty for the machine"),
     ),
 )
+HISTORY = Table(
+    "history",
+    "One row a decision, all that were ever taken",
+    (
+        *FINAL.columns[:6],
+        Column("sha256", "text", "Of the file, in hexadecimal"),
+        Column("shown", "text", "What was read, as the person saw it"),
+        *FINAL.columns[6:],
+    ),
+)
 _PAGE = FINAL.columns[:2]
 _ROW = Column("row", "whole number", "Row of the table on the form, from 1")
 Wide = Literal["page", "row"]
@@ -45,6 +55,8 @@ class Exported:
     open: int
     people: int
     """Fields that people decided."""
+    stray: int
+    """Decisions on fields that the run does not hold."""
     paths: tuple[Path, ...]
 
 
@@ -64,6 +76,7 @@ def write(
     wide: Collection[Wide] = (),
     with_open: bool = False,
     reopened: Collection[Key] = (),
+    history: Collection[Change] | None = None,
 ) -> Exported:
     """Write final.* and, if wanted, wide tables, of an output directory.
 
@@ -76,12 +89,14 @@ def write(
             stands on its page, in FORM.TABLE.*.
         with_open: whether fields in doubt that nobody has decided are told as open, and not refused.
         reopened: accepted fields that have come into doubt since.
+        history: all decisions, for a table of them; None for none.
 
     Raises:
         UsageError: no finished run, or fields are open.
         DigitscanError: the files cannot be written.
     """
     tally = _Tally()
+    stray = set(settled)
     try:
         with queue.opened(directory) as book, written(target, formats) as (begin, paths):
             if not with_open:
@@ -93,14 +108,19 @@ def write(
                 for item in (Item(page, reading) for reading in page.readings):
                     end = settled.get(item.key) or _as_read(item, reopened)
                     final(_row(item, end))
+                    stray.discard(item.key)
                     values[item.key.field] = end.value if end.state in ("value", "blank") else None
                     tally.fields += 1
                     tally.open += end.state == "open"
                     tally.people += end.source in ("person", "agreed")
                 tables.add(page, values)
+            if history is not None:
+                past = begin(HISTORY)
+                for change in sorted(history, key=lambda c: c.decision.when):
+                    past(_past(change))
     except OSError as error:
         raise DigitscanError(f"{target}: cannot be written: {error.strerror}") from error
-    return Exported(tally.fields, tally.open, tally.people, tuple(paths))
+    return Exported(tally.fields, tally.open, tally.people, len(stray), tuple(paths))
 
 
 def _check_settled(
@@ -125,6 +145,12 @@ def _row(item: Item, end: Decision) -> Row:
     ref = item.page.ref
     decided = (end.value, end.state, end.source, end.who, end.when)
     return (ref.file, ref.page, item.page.form, item.key.field, *decided)
+
+
+def _past(change: Change) -> Row:
+    key, end = change.key, change.decision
+    start = (change.file, key.page, key.form, key.field, end.value, end.state)
+    return (*start, key.sha256, change.shown, end.source, end.who, end.when)
 
 
 class _WideTables:

@@ -31,6 +31,11 @@ class Key(NamedTuple):
     form: str
     field: str
 
+    @property
+    def column(self) -> str:
+        """The field's name without its row: `person[].age`."""
+        return re.sub(r"\[\d+\]", "[]", self.field)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -43,6 +48,18 @@ class Decision:
     who: str
     when: str
     """ISO 8601, UTC; empty, as `who` is, where no person decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One decision among all that were ever taken."""
+
+    key: Key
+    file: str
+    """What the file was called then."""
+    decision: Decision
+    shown: str
+    """What the person saw as read; empty where that was hidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +77,7 @@ class Item:
     @property
     def column(self) -> str:
         """The field's name without its row: `person[].age`."""
-        return re.sub(r"\[\d+\]", "[]", self.reading.field)
+        return self.key.column
 
     @property
     def worth(self) -> float:
@@ -79,6 +96,11 @@ def opened(directory: Path) -> Iterator[Journal]:
         yield book
 
 
+def latest(changes: Iterable[Change]) -> dict[Key, Decision]:
+    """What holds in the end: of several decisions on a field the latest."""
+    return {change.key: change.decision for change in sorted(changes, key=lambda c: c.decision.when)}
+
+
 def doubtful(book: Journal) -> Iterator[Item]:
     """The fields in review, the worthiest decision first; of copies of a file only the first one's."""
     for page in book.doubts():
@@ -91,6 +113,15 @@ def fields(book: Journal) -> Iterator[Item]:
         if isinstance(page, PageResult):
             alone = replace(page, readings=())
             yield from (Item(alone, reading) for reading in page.readings)
+
+
+def find(book: Journal, key: Key) -> Item | None:
+    """A field that the outputs hold; None where they do not."""
+    page = book.page(key.sha256, key.page)
+    if page is None or page.form != key.form:
+        return None
+    alone = replace(page, readings=())
+    return next((Item(alone, reading) for reading in page.readings if reading.field == key.field), None)
 
 
 def like_with_like(items: Iterable[Item]) -> list[Item]:

@@ -11,21 +11,22 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from digitscan.batch.journal import Journal
-from digitscan.batch.outputs import LEFT, SKIPPED, plain
+from digitscan.batch.outputs import LEFT, SKIPPED, plain, sync
 from digitscan.errors import DigitscanError, UsageError
 from digitscan.records import PageFailure
-from digitscan.review import queue
-from digitscan.review.queue import Item, Key
+from digitscan.review import ledger, queue
+from digitscan.review.queue import Item
 from digitscan.vision import views
 
 NAME = "report.html"
@@ -49,23 +50,25 @@ class _Column:
     """Of the column with most."""
 
 
-def write(directory: Path, settled: Collection[Key] = ()) -> Path:
-    """Write report.html of an output directory, with what is not yet settled; its path.
+def write(directory: Path) -> Path:
+    """Write report.html of an output directory, with what people have not settled yet; its path.
 
     Raises:
-        UsageError: the directory holds no finished run.
+        UsageError: the directory holds no finished run, or what people decided cannot be read.
         DigitscanError: the report cannot be written.
     """
     path = directory / NAME
     aside = directory / f".{NAME}.part"
-    with queue.opened(directory) as book:
-        told = _told(directory, book, settled)
+    # a run may end while `digitscan report` is at it
+    with queue.opened(directory) as book, FileLock(directory / ".report.lock"):
+        told = _told(directory, book)
         try:
             with aside.open("w", encoding="utf-8") as file:
                 file.writelines(_template().generate(told))
                 file.flush()
                 os.fsync(file.fileno())
             aside.replace(path)
+            sync(directory)
         except OSError as error:
             raise DigitscanError(f"{path}: cannot be written: {error.strerror}") from error
         finally:
@@ -107,13 +110,14 @@ def as_data(item: Item) -> dict[str, Any]:
     }
 
 
-def _told(directory: Path, book: Journal, settled: Collection[Key]) -> dict[str, Any]:
+def _told(directory: Path, book: Journal) -> dict[str, Any]:
     """What the template asks for."""
+    known = ledger.known(directory, book)
     items: list[Item] = []
     columns: Counter[tuple[str, str]] = Counter()
     before = 0
     for item in queue.doubtful(book):
-        if item.key in settled:
+        if item.key in known.settled:
             before += 1
             continue
         columns[item.page.form, item.column] += 1
@@ -139,7 +143,7 @@ def _told(directory: Path, book: Journal, settled: Collection[Key]) -> dict[str,
         "pages": (_text(book.view_of_page(*key)) for key in page_ids),
         **_plotted(columns),
         "tables": _tables(book),
-        "notes": [],
+        "notes": known.notes,
         "more_keys": KEYS,
         "style": Markup(style),
         "style_hash": _source(style),
@@ -152,7 +156,7 @@ def _counts(directory: Path) -> dict[str, int]:
     path = directory / "summary.json"
     try:
         counts = json.loads(path.read_text(encoding="utf-8"))["counts"]
-        return {name: int(counts[name]) for name in ("ok", "failed", "skipped", "fields", "review")}
+        return {name: int(counts[name]) for name in ("ok", "failed", "skipped", "left", "fields", "review")}
     except (OSError, ValueError, KeyError, TypeError):
         raise UsageError(f"{path}: not there, or damaged: finish the run with `digitscan run`") from None
 

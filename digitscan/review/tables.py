@@ -136,10 +136,8 @@ def _parquet(path: Path, table: Table) -> Iterator[Add]:
         rows: list[list[Any]] = []
 
         def flush() -> None:
-            columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-            file.write_table(
-                pa.table([pa.array(c, t) for c, t in zip(columns, schema.types, strict=True)], schema)
-            )
+            columns = zip(zip(*rows, strict=True), schema.types, strict=True)
+            file.write_table(pa.table([pa.array(values, kind) for values, kind in columns], schema))
             rows.clear()
 
         def add(row: Row) -> None:

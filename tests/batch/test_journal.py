@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from digitscan.batch import journal
-from digitscan.errors import UsageError
-from digitscan.records import DigitReading, FieldReading, PageFailure, PageRef, PageResult
+from digitscan.errors import DigitscanError, UsageError
+from digitscan.records import Candidate, DigitReading, FieldReading, PageFailure, PageRef, PageResult
 
 REF = PageRef(Path("/in/a.pdf"), "a.pdf", 3, "f" * 64)
 DIGIT = DigitReading(1, "7", 0.1 + 0.2, "1", 1 / 3, (1, 2, 3, 4))
@@ -61,8 +63,63 @@ def test_page_counts_hold_for_one_version(tmp_path: Path) -> None:
     assert failure.reason == "empty file"
 
 
+def test_views_are_kept_beside_their_page(tmp_path: Path) -> None:
+    doubtful = replace(
+        RESULT.readings[0], view=b"field", corners=((1, 2),) * 4, candidates=(Candidate("9", 0.1),)
+    )
+    sure = FieldReading("sex", "1", "1", 0.99, "accepted")
+    page = replace(RESULT, readings=(sure, doubtful), view=b"page", size=(30, 40))
+    with journal.opened(tmp_path) as book:
+        book.record_page("a", page)
+        book.record_page("old", replace(page, view=b"old"))
+        assert list(book.listing("a", [page])) == [page]
+        (told,) = book.doubts()
+        assert told == replace(page, readings=(replace(doubtful, view=b""),), view=b"")
+        assert book.view_of_page(REF.sha256, 3) == b"page"
+        assert book.view_of_field(REF.sha256, 3, "age") == b"field"
+        assert book.view_of_field(REF.sha256, 3, "sex") == b""
+        book.record_page("a", replace(page, readings=(sure,)))
+        assert list(book.doubts()) == []
+
+
+def test_what_the_outputs_hold_is_known_once_they_are_written(tmp_path: Path) -> None:
+    failed = PageFailure(PageRef(Path("/in/b\udcff.pdf"), "b\udcff.pdf", 0, ""), "open", "empty file")
+    outcomes: list[PageResult | PageFailure] = [RESULT, failed]
+    with journal.opened(tmp_path) as book:
+        book.record_page("a", RESULT)
+        for _ in book.listing("a", outcomes):
+            pass
+        assert list(book.listed()) == outcomes
+        assert list(book.failures()) == [failed]
+        rows = book.listing("a", [RESULT])
+        next(rows)
+        rows.close()
+        assert list(book.listed()) == [RESULT, failed]
+
+
 def test_a_journal_of_another_format_is_refused(tmp_path: Path) -> None:
     with journal.opened(tmp_path) as book:
         book.connection.execute("PRAGMA user_version = 99")
     with pytest.raises(UsageError, match="another version"), journal.opened(tmp_path):
         pass
+
+
+def test_a_journal_of_the_first_format_is_refused_and_kept(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / journal.NAME)
+    connection.executescript("CREATE TABLE pages (outcome TEXT); PRAGMA user_version = 1;")
+    connection.close()
+    before = (tmp_path / journal.NAME).read_bytes()
+    with pytest.raises(UsageError, match="another version"), journal.opened(tmp_path):
+        pass
+    assert (tmp_path / journal.NAME).read_bytes()[100:] == before[100:]
+
+
+def test_a_disk_that_fails_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DigitscanError, match="start again") as told, journal.opened(tmp_path) as book:
+        (pages,) = book.connection.execute("PRAGMA page_count").fetchone()
+        book.connection.execute(f"PRAGMA max_page_count = {pages}")
+        for number in range(1000):
+            book.record_page("a", replace(RESULT, ref=replace(REF, page=number)))
+    assert told.value.exit_code == 1
+    with journal.opened(tmp_path) as book:
+        assert book.outcome(replace(REF, page=0), "a") is not None

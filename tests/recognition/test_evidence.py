@@ -213,6 +213,13 @@ def test_every_reason_is_told() -> None:
     assert (lost.status, lost.reason) == ("review", "printed box not found; rule: required")
 
 
+def test_what_else_a_field_may_be_is_told_with_its_odds() -> None:
+    read = alone({"47": 0.6, "42": 0.3, "49": 0.05, "4?": 0.04})
+    assert [(c.value, round(c.probability, 2)) for c in read.candidates] == [("42", 0.3), ("49", 0.05)]
+    told = settled(SUM, men="12", women="30", total={"47": 0.6, "42": 0.39})["total"].candidates
+    assert all(c.value == "47" and c.probability < 0.03 for c in told)
+
+
 # Whatever comes
 
 
@@ -228,6 +235,11 @@ def test_any_page_keeps_the_contract(page: tuple[list[FormField], list[FieldInk]
         read[field.name] = chosen
         assert reading.digits == chosen.digits
         assert 0 <= reading.confidence <= 1
+        odds = [candidate.probability for candidate in reading.candidates]
+        assert odds == sorted(odds, reverse=True)
+        assert reading.confidence + sum(odds) <= 1 + 1e-9
+        others = [a.value for a in ink.alternatives if a is not chosen]
+        assert {candidate.value for candidate in reading.candidates} <= set(others)
         likeliest = ink.alternatives[0]
         if chosen is not likeliest:
             assert likeliest.probability < field.accept_confidence, "clear ink was changed"

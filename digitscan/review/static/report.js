@@ -175,12 +175,17 @@ function row(place) {
   return { made, mark, read, i };
 }
 
-function fill({ made, mark, read, i }, place) {
+function fill(drawn, place) {
+  const { made, mark, read, i } = drawn;
   const decision = decisions.get(i);
+  const value = decision && decision.state === "value" ? decision.value : items[i].raw;
+  const said = [sign(i), value, told(i), place === at].join(" ");
+  if (drawn.said === said) return;
+  drawn.said = said;
   mark.textContent = sign(i);
   const digits = document.createElement("span");
   digits.className = "read";
-  digits.textContent = decision && decision.state === "value" ? decision.value : items[i].raw;
+  digits.textContent = value;
   const how = document.createElement("span");
   how.className = "soft";
   how.textContent = " " + told(i);

@@ -10,8 +10,8 @@
 const SIGNS = { value: "✓", blank: "∅", unreadable: "?", skipped: "»", open: "·" };
 
 function percent(probability) {
-  if (probability > 0 && probability < 0.001) return "under 0.1%";
-  if (probability < 1 && probability > 0.999) return "over 99.9%";
+  if (probability < 0.001) return "under 0.1%";
+  if (probability > 0.999) return "over 99.9%";
   return (100 * probability).toFixed(1) + "%";
 }
 
@@ -121,6 +121,7 @@ class Screen {
       event.preventDefault();
       if (!event.repeat || act === "next" || act === "previous") this[act]();
     } else if (typed && event.key.toLowerCase() in alone && event.key.length === 1) {
+      event.preventDefault();
       this.hint("Enter takes what is typed; Esc clears it.");
     } else if (event.key.length === 1 && event.target !== this.input) {
       this.input.focus();

@@ -1,6 +1,4 @@
-"""The commands for the morning after: the report, and the export of the final values."""
-
-# ruff: noqa: PLC0415 (as in cli.py: what a command needs is imported inside it)
+"""digitscan export: the final values."""
 
 from __future__ import annotations
 
@@ -10,27 +8,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from digitscan.cli.options import PATH
+
 if TYPE_CHECKING:
     from digitscan.review.export import Wide
     from digitscan.review.tables import Format
 
-_PATH = click.Path(path_type=Path)
 _log = logging.getLogger("digitscan")
 
 
 @click.command()
-@click.argument("directory", metavar="DIR", type=_PATH)
-def report(directory: Path) -> None:
-    """Write report.html of an output directory anew, with what is still in doubt."""
-    from digitscan.review.report import write
-
-    click.echo(write(directory))
-
-
-@click.command()
-@click.argument("directory", metavar="DIR", type=_PATH)
+@click.argument("directory", metavar="DIR", type=PATH)
 @click.option(
-    "--corrections", multiple=True, type=_PATH, help="A corrections.csv from report.html; may be repeated."
+    "--corrections",
+    multiple=True,
+    type=PATH,
+    help="A corrections.csv from report.html, to be kept in DIR; may be repeated.",
 )
 @click.option("--who", default="", help="Who decided, where a corrections.csv names nobody.")
 @click.option(
@@ -49,7 +42,8 @@ def report(directory: Path) -> None:
     help="Also a table with one row a page, or one row a row of the form's table; may be repeated.",
 )
 @click.option("--with-open", is_flag=True, help="Export even if fields in doubt are still open.")
-@click.option("--output", type=_PATH, help="Directory for the tables; by default DIR itself.")
+@click.option("--history", is_flag=True, help="Also a table of every decision that was ever taken.")
+@click.option("--output", type=PATH, help="Directory for the tables; by default DIR itself.")
 def export(
     directory: Path,
     corrections: tuple[Path, ...],
@@ -57,23 +51,31 @@ def export(
     formats: tuple[Format, ...],
     wide: tuple[Wide, ...],
     with_open: bool,
+    history: bool,
     output: Path | None,
 ) -> None:
     """Write the final values: as read where sure, as people decided where in doubt."""
     from digitscan.review import export as exporting
-    from digitscan.review.corrections import read
+    from digitscan.review import ledger
+    from digitscan.review.corrections import keep, read
+    from digitscan.review.queue import opened
 
-    settled = {}
-    for path in corrections:
-        settled.update(read(path, who))
+    with opened(directory) as book:
+        for changes in [read(path, who) for path in corrections]:
+            keep(directory, changes)
+        known = ledger.known(directory, book)
     done = exporting.write(
         directory,
         output or directory,
-        settled,
+        known.settled,
         formats=list(dict.fromkeys(formats)),
         wide=wide,
         with_open=with_open,
+        reopened=known.reopened,
+        history=known.history if history else None,
     )
+    if done.stray:
+        _log.warning("%d decisions are on fields that this run does not hold: they are kept", done.stray)
     click.echo(f"{done.fields} fields, {done.people} of them decided by people, {done.open} open")
     for path in done.paths:
         click.echo(path)

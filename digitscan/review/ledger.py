@@ -1,0 +1,205 @@
+"""What follows from all that people said: what each field is in the end, and which are in doubt again.
+
+An audit changes no value: it measures. Where it differs from what was accepted, the field comes into doubt,
+and who settles it sees both; so neither a slip of the auditor's hand nor one of the machine's goes unseen.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from digitscan.batch.journal import Journal
+from digitscan.review import audits, corrections, decisions, queue
+from digitscan.review.audits import Figure
+from digitscan.review.decisions import Audit, Entry
+from digitscan.review.queue import Change, Decision, Key
+
+
+def person(who: str) -> str:
+    """What tells one person from another: a name, however it is spaced and whatever letters are large."""
+    return " ".join(who.split()).casefold()
+
+
+class Ledger:
+    """All entries by field, kept up to date as they come."""
+
+    def __init__(self, entries: Iterable[Entry], doubled: Collection[str]) -> None:
+        self.doubled = frozenset(doubled)
+        self._said: dict[Key, list[Entry]] = defaultdict(list)
+        self._audited: dict[Key, list[Entry]] = defaultdict(list)
+        for entry in entries:
+            if not entry.undone_at:
+                self.add(entry)
+
+    def add(self, entry: Entry) -> None:
+        """Count an entry in."""
+        self._of(entry).append(entry)
+
+    def remove(self, entry: Entry) -> None:
+        """Count an entry out that was taken back."""
+        said = self._of(entry)
+        said[:] = [e for e in said if e.id != entry.id]
+
+    def is_doubled(self, key: Key) -> bool:
+        """Whether two people key that field."""
+        return key.field in self.doubled or key.column in self.doubled
+
+    def keyed(self, key: Key) -> list[Entry]:
+        """What holds of each person's entries on a field, who was first first."""
+        people: dict[str, Entry] = {}
+        for entry in self._said.get(key, ()):
+            if entry.state != "open":
+                people[person(entry.who)] = entry
+        return list(people.values())
+
+    def last(self, key: Key) -> int:
+        """The number of the field's last entry that holds, 0 where there is none: changes when they do."""
+        return max((entry.id for entry in self._said.get(key, ())), default=0)
+
+    def decision(self, key: Key) -> Decision | None:
+        """What a field is by what people said; None where it is open, or nobody said anything."""
+        said = self._said.get(key)
+        if not said:
+            return None
+        if not self.is_doubled(key):
+            return None if said[-1].state == "open" else _decided(said[-1])
+        keyed = self.keyed(key)
+        if len(keyed) < 2:
+            return None
+        first, second, *more = keyed
+        if (first.state, first.value) == (second.state, second.value):
+            names = f"{first.who}, {second.who}"
+            return Decision(second.state, second.value, "agreed", names, max(first.at, second.at))
+        return _decided(more[0]) if more else None
+
+    def audited(self, key: Key) -> Entry | None:
+        """What an audit said of a field."""
+        said = self._audited.get(key)
+        return said[-1] if said else None
+
+    def doubted(self, key: Key) -> str:
+        """Why an accepted field is in doubt by what people said; empty where it is not."""
+        if self.decision(key) is not None:
+            return ""
+        said, audited = self._said.get(key), self.audited(key)
+        if audited is not None and differs(audited):
+            return f"audit: {audited.value or audited.state}"
+        return "marked on a carpet" if said and said[-1].state == "open" else ""
+
+    def settled(self) -> dict[Key, Decision]:
+        """All fields that people decided."""
+        known = ((key, self.decision(key)) for key in self._said)
+        return {key: decision for key, decision in known if decision is not None}
+
+    def reopened(self) -> Iterator[Key]:
+        """The accepted fields that are in doubt by what people said."""
+        return (key for key in {**self._said, **self._audited} if self.doubted(key))
+
+    def figure(self, audit: Audit) -> Figure:
+        """What an audit gives so far."""
+        right = wrong = unjudged = unsettled = 0
+        for key in audit.sample:
+            said = self.audited(key)
+            if said is None:
+                continue
+            end = self.decision(key)
+            if not differs(said):
+                right += 1
+            elif end is None:
+                unsettled += 1
+            elif end.state == "unreadable":
+                unjudged += 1
+            elif (end.state, end.value) == (said.was_state, said.was_value):
+                right += 1
+            else:
+                wrong += 1
+        return audits.figure(
+            audit.population,
+            len(audit.sample),
+            right=right,
+            wrong=wrong,
+            unsettled=unsettled,
+            unjudged=unjudged,
+            drawn=audit.at,
+        )
+
+    def _of(self, entry: Entry) -> list[Entry]:
+        return (self._audited if entry.mode == "audit" else self._said)[entry.key]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that people said of an output directory, and what follows from it."""
+
+    entries: tuple[Entry, ...]
+    """In the order of time."""
+    settled: Mapping[Key, Decision]
+    reopened: Collection[Key]
+    """Accepted fields that are in doubt, or that two people still have to key."""
+    audit: Figure | None
+
+    @property
+    def history(self) -> list[Change]:
+        """Every entry, and every one taken back, as export tells them."""
+        return sorted(_told(self.entries), key=lambda change: change.decision.when)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the report says of it."""
+        notes = [self.audit.told] if self.audit else []
+        if self.reopened:
+            notes.append(
+                f"{len(self.reopened)} accepted fields wait for `digitscan review`, which asks for them."
+            )
+        return notes
+
+
+def known(directory: Path, book: Journal) -> Known:
+    """What people said, in corrections.csv and on the server; raises as `corrections` and `decisions` do."""
+    with decisions.found(directory) as store:
+        entries = gathered(directory, store)
+        ledger = Ledger(entries, store.doubled() if store else ())
+        audit = store.audit() if store else None
+    settled = ledger.settled()
+    reopened = {key for key in ledger.reopened() if _accepted(book, key)}
+    if ledger.doubled:
+        keys = (item.key for item in queue.fields(book) if item.reading.status != "review")
+        reopened |= {key for key in keys if ledger.is_doubled(key) and key not in settled}
+    return Known(tuple(entries), settled, reopened, ledger.figure(audit) if audit else None)
+
+
+def _accepted(book: Journal, key: Key) -> bool:
+    item = queue.find(book, key)
+    return item is not None and item.reading.status != "review"
+
+
+def gathered(directory: Path, store: decisions.Store | None) -> list[Entry]:
+    """All entries, those of corrections.csv among those of the server, in the order of time."""
+    entries = [_handed_in(change) for change in corrections.kept(directory)]
+    return sorted([*entries, *(store.entries() if store else ())], key=lambda e: e.at)
+
+
+def differs(entry: Entry) -> bool:
+    """Whether a person says something else than held before."""
+    return (entry.state, entry.value) != (entry.was_state, entry.was_value)
+
+
+def _decided(entry: Entry) -> Decision:
+    return Decision(entry.state, entry.value, "person", entry.who, entry.at)
+
+
+def _handed_in(change: Change) -> Entry:
+    end = change.decision
+    said = (end.state, end.value, change.shown)
+    return Entry(0, end.when, end.who, "report", change.key, change.file, *said, "open", "", "")
+
+
+def _told(entries: Iterable[Entry]) -> Iterator[Change]:
+    for e in entries:
+        yield Change(e.key, e.file, Decision(e.state, e.value, "person", e.who, e.at), e.shown)
+        if e.undone_at:
+            was = Decision("open", "", "person", e.who, e.undone_at)
+            yield Change(e.key, e.file, was, "")
