@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from digitscan.batch.outputs import SKIPPED
+from digitscan.batch.outputs import LEFT, SKIPPED
 from digitscan.errors import PageError, UsageError
 from digitscan.records import PageFailure, PageRef
 from digitscan.vision import pages
@@ -36,23 +37,28 @@ def stamp(status: os.stat_result) -> tuple[int, ...]:
     return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
+_SKEW = 3600.0
+"""Seconds that the clock of a file server may be ahead; a time still later says nothing."""
+
 Known = Callable[[Path, tuple[int, ...]], str | None]
 """The hash of the file at a path that has a stamp, where that is known."""
 
 
 def find(
-    inputs: Sequence[Path], output: Path, known: Known = lambda _path, _stamp: None
+    inputs: Sequence[Path], output: Path, known: Known = lambda _path, _stamp: None, settle: float = 0
 ) -> Iterator[InputFile | PageFailure]:
     """The files in the inputs, each once, in the order of the inputs and of their names in bytes.
 
     Hidden files and the output directory are left out. Of what lies in a directory, a file that has no
     suffix of a page format, and what is no regular file, comes as a failure of stage `skip`; a file or
     directory that cannot be opened as one of stage `open` or `access`. A file named as an input is always
-    tried. Files whose hash is `known` are not read.
+    tried. Files whose hash is `known` are not read. A file that has changed within `settle` seconds may still
+    be on its way: it is waited for, until so long after the beginning at most, and if it changes then, left.
 
     Raises:
         UsageError: an input does not exist.
     """
+    began = time.time()
     seen: set[Path] = set()  # only where there is more than one input may a file come twice
     for given in inputs:
         try:
@@ -65,7 +71,12 @@ def find(
                 if path in seen:
                     continue
                 seen.add(path)
-            yield PageFailure(_ref(path, file), SKIPPED, reason) if reason else _hashed(path, file, known)
+            if reason:
+                yield PageFailure(_ref(path, file), SKIPPED, reason)
+            elif not _rests(path, began, settle):
+                yield PageFailure(_ref(path, file), LEFT, "still being written: left for the next run")
+            else:
+                yield _hashed(path, file, known)
 
 
 def _walk(root: Path, output: Path) -> Iterator[tuple[Path, str, str]]:
@@ -91,6 +102,23 @@ def _walk(root: Path, output: Path) -> Iterator[tuple[Path, str, str]]:
             yield path, file, "not a regular file"
         else:
             yield path, file, ""
+
+
+def _rests(path: Path, began: float, settle: float) -> bool:
+    """Whether a file has stood still for so many seconds, perhaps after a wait for that."""
+    while True:
+        try:
+            status = path.lstat()
+        except OSError:
+            return True  # what is wrong with it shows when it is opened
+        now = time.time()
+        times = (status.st_mtime, status.st_ctime)
+        changed = max((min(t, now) for t in times if t <= now + _SKEW), default=0.0)
+        if now >= changed + settle:
+            return True
+        if changed > began:
+            return False
+        time.sleep(changed + settle - now)
 
 
 def _hashed(path: Path, file: str, known: Known) -> InputFile | PageFailure:

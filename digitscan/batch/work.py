@@ -12,7 +12,7 @@ from typing import TypeVar
 import cv2
 
 from digitscan.batch.inputs import InputFile
-from digitscan.errors import ACCESS, PageError
+from digitscan.errors import ACCESS, LIMIT, PageError
 from digitscan.forms import Form
 from digitscan.pipeline import read_page
 from digitscan.recognition.classifier import Engine, load
@@ -72,7 +72,9 @@ def _guarded(ref: PageRef, read: Callable[[], _Value]) -> _Value | PageFailure |
     except OSError as error:
         return PageFailure(ref, ACCESS, f"cannot be read now: {error.strerror or error}")
     except MemoryError:
-        return PageFailure(ref, "read", "needs too much memory")
+        return PageFailure(ref, LIMIT, "needs too much memory")
     except Exception as error:  # a bad page is a row, never the end of the run
+        if isinstance(error, cv2.error) and error.code == cv2.Error.StsNoMem:
+            return PageFailure(ref, LIMIT, "needs too much memory")
         reason = f"internal error ({type(error).__name__}), see the log"
         return Broken(PageFailure(ref, "read", reason), traceback.format_exc())
