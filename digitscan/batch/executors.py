@@ -1,7 +1,7 @@
 """Work done here, one task after the other, or in worker processes: the same interface.
 
-A worker process that dies, or takes too long over a task, costs that task alone, and that only after a second
-try with no other task beside it: at the first it may have lacked what the others took.
+A worker process that dies, or takes too long or too much memory for a task, costs that task alone, and only
+after a second try with no other task beside it: at the first it may have lacked what the others took.
 """
 
 from __future__ import annotations
@@ -42,10 +42,12 @@ _work: Work[Any, Any] | None = None
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """What became of a task whose worker died or took too long."""
+    """What became of a task whose worker died, or took too long or too much memory."""
 
     reason: str
 
+
+_NO_MEMORY = Lost("needs too much memory")
 
 Each = Callable[[Iterable[Task]], Iterator[tuple[Task, "Outcome | Lost"]]]
 """Does the tasks and yields each with its outcome, in no certain order."""
@@ -73,7 +75,11 @@ def _each_here(make: Make, tasks: Iterable[Task]) -> Iterator[tuple[Task, Any]]:
     work: Work[Task, Any] | None = None
     for task in tasks:
         work = work or make()
-        yield task, work(task)
+        try:
+            outcome = work(task)
+        except MemoryError:
+            outcome = _NO_MEMORY
+        yield task, outcome
 
 
 def _each_there(
@@ -130,6 +136,8 @@ def _each_once(
                 outcome = future.result()
             except TimeoutError:
                 outcome = Lost(f"took more than {seconds:g} s")
+            except MemoryError:
+                outcome = _NO_MEMORY
             except ProcessExpired as error:
                 outcome = Lost(f"the process that read it died ({_ending(error.exitcode)})")
             except BrokenProcessPool:
