@@ -13,29 +13,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ctypes import c_float, c_uint
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 import pypdfium2 as pdfium
 from numpy.typing import NDArray
-from pdf2image import convert_from_path, pdfinfo_from_path
-from pdf2image.exceptions import PDFInfoNotInstalledError, PDFPopplerTimeoutError
 from pypdfium2 import raw
 
 from digitscan.errors import PageError
 from digitscan.records import Image
-from digitscan.vision import pictures
+from digitscan.vision import pictures, poppler
 
 _TAIL = 2048
-_POPPLER_SECONDS = 30
 _MARGIN = 0.01
 """Part of the page's width or height that a scan may leave bare on each side and still fill it."""
-_LEAST = 10
-"""Pixels of the shorter side of a page that is worth drawing."""
+_LEAST = 2
+"""Pixels of the shorter side of a page that is worth drawing: where poppler fails it draws one pixel."""
+_SCAN = 0.8
+"""Part of the page's width or height that a picture spans if it is a scan, or a strip of one."""
+_LACKING = 0.25
+"""Part of the ink of one drawing that another may lack: fonts differ."""
 _CHUNK = 1 << 20
 _GLANCE = 400.0
-"""Pixels of the longer side of a picture that only tells whether a page is empty."""
+"""Pixels of the longer side of a picture that only tells what another lacks."""
 # image dictionaries, unlike others, always stand in a file as plain text
 _DECODE = re.compile(rb"/Decode\s*[\[\d]")
 _MASK = re.compile(rb"/S?Mask\s*[\[\d]")
@@ -115,13 +116,13 @@ def count_pages(content: bytes) -> int:
 
 
 def read_page(
-    content: bytes, path: Path, number: int, resolution: float
+    content: bytes, file: BinaryIO, number: int, resolution: float
 ) -> tuple[Image, tuple[float, float]]:
     """One page as shown, and its resolution across and down.
 
     Args:
         content: the bytes of the file.
-        path: of the same file, for poppler.
+        file: the same, open, for poppler.
         number: of the page, from 1.
         resolution: dots per inch at which a page that is no plain scan is drawn.
 
@@ -129,7 +130,7 @@ def read_page(
         uint8 height x width, 0 black to 255 white; dots per inch.
 
     Raises:
-        PageError: stage `open` or `decode`.
+        PageError: stage `open` or `decode`; stage `access` where poppler is needed and not installed.
     """
     with _opened(content) as document:
         if number > len(document):
@@ -141,7 +142,7 @@ def read_page(
                 scan, placement = found
                 pixels = _scan_pixels(scan, content)
                 return placement.place(pixels), placement.dpi(pixels.shape[1], pixels.shape[0])
-            return _drawn(page, path, number, resolution), (resolution, resolution)
+            return _drawn(page, file, number, resolution), (resolution, resolution)
         except pdfium.PdfiumError:
             raise PageError("decode", "damaged PDF page") from None
 
@@ -289,46 +290,55 @@ def _check_deflated(data: bytes) -> None:
         raise PageError("decode", "the picture in the PDF page ends early")
 
 
-def _drawn(page: pdfium.PdfPage, path: Path, number: int, resolution: float) -> Image:
+def _drawn(page: pdfium.PdfPage, file: BinaryIO, number: int, resolution: float) -> Image:
     """The page as poppler draws it."""
     dots = round(resolution)
     width, height = (math.ceil(points * dots / 72) for points in page.get_size())
     if min(width, height) < _LEAST:
         raise PageError("decode", f"the page is only {width} x {height} pixels large")
     pictures.check_pixels(width, height)
-    drawn = _poppler(path, number, dots)
+    _check_pictures(page)
+    drawn, complained = poppler.draw(file, number, dots, width * height)
     # where poppler fails it gives a white picture, often of one pixel
-    if abs(drawn.shape[1] - width) > 2 or abs(drawn.shape[0] - height) > 2:
+    size = drawn.shape[::-1]
+    if min(size) < _LEAST or abs(size[0] - width) > 2 or abs(size[1] - height) > 2:
         raise PageError("decode", "damaged PDF page: poppler drew it at a wrong size")
-    if drawn.min() == 255 and _glance(page).min() < 255:
-        raise PageError("decode", "damaged PDF page: poppler drew nothing")
-    return drawn
+    if not complained and drawn.min() < 255:
+        return drawn
+    # of what is damaged every reader draws what it can: the one that draws all that the other does is taken
+    glance = _by_pdfium(page, _GLANCE / max(page.get_size()))
+    if _lacking(drawn, glance) <= _LACKING:
+        return drawn
+    other = _by_pdfium(page, dots / 72)
+    if _lacking(other, _smaller(drawn, glance.shape)) > _LACKING:
+        raise PageError("decode", "damaged PDF page: poppler and PDFium draw it differently")
+    return other
 
 
-def _poppler(path: Path, number: int, dots: int) -> Image:
-    try:
-        # convert_from_path asks pdfinfo too, but without a time limit
-        pdfinfo_from_path(str(path), timeout=_POPPLER_SECONDS)
-        (drawn,) = convert_from_path(
-            path,
-            dpi=dots,
-            first_page=number,
-            last_page=number,
-            use_cropbox=True,
-            grayscale=True,
-            strict=True,
-            timeout=_POPPLER_SECONDS,
-        )
-    except PDFInfoNotInstalledError:
-        raise PageError("open", "not a plain scan, and poppler-utils is not installed to draw it") from None
-    except PDFPopplerTimeoutError:
-        raise PageError("decode", f"drawing it took more than {_POPPLER_SECONDS} s") from None
-    except Exception:  # pdf2image raises whatever its parsers stumble over
-        raise PageError("decode", "damaged PDF page: poppler cannot draw it") from None
-    return np.array(drawn.convert("L"))
+def _check_pictures(page: pdfium.PdfPage) -> None:
+    """`PageError` for a damaged scan on the page: what draws it would leave white what is missing."""
+    for picture in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=2):
+        left, bottom, right, top = picture.get_bounds()
+        if max((right - left) / page.get_width(), (top - bottom) / page.get_height()) >= _SCAN:
+            filters = picture.get_filters()
+            if filters[-1:] == ["DCTDecode"]:
+                pictures.decode(bytes(picture.get_data(decode_simple=True)), upright=False)
+            elif filters == ["FlateDecode"]:
+                _check_deflated(bytes(picture.get_data()))
 
 
-def _glance(page: pdfium.PdfPage) -> Image:
-    """A small grey picture of the page, drawn by PDFium."""
-    shown = page.render(scale=_GLANCE / max(page.get_size()), grayscale=True)
-    return np.asarray(shown.to_numpy(), np.uint8)
+def _lacking(drawn: Image, glance: Image) -> float:
+    """The part of the ink in a small picture of a page that is not in a larger one, nor near it."""
+    ink = glance < 200
+    around = cv2.erode(_smaller(drawn, glance.shape), np.ones((7, 7)))
+    return float((ink & (around > 240)).sum() / max(1, ink.sum()))
+
+
+def _smaller(drawn: Image, shape: tuple[int, ...]) -> Image:
+    return np.asarray(cv2.resize(drawn, shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _by_pdfium(page: pdfium.PdfPage, scale: float) -> Image:
+    """The page as PDFium draws it, in grey; `scale` in pixels a point."""
+    drawn = page.render(scale=scale, grayscale=True).to_numpy()
+    return np.array(drawn.reshape(drawn.shape[:2]), np.uint8)

@@ -28,8 +28,11 @@ _JPEG_END = b"\xff\xd9"
 _JPEG_TAIL = 64
 """Bytes; some producers pad."""
 _DAMAGE = re.compile(
-    rb"premature end of data|bad Huffman code|bytes before marker 0x(?:c|d9|da)|bad code word", re.IGNORECASE
+    rb"premature end of data|bad Huffman code|bytes before marker 0x(?:c|da)|bad code word"
+    rb"|\d{4} extraneous bytes before marker 0xd9",
+    re.IGNORECASE,
 )
+"""A few bytes before the end marker are padding, thousands are rows that the header does not count."""
 _MURMURS = 1 << 16
 _TURNED = (5, 6, 7, 8)
 """EXIF orientations that exchange width and height."""
@@ -61,6 +64,7 @@ def decode(
 
     Raises:
         PageError: stage `open` or `decode`; not a picture, damaged, truncated or too large.
+        MemoryError: there is too little for it here and now.
     """
     with _murmurs() as murmurs:
         with _faults("open"):
@@ -118,8 +122,8 @@ def _faults(stage: str) -> Iterator[None]:
         raise PageError(stage, "not a picture or document of a known kind, or damaged at its start") from None
     except Pillow.DecompressionBombError:
         raise PageError(stage, f"too large: more than {MAX_PIXELS // 10**6} million pixels") from None
-    except MemoryError:
-        raise PageError(stage, "needs too much memory") from None
+    except MemoryError:  # of the surroundings, and not of the file, which is of a size that is read
+        raise
     except Exception as error:  # Pillow raises almost anything on hostile files
         raise PageError(stage, f"damaged picture ({str(error) or type(error).__name__})") from None
 
@@ -152,7 +156,12 @@ def _whole_jpeg(content: bytes) -> Image | None:
     if _JPEG_END not in content[-_JPEG_TAIL:]:
         return None
     flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
-    decoded = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    try:
+        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError from None
+        raise
     return None if decoded is None else np.asarray(decoded, np.uint8)
 
 

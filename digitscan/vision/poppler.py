@@ -1,0 +1,93 @@
+"""Pages drawn by poppler, in a process that is held to limits of time, memory and what it may write."""
+
+from __future__ import annotations
+
+import re
+import resource
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from threading import Timer
+from typing import BinaryIO
+
+import numpy as np
+
+from digitscan.errors import ACCESS, PageError
+from digitscan.records import Image
+
+_SECONDS = 20
+"""Less than a page may take, so that it is this process that ends and not the one that reads."""
+_MEMORY = 1 << 30
+_COMPLAINTS = 1 << 20
+"""Bytes; some files make poppler write hundreds of megabytes of them."""
+_HEADER = re.compile(rb"P5\s(\d+) (\d+)\s255\s")
+_LIMITS = {
+    resource.RLIMIT_DATA: _MEMORY,
+    resource.RLIMIT_FSIZE: _COMPLAINTS,
+    resource.RLIMIT_CPU: _SECONDS,  # holds also where the process that reads is killed
+    resource.RLIMIT_CORE: 0,
+}
+
+
+def draw(file: BinaryIO, number: int, dots: int, pixels: int) -> tuple[Image, bool]:
+    """A page of a PDF in grey, within its crop box.
+
+    Args:
+        file: the PDF, open; its position does not matter.
+        number: of the page, from 1.
+        dots: an inch.
+        pixels: that the picture has, about; many more are not read.
+
+    Returns:
+        uint8 height x width, 0 black to 255 white, and whether poppler complained about the file.
+
+    Raises:
+        PageError: stage `access` where poppler is not installed; stage `decode`.
+    """
+    command = ["pdftoppm", "-r", str(dots), "-f", str(number), "-l", str(number), "-cropbox", "-gray"]
+    most = 2 * pixels + (1 << 16)
+    with tempfile.TemporaryFile() as complaints:
+        begun = time.monotonic()
+        try:
+            process = subprocess.Popen(
+                [*command, "/dev/stdin"], stdin=file, stdout=subprocess.PIPE, stderr=complaints
+            )
+        except FileNotFoundError:
+            reason = "not a plain scan, and poppler-utils is not installed to draw it"
+            raise PageError(ACCESS, reason) from None
+        with process:
+            watch = Timer(_SECONDS, process.kill)
+            watch.start()
+            try:
+                _limit(process.pid)
+                assert process.stdout is not None
+                written = process.stdout.read(most)
+                if len(written) == most:
+                    process.kill()
+                process.wait()
+            finally:
+                process.kill()
+                watch.cancel()
+        complaints.seek(0)
+        said = complaints.read(_COMPLAINTS)
+    if time.monotonic() - begun >= _SECONDS:
+        raise PageError("decode", f"drawing it took more than {_SECONDS} s")
+    if b"memory" in said:
+        raise PageError("decode", "drawing it needs too much memory")
+    header = _HEADER.match(written)
+    if process.returncode or header is None:
+        raise PageError("decode", "damaged PDF page: poppler cannot draw it")
+    width, height = int(header[1]), int(header[2])
+    if len(written) != header.end() + width * height:
+        raise PageError("decode", "damaged PDF page: poppler drew only a part of it")
+    drawn = np.frombuffer(written, np.uint8, offset=header.end()).reshape(height, width)
+    return drawn.copy(), bool(said.strip())
+
+
+def _limit(process: int) -> None:
+    with suppress(ProcessLookupError):  # it may have ended already
+        for what, most in _LIMITS.items():
+            _, hard = resource.prlimit(process, what)
+            if hard == resource.RLIM_INFINITY or most < hard:
+                resource.prlimit(process, what, (most, most))
