@@ -84,9 +84,11 @@ class _Placement:
 
     def fills_page(self, width: int, height: int) -> bool:
         """Whether a scan of so many pixels lies straight, to half a pixel, and covers the page."""
+        least, greatest = self.corners
+        if not (np.isfinite([least, greatest]).all() and (greatest > least).all()):
+            return False
         askew = (self.across[0], self.down[1]) if self.turned else (self.across[1], self.down[0])
         pixel = 72 / max(self.dpi(width, height))
-        least, greatest = self.corners
         bare = np.maximum(least, self.page - greatest).max(initial=0)
         return bool(max(map(abs, askew)) <= pixel / 2 and bare <= _MARGIN * self.page.min())
 
@@ -133,7 +135,7 @@ def read_page(
         uint8 height x width, 0 black to 255 white; dots per inch.
 
     Raises:
-        PageError: stage `open` or `decode`; stage `access` where poppler is needed and not installed.
+        PageError: stage `open` or `decode`; stage `access` or `limit` as of `poppler.draw`.
     """
     with _opened(content) as document:
         if number > len(document):
@@ -144,7 +146,8 @@ def read_page(
             if found is not None:
                 scan, placement = found
                 pixels = _scan_pixels(scan, content)
-                return placement.place(pixels), placement.dpi(pixels.shape[1], pixels.shape[0])
+                if pixels is not None:
+                    return placement.place(pixels), placement.dpi(pixels.shape[1], pixels.shape[0])
             return _drawn(page, content, file, number, resolution), (resolution, resolution)
         except pdfium.PdfiumError:
             raise PageError("decode", "damaged PDF page") from None
@@ -260,8 +263,8 @@ def _clipped(page: pdfium.PdfPage, scan: pdfium.PdfImage) -> bool:
     return False
 
 
-def _scan_pixels(scan: pdfium.PdfImage, content: bytes) -> Image:
-    """The stored pixels, uint8 height x width, not yet placed."""
+def _scan_pixels(scan: pdfium.PdfImage, content: bytes) -> Image | None:
+    """The stored pixels, uint8 height x width, not yet placed; None where it tells a wrong size."""
     width, height = scan.get_px_size()
     pictures.check_pixels(width, height)
     grey = _checked(scan, content)
@@ -270,6 +273,8 @@ def _scan_pixels(scan: pdfium.PdfImage, content: bytes) -> Image:
         if plain:
             return grey
     pixels = scan.get_bitmap().to_numpy()
+    if pixels.shape[:2] != (height, width):
+        return None
     if pixels.ndim == 3 and pixels.shape[2] > 1:
         pixels = cv2.cvtColor(pixels[:, :, :3], cv2.COLOR_BGR2GRAY)
     pixels = pixels.reshape(height, width)

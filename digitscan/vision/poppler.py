@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from digitscan.errors import ACCESS, PageError
+from digitscan.errors import ACCESS, LIMIT, PageError
 from digitscan.records import Image
 
 _SECONDS = 20
@@ -42,7 +42,8 @@ def draw(file: BinaryIO, number: int, dots: int, pixels: int) -> tuple[Image, bo
         uint8 height x width, 0 black to 255 white, and whether poppler complained about the file.
 
     Raises:
-        PageError: stage `access` where poppler is not installed; stage `decode`.
+        PageError: stage `access` where poppler is not installed, `limit` where it takes too much time or
+            memory, else `decode`.
     """
     program = shutil.which("pdftoppm")
     if program is None:
@@ -67,9 +68,9 @@ def draw(file: BinaryIO, number: int, dots: int, pixels: int) -> tuple[Image, bo
         complaints.seek(0)
         said = complaints.read(_COMPLAINTS)
     if time.monotonic() - begun >= _SECONDS:
-        raise PageError("decode", f"drawing it took more than {_SECONDS} s")
+        raise PageError(LIMIT, f"drawing it took more than {_SECONDS} s")
     if b"memory" in said:
-        raise PageError("decode", "drawing it needs too much memory")
+        raise PageError(LIMIT, "drawing it needs too much memory")
     header = _HEADER.match(written)
     if process.returncode or header is None:
         raise PageError("decode", "damaged PDF page: poppler cannot draw it")

@@ -356,6 +356,17 @@ def test_a_page_that_two_programs_draw_differently_is_refused(
         read(tmp_path, grey_pdf(grey, "20 10 60 30 re f"))
 
 
+@pytest.mark.parametrize("draw", ["q 0 0 0 0 0 0 cm /I Do Q", f"q {W} 0 0 9e38 0 0 cm /I Do Q"])
+def test_a_scan_without_any_extent_is_drawn_by_poppler(tmp_path: Path, grey: Image, draw: str) -> None:
+    assert read(tmp_path, grey_pdf(grey, draw))[0].shape == (H, W)
+
+
+def test_a_scan_of_another_size_than_it_says_is_drawn(tmp_path: Path, grey: Image) -> None:
+    content = pdf(GREY + "/Filter/DCTDecode", encoded(grey, "JPEG"))
+    wrong = content.replace(f"/Width {W}".encode(), f"/Width {W - 9}".encode(), 1)
+    assert read(tmp_path, wrong, resolution=144)[0].shape == (2 * H, 2 * W)
+
+
 @pytest.mark.parametrize("kind", ["DCTDecode", "FlateDecode"])
 def test_a_damaged_strip_of_a_scan_is_not_drawn_as_white(tmp_path: Path, grey: Image, kind: str) -> None:
     data = encoded(grey, "JPEG")[:-300] if kind == "DCTDecode" else zlib.compress(grey.tobytes())[:-900]
