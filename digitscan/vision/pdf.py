@@ -35,10 +35,13 @@ _SCAN = 0.8
 _LACKING = 0.25
 """Part of the ink of one drawing that another may lack: fonts differ."""
 _CHUNK = 1 << 20
+_JPX_END = b"\xff\xd9"
+_JPX_TAIL = 64
 _GLANCE = 400.0
 """Pixels of the longer side of a picture that only tells what another lacks."""
 # image dictionaries, unlike others, always stand in a file as plain text
 _DECODE = re.compile(rb"/Decode\s*[\[\d]")
+_FAX_KIND = re.compile(rb"/K\s*(-?)\d|/EncodedByteAlign\s*()true")
 _MASK = re.compile(rb"/S?Mask\s*[\[\d]")
 _UNSEEN_ANNOTATIONS = (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
 _GREY_OR_COLOUR = (
@@ -142,7 +145,7 @@ def read_page(
                 scan, placement = found
                 pixels = _scan_pixels(scan, content)
                 return placement.place(pixels), placement.dpi(pixels.shape[1], pixels.shape[0])
-            return _drawn(page, file, number, resolution), (resolution, resolution)
+            return _drawn(page, content, file, number, resolution), (resolution, resolution)
         except pdfium.PdfiumError:
             raise PageError("decode", "damaged PDF page") from None
 
@@ -261,20 +264,43 @@ def _scan_pixels(scan: pdfium.PdfImage, content: bytes) -> Image:
     """The stored pixels, uint8 height x width, not yet placed."""
     width, height = scan.get_px_size()
     pictures.check_pixels(width, height)
-    filters = scan.get_filters()
-    if filters[-1:] == ["DCTDecode"]:
-        # PDFium fills up a JPEG that ends early; Pillow refuses it, and gives the luminance as it was stored
-        grey, _ = pictures.decode(bytes(scan.get_data(decode_simple=True)), upright=False)
+    grey = _checked(scan, content)
+    if grey is not None and grey.shape == (height, width):
         plain = scan.get_metadata().colorspace in _GREY_OR_COLOUR and not _DECODE.search(content)
-        if plain and grey.shape == (height, width):
+        if plain:
             return grey
-    elif filters == ["FlateDecode"]:
-        _check_deflated(bytes(scan.get_data()))
     pixels = scan.get_bitmap().to_numpy()
     if pixels.ndim == 3 and pixels.shape[2] > 1:
         pixels = cv2.cvtColor(pixels[:, :, :3], cv2.COLOR_BGR2GRAY)
     pixels = pixels.reshape(height, width)
     return 255 - pixels if _is_stencil(scan) else np.array(pixels)
+
+
+def _checked(scan: pdfium.PdfImage, content: bytes) -> Image | None:
+    """The luminance of a JPEG as stored; `PageError` for damage, which PDFium and poppler paint over."""
+    filters = scan.get_filters()
+    if filters[:1] == ["FlateDecode"]:
+        _check_deflated(bytes(scan.get_data()))
+    data = bytes(scan.get_data(decode_simple=True))
+    width, height = scan.get_px_size()
+    last = filters[-1] if filters else ""
+    if last == "DCTDecode":
+        return pictures.decode(data, upright=False)[0]
+    if last == "JPXDecode":
+        if _JPX_END not in data[-_JPX_TAIL:]:
+            raise PageError("decode", "the picture in the PDF page ends early")
+    elif last == "CCITTFaxDecode":
+        if set(_FAX_KIND.findall(content)) == {(b"-", b"")}:
+            pictures.check_fax(pictures.fax(data, width, height), height)
+    elif not last and len(data) < height * (width * _bits(scan) // 8):
+        raise PageError("decode", "the picture in the PDF page ends early")
+    return None
+
+
+def _bits(scan: pdfium.PdfImage) -> int:
+    """Of a pixel; 1, the least, where PDFium does not tell how it is stored."""
+    kind = scan.get_metadata()
+    return kind.bits_per_pixel if kind.colorspace in _GREY_OR_COLOUR else 1
 
 
 def _check_deflated(data: bytes) -> None:
@@ -290,14 +316,14 @@ def _check_deflated(data: bytes) -> None:
         raise PageError("decode", "the picture in the PDF page ends early")
 
 
-def _drawn(page: pdfium.PdfPage, file: BinaryIO, number: int, resolution: float) -> Image:
+def _drawn(page: pdfium.PdfPage, content: bytes, file: BinaryIO, number: int, resolution: float) -> Image:
     """The page as poppler draws it."""
     dots = round(resolution)
     width, height = (math.ceil(points * dots / 72) for points in page.get_size())
     if min(width, height) < _LEAST:
         raise PageError("decode", f"the page is only {width} x {height} pixels large")
     pictures.check_pixels(width, height)
-    _check_pictures(page)
+    _check_pictures(page, content)
     drawn, complained = poppler.draw(file, number, dots, width * height)
     # where poppler fails it gives a white picture, often of one pixel
     size = drawn.shape[::-1]
@@ -315,16 +341,12 @@ def _drawn(page: pdfium.PdfPage, file: BinaryIO, number: int, resolution: float)
     return other
 
 
-def _check_pictures(page: pdfium.PdfPage) -> None:
+def _check_pictures(page: pdfium.PdfPage, content: bytes) -> None:
     """`PageError` for a damaged scan on the page: what draws it would leave white what is missing."""
     for picture in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=2):
         left, bottom, right, top = picture.get_bounds()
         if max((right - left) / page.get_width(), (top - bottom) / page.get_height()) >= _SCAN:
-            filters = picture.get_filters()
-            if filters[-1:] == ["DCTDecode"]:
-                pictures.decode(bytes(picture.get_data(decode_simple=True)), upright=False)
-            elif filters == ["FlateDecode"]:
-                _check_deflated(bytes(picture.get_data()))
+            _checked(picture, content)
 
 
 def _lacking(drawn: Image, glance: Image) -> float:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import resource
+import shutil
 import subprocess
 import tempfile
 import time
-from contextlib import suppress
 from threading import Timer
 from typing import BinaryIO
 
@@ -22,12 +21,12 @@ _MEMORY = 1 << 30
 _COMPLAINTS = 1 << 20
 """Bytes; some files make poppler write hundreds of megabytes of them."""
 _HEADER = re.compile(rb"P5\s(\d+) (\d+)\s255\s")
-_LIMITS = {
-    resource.RLIMIT_DATA: _MEMORY,
-    resource.RLIMIT_FSIZE: _COMPLAINTS,
-    resource.RLIMIT_CPU: _SECONDS,  # holds also where the process that reads is killed
-    resource.RLIMIT_CORE: 0,
-}
+_LIMITED = (
+    f"{{ ulimit -d {_MEMORY >> 10}; ulimit -f {_COMPLAINTS >> 9}; ulimit -c 0;"
+    # holds also where the process that reads is killed
+    f' ulimit -t {_SECONDS}; }} 2>/dev/null; exec "$@"'
+)
+"""Sets limits and becomes the program that comes after; Python can do that only where it has no threads."""
 
 
 def draw(file: BinaryIO, number: int, dots: int, pixels: int) -> tuple[Image, bool]:
@@ -45,22 +44,18 @@ def draw(file: BinaryIO, number: int, dots: int, pixels: int) -> tuple[Image, bo
     Raises:
         PageError: stage `access` where poppler is not installed; stage `decode`.
     """
-    command = ["pdftoppm", "-r", str(dots), "-f", str(number), "-l", str(number), "-cropbox", "-gray"]
+    program = shutil.which("pdftoppm")
+    if program is None:
+        raise PageError(ACCESS, "not a plain scan, and poppler-utils is not installed to draw it")
+    options = ["-r", str(dots), "-f", str(number), "-l", str(number), "-cropbox", "-gray"]
+    command = ["/bin/sh", "-c", _LIMITED, "sh", program, *options, "/dev/stdin"]
     most = 2 * pixels + (1 << 16)
     with tempfile.TemporaryFile() as complaints:
         begun = time.monotonic()
-        try:
-            process = subprocess.Popen(
-                [*command, "/dev/stdin"], stdin=file, stdout=subprocess.PIPE, stderr=complaints
-            )
-        except FileNotFoundError:
-            reason = "not a plain scan, and poppler-utils is not installed to draw it"
-            raise PageError(ACCESS, reason) from None
-        with process:
+        with subprocess.Popen(command, stdin=file, stdout=subprocess.PIPE, stderr=complaints) as process:
             watch = Timer(_SECONDS, process.kill)
             watch.start()
             try:
-                _limit(process.pid)
                 assert process.stdout is not None
                 written = process.stdout.read(most)
                 if len(written) == most:
@@ -83,11 +78,3 @@ def draw(file: BinaryIO, number: int, dots: int, pixels: int) -> tuple[Image, bo
         raise PageError("decode", "damaged PDF page: poppler drew only a part of it")
     drawn = np.frombuffer(written, np.uint8, offset=header.end()).reshape(height, width)
     return drawn.copy(), bool(said.strip())
-
-
-def _limit(process: int) -> None:
-    with suppress(ProcessLookupError):  # it may have ended already
-        for what, most in _LIMITS.items():
-            _, hard = resource.prlimit(process, what)
-            if hard == resource.RLIM_INFINITY or most < hard:
-                resource.prlimit(process, what, (most, most))

@@ -363,6 +363,52 @@ def test_a_damaged_strip_of_a_scan_is_not_drawn_as_white(tmp_path: Path, grey: I
         read(tmp_path, pdf(f"{GREY}/Filter/{kind}", data, f"q {W} 0 0 {H / 2} 0 0 cm /I Do Q 0 0 5 5 re f"))
 
 
+CCITT = f"/BitsPerComponent 1/Filter/CCITTFaxDecode/DecodeParms<</K -1/Columns {W}/Rows {H}/BlackIs1 true>>"
+DRAWS = {"scan": f"q {W} 0 0 {H} 0 0 cm /I Do Q", "drawn": f"q {W} 0 0 {H} 0 0 cm /I Do Q 0 0 5 5 re f"}
+
+
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
+@pytest.mark.parametrize(
+    ("keys", "stored"),
+    [
+        (GREY, lambda g, _: g.tobytes()),
+        ("/ColorSpace/DeviceGray/Filter/JPXDecode", lambda g, _: encoded(g, "JPEG2000")),
+        ("/ColorSpace/DeviceGray" + CCITT, lambda _, b: fax(b)),
+        (GREY + "/Filter[/FlateDecode/DCTDecode]", lambda g, _: zlib.compress(encoded(g, "JPEG"))),
+    ],
+    ids=["as it is", "jpeg 2000", "fax", "deflated jpeg"],
+)
+def test_scans_in_a_pdf_that_end_early_are_not_filled_up(
+    tmp_path: Path,
+    grey: Image,
+    bilevel: Image,
+    keys: str,
+    stored: Callable[[Image, Image], bytes],
+    draw: str,
+) -> None:
+    data = stored(grey, bilevel)
+    read(tmp_path, pdf(keys, data, draw))
+    for part in (0.3, 0.6, 0.9):
+        with pytest.raises(PageError, match=r"ends early|broken rows|damaged|truncated"):
+            read(tmp_path, pdf(keys, data[: int(part * len(data))], draw))
+
+
+@pytest.mark.parametrize("compression", ["group3", "group4"])
+def test_fax_with_a_hole_is_refused(tmp_path: Path, bilevel: Image, compression: str) -> None:
+    content = encoded(Pillow.fromarray(bilevel).convert("1"), "TIFF", compression=compression)
+    hole = len(content) // 4
+    with pytest.raises(PageError, match="broken rows"):
+        read(tmp_path, content[:hole] + bytes(64) + content[hole + 64 :])
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF", "JPEG2000"])
+def test_pictures_that_end_in_zeros_are_half_copied(tmp_path: Path, grey: Image, kind: str) -> None:
+    content = encoded(grey, kind)
+    half = len(content) // 2
+    with pytest.raises(PageError, match=r"being copied|damaged"):
+        read(tmp_path, content[:half] + bytes(len(content) - half))
+
+
 def test_a_file_is_what_its_name_says(grey: Image) -> None:
     png, document = encoded(grey, "PNG"), grey_pdf(grey)
     assert pages.count_pages(png, ".jpg") == pages.count_pages(document, ".pdf") == 1

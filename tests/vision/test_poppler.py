@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def test_it_is_given_the_file_that_was_opened(tmp_path: Path, monkeypatch: pytes
         ("printf 'P5\\n3 2\\n255\\nabc'", "only a part"),
         (f"echo Out of memory >&2; {PICTURE}", "memory"),
         (f"head -c 3000000 /dev/zero >&2; [ $? = 0 ] && {PICTURE}", "cannot draw"),
+        (f"{sys.executable} -I -S -c 'bytearray(3 << 29)' && {PICTURE}", "cannot draw"),
         ("exec cat /dev/zero", "cannot draw"),
     ],
 )
