@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from digitscan.batch.outputs import LEFT, SKIPPED
-from digitscan.errors import PageError, UsageError
+from digitscan.errors import ACCESS, PageError, UsageError
 from digitscan.records import PageFailure, PageRef
 from digitscan.vision import pages
 
@@ -139,7 +139,7 @@ def _hashed(path: Path, file: str, known: Known, *, sure: bool) -> InputFile | P
             sha256 = known(path, found) or hashlib.file_digest(content, "sha256").hexdigest()
             return InputFile(path, file, sha256, found)
     except PageError as error:
-        if not sure and not path.is_dir():
+        if not sure and error.stage != ACCESS:
             return PageFailure(_ref(path, file), SKIPPED, _NO_SUFFIX)
         return PageFailure(_ref(path, file), error.stage, error.reason)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from digitscan.batch import inputs
-from digitscan.batch.outputs import LEFT
+from digitscan.batch.outputs import LEFT, SKIPPED
+from digitscan.errors import ACCESS
 from digitscan.records import PageFailure
 
 
@@ -69,3 +70,30 @@ def test_a_time_far_to_come_says_nothing(tmp_path: Path, waits: list[float]) -> 
     os.utime(tmp_path / "a.png", (4102444800,) * 2)
     waits.append(11)
     assert found(tmp_path, 10) == {"a.png": ""}
+
+
+def test_a_beginning_tells_what_has_no_suffix(tmp_path: Path) -> None:
+    (tmp_path / "page").write_bytes(b"%PDF-1.7 and so on")
+    (tmp_path / "README").write_bytes(b"Read me")
+    (tmp_path / "nothing").write_bytes(b"")
+    assert found(tmp_path, 0) == {"page": "", "README": SKIPPED, "nothing": SKIPPED}
+
+
+def test_what_is_hidden_is_listed_and_not_opened(tmp_path: Path) -> None:
+    for name in (".scan.png", "..png", ".trash/scan.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    assert found(tmp_path, 0) == {".scan.png": SKIPPED, ".trash": SKIPPED, "..png": ""}
+
+
+def test_a_path_that_is_too_long_is_named(tmp_path: Path) -> None:
+    handle = os.open(tmp_path, os.O_RDONLY)
+    name = "e" * 200
+    for _ in range(25):
+        os.mkdir(name, dir_fd=handle)
+        deeper = os.open(name, os.O_RDONLY, dir_fd=handle)
+        os.close(handle)
+        handle = deeper
+    os.close(handle)
+    (stage,) = found(tmp_path, 0).values()
+    assert stage == ACCESS
