@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults samples train wheel clean
+.PHONY: help run test faults fuzz badinputs samples train wheel clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -23,6 +23,12 @@ test: $(INSTALLED) ## lint, types and tests
 
 faults: $(INSTALLED) ## kill runs, start them twice, let their calls fail: 15 minutes; strace must be there
 	$(BIN)/python -m tests.batch.faults
+
+fuzz: $(INSTALLED) ## read spoilt files and forms; SECONDS=120, SEED=0
+	$(BIN)/python -m benchmarks.fuzz --seconds $(or $(SECONDS),120) --seed $(or $(SEED),0)
+
+badinputs: $(INSTALLED) ## hold a run over broken and hostile files against what is known of them; BADINPUTS=their directory
+	$(BIN)/python -m benchmarks.badinputs $(BADINPUTS)
 
 samples: $(INSTALLED) ## draw sample_scans/ anew
 	$(BIN)/digitscan deck configs/household.toml --pages 28 --seed 1880 --output sample_scans

@@ -57,11 +57,15 @@ class ModelError(DigitscanError):
 
 
 ACCESS = "access"
-"""The stage of a failure that may be gone tomorrow: the disk, or who may read the file."""
+"""The stage of a failure of the disk, or of who may read the file."""
+LIMIT = "limit"
+"""The stage of a failure for want of time or memory."""
+PASSING = frozenset((ACCESS, LIMIT))
+"""Stages of failures that may be no fault of the page, and be gone tomorrow: every run tries again."""
 
 
 class PageError(DigitscanError):
-    """One page cannot be read; `stage` is `access`, `open`, `decode`, `registration` or `read`."""
+    """One page cannot be read; `stage` is `access`, `limit`, `open`, `decode`, `registration` or `read`."""
 
     def __init__(self, stage: str, reason: str) -> None:
         super().__init__(reason)

@@ -1,12 +1,14 @@
 """Work done here, one task after the other, or in worker processes: the same interface.
 
-A worker process that dies, or takes too long over a task, costs that task alone.
+A worker process that dies, or takes too long or too much memory for a task, costs that task alone, and only
+after a second try with no other task beside it: at the first it may have lacked what the others took.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +28,8 @@ Outcome = TypeVar("Outcome")
 Work = Callable[[Task], Outcome]
 Make = Callable[[], Work[Any, Any]]
 """Makes the work; called once in each process, so that it may load what is costly. Has to be picklable."""
+Begin = Callable[[], None]
+"""What a worker does first."""
 
 _AHEAD = 4
 """Tasks handed to the pool for each worker: few, so that memory stays flat; enough, so that none waits."""
@@ -38,28 +42,30 @@ _work: Work[Any, Any] | None = None
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """What became of a task whose worker died or took too long."""
+    """What became of a task whose worker died, or took too long or too much memory."""
 
     reason: str
 
+
+_NO_MEMORY = Lost("needs too much memory")
 
 Each = Callable[[Iterable[Task]], Iterator[tuple[Task, "Outcome | Lost"]]]
 """Does the tasks and yields each with its outcome, in no certain order."""
 
 
 @contextmanager
-def executor(make: Make, *, workers: int, seconds: float) -> Iterator[Each[Any, Any]]:
+def executor(make: Make, *, workers: int, seconds: float, memory: int) -> Iterator[Each[Any, Any]]:
     """What does tasks in `workers` processes, or in this one where that is 0.
 
-    `seconds` is the time limit of a task; in this process there is none. Exceptions that the work raises
-    end the run.
+    `seconds` is the time limit of a task, `memory` the bytes of data that a worker may hold; in this process
+    there is neither. Exceptions that the work raises end the run.
     """
     if workers == 0:
         yield partial(_each_here, make)
         return
     pools: list[ProcessPool] = []
     try:
-        yield partial(_each_there, pools, workers, seconds, make)
+        yield partial(_each_there, pools, workers, seconds, partial(_begin, make, memory))
     finally:
         for pool in pools:
             _stop(pool)
@@ -69,22 +75,56 @@ def _each_here(make: Make, tasks: Iterable[Task]) -> Iterator[tuple[Task, Any]]:
     work: Work[Task, Any] | None = None
     for task in tasks:
         work = work or make()
-        yield task, work(task)
+        try:
+            outcome = work(task)
+        except MemoryError:
+            outcome = _NO_MEMORY
+        yield task, outcome
 
 
 def _each_there(
-    pools: list[ProcessPool], workers: int, seconds: float, make: Make, tasks: Iterable[Task]
+    pools: list[ProcessPool], workers: int, seconds: float, begin: Begin, tasks: Iterable[Task]
+) -> Iterator[tuple[Task, Any]]:
+    remaining = iter(tasks)
+    lost: list[Task] = []
+
+    def until_lost() -> Iterator[Task]:
+        while not lost:
+            try:
+                yield next(remaining)
+            except StopIteration:
+                return
+
+    while True:
+        for task, outcome in _each_once(pools, workers, workers * _AHEAD, seconds, begin, until_lost()):
+            if isinstance(outcome, Lost):
+                lost.append(task)
+            else:
+                yield task, outcome
+        if not lost:
+            return
+        yield from _each_once(pools, workers, 1, seconds, begin, lost)
+        lost.clear()
+
+
+def _each_once(
+    pools: list[ProcessPool],
+    workers: int,
+    at_once: int,
+    seconds: float,
+    begin: Begin,
+    tasks: Iterable[Task],
 ) -> Iterator[tuple[Task, Any]]:
     remaining = iter(tasks)
     pending: dict[Any, Task] = {}
     again: list[Task] = []
     breaks = 0
     while True:
-        ready = again + list(islice(remaining, workers * _AHEAD - len(pending) - len(again)))
+        ready = again + list(islice(remaining, at_once - len(pending) - len(again)))
         again = []
         if ready and not pools:
             context = multiprocessing.get_context("spawn")  # forking after threads have run hangs the child
-            pools.append(ProcessPool(workers, initializer=_begin, initargs=[make], context=context))
+            pools.append(ProcessPool(workers, initializer=begin, context=context))
         for task in ready:
             pending[pools[0].schedule(_do, args=[task], timeout=seconds)] = task
         if not pending:
@@ -96,6 +136,8 @@ def _each_there(
                 outcome = future.result()
             except TimeoutError:
                 outcome = Lost(f"took more than {seconds:g} s")
+            except MemoryError:
+                outcome = _NO_MEMORY
             except ProcessExpired as error:
                 outcome = Lost(f"the process that read it died ({_ending(error.exitcode)})")
             except BrokenProcessPool:
@@ -118,9 +160,12 @@ def _stop(pool: ProcessPool) -> None:
     pool.join()
 
 
-def _begin(make: Make) -> None:
+def _begin(make: Make, memory: int) -> None:
     global _make  # noqa: PLW0603 (a task cannot bring a classifier along)
     _make = make
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    if most == resource.RLIM_INFINITY or memory < most:
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))  # its children too
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent alone answers Ctrl-C
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_die_with_parent, daemon=True).start()

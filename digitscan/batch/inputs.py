@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from digitscan.batch.outputs import SKIPPED
-from digitscan.errors import PageError, UsageError
+from digitscan.batch.outputs import LEFT, SKIPPED
+from digitscan.errors import ACCESS, PageError, UsageError
 from digitscan.records import PageFailure, PageRef
 from digitscan.vision import pages
 
@@ -36,23 +38,32 @@ def stamp(status: os.stat_result) -> tuple[int, ...]:
     return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
+_HIDDEN = re.compile(r"\.[^.]")
+_NO_SUFFIX = "not a page format (no suffix)"
+_BEGINNING = 1024
+_SKEW = 3600.0
+"""Seconds that the clock of a file server may be ahead; a time still later says nothing."""
+
 Known = Callable[[Path, tuple[int, ...]], str | None]
 """The hash of the file at a path that has a stamp, where that is known."""
 
 
 def find(
-    inputs: Sequence[Path], output: Path, known: Known = lambda _path, _stamp: None
+    inputs: Sequence[Path], output: Path, known: Known = lambda _path, _stamp: None, settle: float = 0
 ) -> Iterator[InputFile | PageFailure]:
     """The files in the inputs, each once, in the order of the inputs and of their names in bytes.
 
-    Hidden files and the output directory are left out. Of what lies in a directory, a file that has no
-    suffix of a page format, and what is no regular file, comes as a failure of stage `skip`; a file or
-    directory that cannot be opened as one of stage `open` or `access`. A file named as an input is always
-    tried. Files whose hash is `known` are not read.
+    The output directory is left out. Of what lies in a directory, what is hidden, what has another suffix
+    than page formats have, or none and does not begin like a page, and what is no regular file, comes as a
+    failure of stage `skip`; a file or directory that cannot be opened as one of stage `open` or `access`. A
+    file named as an input is always tried. Files whose hash is `known` are not read. A file that has changed
+    within `settle` seconds may still be on its way: it is waited for, until so long after the beginning at
+    most, and if it changes then, left.
 
     Raises:
         UsageError: an input does not exist.
     """
+    began = time.time()
     seen: set[Path] = set()  # only where there is more than one input may a file come twice
     for given in inputs:
         try:
@@ -65,7 +76,12 @@ def find(
                 if path in seen:
                     continue
                 seen.add(path)
-            yield PageFailure(_ref(path, file), SKIPPED, reason) if reason else _hashed(path, file, known)
+            if reason:
+                yield PageFailure(_ref(path, file), SKIPPED, reason)
+            elif not _rests(path, began, settle):
+                yield PageFailure(_ref(path, file), LEFT, "still being written: left for the next run")
+            else:
+                yield _hashed(path, file, known, sure=bool(path.suffix) or path == root)
 
 
 def _walk(root: Path, output: Path) -> Iterator[tuple[Path, str, str]]:
@@ -73,33 +89,62 @@ def _walk(root: Path, output: Path) -> Iterator[tuple[Path, str, str]]:
     stack = [(root, "")]
     while stack:
         path, file = stack.pop()
-        if os.path.islink(path):  # noqa: PTH114 (pathlib's raises where a path is too long)
+        if file and _HIDDEN.match(path.name):
+            if path != output:
+                yield path, file, "hidden"
+        elif os.path.islink(path):  # noqa: PTH114 (pathlib's raises where a path is too long)
             yield path, file, "symbolic link"
         elif os.path.isdir(path):  # noqa: PTH112
             if path == output:
                 continue
             try:
-                names = [entry.name for entry in path.iterdir() if not entry.name.startswith(".")]
+                names = [entry.name for entry in path.iterdir()]
             except OSError:
                 yield path, file, ""
                 continue
             for name in sorted(names, key=os.fsencode, reverse=True):
                 stack.append((path / name, f"{file}/{name}" if file else name))
-        elif path.suffix.lower() not in pages.SUFFIXES:
-            yield path, file, f"not a page format ({path.suffix or 'no suffix'})"
+        elif path.suffix and path.suffix.lower() not in pages.SUFFIXES:
+            yield path, file, f"not a page format ({path.suffix})"
         elif os.path.lexists(path) and not os.path.isfile(path):  # noqa: PTH113
             yield path, file, "not a regular file"
         else:
             yield path, file, ""
 
 
-def _hashed(path: Path, file: str, known: Known) -> InputFile | PageFailure:
+def _rests(path: Path, began: float, settle: float) -> bool:
+    """Whether a file has stood still for so many seconds, perhaps after a wait for that."""
+    while True:
+        try:
+            status = path.lstat()
+        except OSError:
+            return True  # what is wrong with it shows when it is opened
+        now = time.time()
+        times = (status.st_mtime, status.st_ctime)
+        changed = max((min(t, now) for t in times if t <= now + _SKEW), default=0.0)
+        if now >= changed + settle:
+            return True
+        if changed > began:
+            return False
+        time.sleep(changed + settle - now)
+
+
+def _hashed(path: Path, file: str, known: Known, *, sure: bool) -> InputFile | PageFailure:
+    """The file; where it is not sure that it is meant to be one of pages, its beginning decides."""
     try:
         with pages.open_file(path) as content:
+            beginning = content.peek(_BEGINNING)[:_BEGINNING]
+            if not sure and not pages.looks_like_page(beginning):
+                return PageFailure(_ref(path, file), SKIPPED, _NO_SUFFIX)
+            # told here, and not with its pages: those it shares with copies that have the right name
+            if path.suffix.lower() in pages.SUFFIXES - {".pdf"} and b"%PDF-" in beginning:
+                raise PageError("open", f"named {path.suffix}, but a PDF")
             found = stamp(os.fstat(content.fileno()))
             sha256 = known(path, found) or hashlib.file_digest(content, "sha256").hexdigest()
             return InputFile(path, file, sha256, found)
     except PageError as error:
+        if not sure and error.stage != ACCESS:
+            return PageFailure(_ref(path, file), SKIPPED, _NO_SUFFIX)
         return PageFailure(_ref(path, file), error.stage, error.reason)
 
 

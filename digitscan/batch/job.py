@@ -25,7 +25,7 @@ from digitscan.batch.executors import Each, Lost, executor
 from digitscan.batch.inputs import InputFile, find
 from digitscan.batch.listing import Listing
 from digitscan.batch.work import Broken, MakeRead, pipeline_reader
-from digitscan.errors import ACCESS, DigitscanError, OutputLocked, UsageError
+from digitscan.errors import ACCESS, LIMIT, PASSING, DigitscanError, OutputLocked, UsageError
 from digitscan.forms import Form
 from digitscan.recognition.classifier import Engine, fingerprint
 from digitscan.recognition.strings import fingerprint as strings_fingerprint
@@ -33,8 +33,10 @@ from digitscan.records import PageFailure, PageRef, PageResult
 
 _Value = TypeVar("_Value")
 
-PAGE_SECONDS = 60.0
+PAGE_SECONDS = 30.0
 """Most that a page may take; an honest one takes a second or two."""
+PAGE_MEMORY = 1 << 30
+"""Most bytes of data that a worker may hold."""
 
 _LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "pypdfium2", "ai-edge-litert")
 _log = logging.getLogger(__name__)
@@ -49,7 +51,7 @@ class Limits:
     pages: int | None = None
     """Most pages to read."""
     retry_failed: bool = False
-    """Read what failed before once more; failures of the disk or of permissions always are."""
+    """Read what failed before once more; what failed at a stage of `PASSING` always is."""
 
     def until_over(self, tasks: Iterable[_Value]) -> Iterator[_Value]:
         """The tasks, as long as there is time."""
@@ -60,7 +62,7 @@ class Limits:
 
     def again(self, stage: str | None) -> bool:
         """Whether to read what came out of an earlier run so: None where it was not read, "" where well."""
-        return stage is None or stage == ACCESS or (stage != "" and self.retry_failed)
+        return stage is None or stage in PASSING or (stage != "" and self.retry_failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ def run(
     model: Path | None = None,
     engine: Engine = "litert",
     limits: Limits = Limits(),
+    settle: float = 0,
     progress: bool = True,
     log_format: logs.Format = "text",
     make_read: MakeRead = pipeline_reader,
@@ -93,10 +96,11 @@ def run(
         inputs: files and directories.
         forms: definitions; each page is read as the one that fits it best.
         output: directory, made where there is none; holds the journal, the log and the outputs.
-        workers: processes that read; 0 to read in this one, without time limits.
+        workers: processes that read; 0 to read in this one, without limits of time and memory.
         model: a model file; None for the one that comes with the program.
         engine: what runs it.
         limits: when to stop before all is read; the outputs then hold what was read.
+        settle: seconds that a file has to have stood still to be read.
         progress: whether to show a bar where stderr is a terminal.
         log_format: of digitscan.log.
         make_read: makes what reads a page; called once in each process.
@@ -120,11 +124,11 @@ def run(
     ):
         _log.info("begun: %s into %s", ", ".join(map(str, inputs)), output)
         listing = Listing(book, this.number)
-        listing.fill(find(inputs, output, listing.known))
+        listing.fill(find(inputs, output, listing.known, settle))
         if next(iter(listing), None) is None:
             raise UsageError(f"no input: there are no files in {', '.join(map(str, inputs))}")
         make = work.maker(make_read, tuple(forms), model, engine)
-        with executor(make, workers=workers, seconds=PAGE_SECONDS) as each:
+        with executor(make, workers=workers, seconds=PAGE_SECONDS, memory=PAGE_MEMORY) as each:
             _count_pages(listing, book, limits, each)
             read = _read_pages(listing, book, setup, limits, each, progress)
 
@@ -187,7 +191,7 @@ def _count_pages(listing: Listing, book: journal.Journal, limits: Limits, each: 
                 yield file
 
     for file, outcome in each(limits.until_over(uncounted())):
-        count = _settled(_ref(file, 0), outcome, "open")
+        count = _settled(_ref(file, 0), outcome)
         if file.unchanged():
             book.record_file(file.sha256, __version__, count)
 
@@ -214,7 +218,7 @@ def _read_pages(
     read = 0
     with tqdm(total=total, unit="page", disable=None if progress else True) as bar:
         for ref, done in each(limits.until_over(islice(unread(), limits.pages))):
-            outcome = _settled(ref, done, "read")
+            outcome = _settled(ref, done)
             if listing.unchanged(ref):
                 book.record_page(setup, outcome)
             if isinstance(outcome, PageResult):
@@ -226,11 +230,11 @@ def _read_pages(
     return read
 
 
-def _settled(ref: PageRef, outcome: _Value | PageFailure | Lost | Broken, stage: str) -> _Value | PageFailure:
+def _settled(ref: PageRef, outcome: _Value | PageFailure | Lost | Broken) -> _Value | PageFailure:
     """The outcome of a task as the journal keeps it; failures are logged."""
     extra = {}
     if isinstance(outcome, Lost):
-        outcome = PageFailure(ref, stage, outcome.reason)
+        outcome = PageFailure(ref, LIMIT, outcome.reason)
     elif isinstance(outcome, Broken):
         extra["traceback"] = outcome.traceback
         outcome = outcome.failure

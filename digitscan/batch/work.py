@@ -57,12 +57,16 @@ def _worker(make_read: MakeRead, forms: Sequence[Form], model: Path | None, engi
         nonlocal read
         if isinstance(task, InputFile):
             ref = PageRef(task.path, task.file, 0, task.sha256)
-            return _guarded(ref, lambda: pages.count_pages(pages.read_file(task.path)))
+            return _guarded(ref, lambda: _counted(task.path))
         if read is None:
             read = make_read(forms, model, engine)
         return _guarded(task, partial(read, task))
 
     return work
+
+
+def _counted(path: Path) -> int:
+    return pages.count_pages(pages.read_file(path), path.suffix.lower())
 
 
 def _guarded(ref: PageRef, read: Callable[[], _Value]) -> _Value | PageFailure | Broken:
@@ -73,7 +77,9 @@ def _guarded(ref: PageRef, read: Callable[[], _Value]) -> _Value | PageFailure |
     except OSError as error:
         return PageFailure(ref, ACCESS, f"cannot be read now: {error.strerror or error}")
     except MemoryError:
-        return PageFailure(ref, "read", "needs too much memory")
+        raise  # there may be enough at a second try
     except Exception as error:  # a bad page is a row, never the end of the run
+        if isinstance(error, cv2.error) and error.code == cv2.Error.StsNoMem:
+            raise MemoryError from None
         reason = f"internal error ({type(error).__name__}), see the log"
         return Broken(PageFailure(ref, "read", reason), traceback.format_exc())

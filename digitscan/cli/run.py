@@ -43,6 +43,14 @@ def _next(_context: click.Context, _parameter: click.Parameter, clock: datetime 
 )
 @click.option("--max-pages", type=click.IntRange(1), help="Read so many pages at most.")
 @click.option("--retry-failed", is_flag=True, help="Read once more what could not be read before.")
+@click.option(
+    "--settle",
+    type=click.FloatRange(0, 3600),
+    default=10,
+    show_default=True,
+    metavar="SECONDS",
+    help="Leave a file alone until it has not changed for so long: it may still be on its way.",
+)
 @click.option("--quiet", is_flag=True, help="No progress, no summary, no warnings: errors only.")
 @click.option(
     "--log-format",
@@ -61,6 +69,7 @@ def run(
     until: float | None,
     max_pages: int | None,
     retry_failed: bool,
+    settle: float,
     quiet: bool,
     log_format: Literal["text", "json"],
 ) -> int:
@@ -84,6 +93,7 @@ def run(
         model=model,
         engine=engine,
         limits=job.Limits(until, max_pages, retry_failed),
+        settle=settle,
         progress=not quiet,
         log_format=log_format,
     )

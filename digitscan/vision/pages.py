@@ -26,6 +26,11 @@ SUFFIXES = frozenset(
 )
 """Of the files that are taken for pages when a directory is read, in lower case."""
 
+_STARTS = (
+    *(b"%PDF-", b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    *(b"BM", b"GIF8", b"RIFF", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),
+)
+
 MAX_BYTES = 1 << 30
 MAX_PAGES = 100_000
 _DPI_RANGE = (30.0, 4800.0)
@@ -60,15 +65,33 @@ def open_file(path: Path) -> Iterator[io.BufferedReader]:
 def read_file(path: Path) -> bytes:
     """The bytes of a regular file; `PageError` as of `open_file`."""
     with open_file(path) as file:
-        return file.read(MAX_BYTES)
+        return _content(file)
 
 
-def count_pages(content: bytes) -> int:
+def _content(file: io.BufferedReader) -> bytes:
+    # no more than was there when it was opened: asked for more, Python sets memory for all of it aside
+    return file.read(os.fstat(file.fileno()).st_size)
+
+
+def looks_like_page(start: bytes) -> bool:
+    """Whether the first 16 bytes of a file that has no suffix are those of a page format."""
+    return start.startswith(_STARTS)
+
+
+def count_pages(content: bytes, suffix: str = "") -> int:
     """Number of pages in a file's bytes, at least 1.
 
+    Args:
+        content: the bytes.
+        suffix: of the file's name, in lower case, where it has one of `SUFFIXES`.
+
     Raises:
-        PageError: stage `open`; damaged, encrypted, not a picture or document, or with too many pages.
+        PageError: stage `open`; damaged, encrypted, not a picture or document, one by the name of the other,
+            or with too many pages.
     """
+    if suffix in SUFFIXES and pdf.is_pdf(content) != (suffix == ".pdf"):
+        found = "a PDF" if pdf.is_pdf(content) else "no PDF"
+        raise PageError("open", f"{found}, by its name {suffix}: damaged, or named wrongly")
     count = pdf.count_pages(content) if pdf.is_pdf(content) else pictures.count_frames(content)
     if count < 1:
         raise PageError("open", "has no pages")
@@ -92,14 +115,15 @@ def read_page(ref: PageRef, *, resolution: float, size: tuple[float, float]) -> 
     Raises:
         PageError: stage `open` or `decode`, with a reason for people.
     """
-    content = read_file(ref.path)
-    if pdf.is_pdf(content):
-        image, resolutions = pdf.read_page(content, ref.path, ref.page, resolution)
-    else:
-        image, stated = pictures.decode(content, ref.page)
-        if stated is None:
-            return Page(ref, image, None)
-        resolutions = stated
+    with open_file(ref.path) as file:
+        content = _content(file)
+        if pdf.is_pdf(content):
+            image, resolutions = pdf.read_page(content, file, ref.page, resolution)
+        else:
+            image, stated = pictures.decode(content, ref.page)
+            if stated is None:
+                return Page(ref, image, None)
+            resolutions = stated
     image, dpi = _square_pixels(image, resolutions)
     return Page(ref, image, dpi if _plausible(dpi, image, size) else None)
 

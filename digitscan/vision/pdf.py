@@ -13,31 +13,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ctypes import c_float, c_uint
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 import pypdfium2 as pdfium
 from numpy.typing import NDArray
-from pdf2image import convert_from_path, pdfinfo_from_path
-from pdf2image.exceptions import PDFInfoNotInstalledError, PDFPopplerTimeoutError
 from pypdfium2 import raw
 
 from digitscan.errors import PageError
 from digitscan.records import Image
-from digitscan.vision import pictures
+from digitscan.vision import pictures, poppler
 
 _TAIL = 2048
-_POPPLER_SECONDS = 30
 _MARGIN = 0.01
 """Part of the page's width or height that a scan may leave bare on each side and still fill it."""
-_LEAST = 10
-"""Pixels of the shorter side of a page that is worth drawing."""
+_LEAST = 2
+"""Pixels of the shorter side of a page that is worth drawing: where poppler fails it draws one pixel."""
+_SCAN = 0.8
+"""Part of the page's width or height that a picture spans if it is a scan, or a strip of one."""
+_LACKING = 0.25
+"""Part of the ink of one drawing that another may lack: fonts differ."""
 _CHUNK = 1 << 20
+_JPX_END = b"\xff\xd9"
+_JPX_TAIL = 64
 _GLANCE = 400.0
-"""Pixels of the longer side of a picture that only tells whether a page is empty."""
+"""Pixels of the longer side of a picture that only tells what another lacks."""
 # image dictionaries, unlike others, always stand in a file as plain text
 _DECODE = re.compile(rb"/Decode\s*[\[\d]")
+_FAX_KIND = re.compile(rb"/K\s*(-?)\d|/EncodedByteAlign\s*()true")
 _MASK = re.compile(rb"/S?Mask\s*[\[\d]")
 _UNSEEN_ANNOTATIONS = (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
 _GREY_OR_COLOUR = (
@@ -80,9 +84,11 @@ class _Placement:
 
     def fills_page(self, width: int, height: int) -> bool:
         """Whether a scan of so many pixels lies straight, to half a pixel, and covers the page."""
+        least, greatest = self.corners
+        if not (np.isfinite([least, greatest]).all() and (greatest > least).all()):
+            return False
         askew = (self.across[0], self.down[1]) if self.turned else (self.across[1], self.down[0])
         pixel = 72 / max(self.dpi(width, height))
-        least, greatest = self.corners
         bare = np.maximum(least, self.page - greatest).max(initial=0)
         return bool(max(map(abs, askew)) <= pixel / 2 and bare <= _MARGIN * self.page.min())
 
@@ -115,13 +121,13 @@ def count_pages(content: bytes) -> int:
 
 
 def read_page(
-    content: bytes, path: Path, number: int, resolution: float
+    content: bytes, file: BinaryIO, number: int, resolution: float
 ) -> tuple[Image, tuple[float, float]]:
     """One page as shown, and its resolution across and down.
 
     Args:
         content: the bytes of the file.
-        path: of the same file, for poppler.
+        file: the same, open, for poppler.
         number: of the page, from 1.
         resolution: dots per inch at which a page that is no plain scan is drawn.
 
@@ -129,7 +135,7 @@ def read_page(
         uint8 height x width, 0 black to 255 white; dots per inch.
 
     Raises:
-        PageError: stage `open` or `decode`.
+        PageError: stage `open` or `decode`; stage `access` or `limit` as of `poppler.draw`.
     """
     with _opened(content) as document:
         if number > len(document):
@@ -140,8 +146,9 @@ def read_page(
             if found is not None:
                 scan, placement = found
                 pixels = _scan_pixels(scan, content)
-                return placement.place(pixels), placement.dpi(pixels.shape[1], pixels.shape[0])
-            return _drawn(page, path, number, resolution), (resolution, resolution)
+                if pixels is not None:
+                    return placement.place(pixels), placement.dpi(pixels.shape[1], pixels.shape[0])
+            return _drawn(page, content, file, number, resolution), (resolution, resolution)
         except pdfium.PdfiumError:
             raise PageError("decode", "damaged PDF page") from None
 
@@ -256,24 +263,49 @@ def _clipped(page: pdfium.PdfPage, scan: pdfium.PdfImage) -> bool:
     return False
 
 
-def _scan_pixels(scan: pdfium.PdfImage, content: bytes) -> Image:
-    """The stored pixels, uint8 height x width, not yet placed."""
+def _scan_pixels(scan: pdfium.PdfImage, content: bytes) -> Image | None:
+    """The stored pixels, uint8 height x width, not yet placed; None where it tells a wrong size."""
     width, height = scan.get_px_size()
     pictures.check_pixels(width, height)
-    filters = scan.get_filters()
-    if filters[-1:] == ["DCTDecode"]:
-        # PDFium fills up a JPEG that ends early; Pillow refuses it, and gives the luminance as it was stored
-        grey, _ = pictures.decode(bytes(scan.get_data(decode_simple=True)), upright=False)
+    grey = _checked(scan, content)
+    if grey is not None and grey.shape == (height, width):
         plain = scan.get_metadata().colorspace in _GREY_OR_COLOUR and not _DECODE.search(content)
-        if plain and grey.shape == (height, width):
+        if plain:
             return grey
-    elif filters == ["FlateDecode"]:
-        _check_deflated(bytes(scan.get_data()))
     pixels = scan.get_bitmap().to_numpy()
+    if pixels.shape[:2] != (height, width):
+        return None
     if pixels.ndim == 3 and pixels.shape[2] > 1:
         pixels = cv2.cvtColor(pixels[:, :, :3], cv2.COLOR_BGR2GRAY)
     pixels = pixels.reshape(height, width)
     return 255 - pixels if _is_stencil(scan) else np.array(pixels)
+
+
+def _checked(scan: pdfium.PdfImage, content: bytes) -> Image | None:
+    """The luminance of a JPEG as stored; `PageError` for damage, which PDFium and poppler paint over."""
+    filters = scan.get_filters()
+    if filters[:1] == ["FlateDecode"]:
+        _check_deflated(bytes(scan.get_data()))
+    data = bytes(scan.get_data(decode_simple=True))
+    width, height = scan.get_px_size()
+    last = filters[-1] if filters else ""
+    if last == "DCTDecode":
+        return pictures.decode(data, upright=False)[0]
+    if last == "JPXDecode":
+        if _JPX_END not in data[-_JPX_TAIL:]:
+            raise PageError("decode", "the picture in the PDF page ends early")
+    elif last == "CCITTFaxDecode":
+        if set(_FAX_KIND.findall(content)) == {(b"-", b"")}:
+            pictures.check_fax(pictures.fax(data, width, height), height)
+    elif not last and len(data) < height * (width * _bits(scan) // 8):
+        raise PageError("decode", "the picture in the PDF page ends early")
+    return None
+
+
+def _bits(scan: pdfium.PdfImage) -> int:
+    """Of a pixel; 1, the least, where PDFium does not tell how it is stored."""
+    kind = scan.get_metadata()
+    return kind.bits_per_pixel if kind.colorspace in _GREY_OR_COLOUR else 1
 
 
 def _check_deflated(data: bytes) -> None:
@@ -289,46 +321,51 @@ def _check_deflated(data: bytes) -> None:
         raise PageError("decode", "the picture in the PDF page ends early")
 
 
-def _drawn(page: pdfium.PdfPage, path: Path, number: int, resolution: float) -> Image:
+def _drawn(page: pdfium.PdfPage, content: bytes, file: BinaryIO, number: int, resolution: float) -> Image:
     """The page as poppler draws it."""
     dots = round(resolution)
     width, height = (math.ceil(points * dots / 72) for points in page.get_size())
     if min(width, height) < _LEAST:
         raise PageError("decode", f"the page is only {width} x {height} pixels large")
     pictures.check_pixels(width, height)
-    drawn = _poppler(path, number, dots)
+    _check_pictures(page, content)
+    drawn, complained = poppler.draw(file, number, dots, width * height)
     # where poppler fails it gives a white picture, often of one pixel
-    if abs(drawn.shape[1] - width) > 2 or abs(drawn.shape[0] - height) > 2:
+    size = drawn.shape[::-1]
+    if min(size) < _LEAST or abs(size[0] - width) > 2 or abs(size[1] - height) > 2:
         raise PageError("decode", "damaged PDF page: poppler drew it at a wrong size")
-    if drawn.min() == 255 and _glance(page).min() < 255:
-        raise PageError("decode", "damaged PDF page: poppler drew nothing")
-    return drawn
+    if not complained and drawn.min() < 255:
+        return drawn
+    # of what is damaged every reader draws what it can: the one that draws all that the other does is taken
+    glance = _by_pdfium(page, _GLANCE / max(page.get_size()))
+    if _lacking(drawn, glance) <= _LACKING:
+        return drawn
+    other = _by_pdfium(page, dots / 72)
+    if _lacking(other, _smaller(drawn, glance.shape)) > _LACKING:
+        raise PageError("decode", "damaged PDF page: poppler and PDFium draw it differently")
+    return other
 
 
-def _poppler(path: Path, number: int, dots: int) -> Image:
-    try:
-        # convert_from_path asks pdfinfo too, but without a time limit
-        pdfinfo_from_path(str(path), timeout=_POPPLER_SECONDS)
-        (drawn,) = convert_from_path(
-            path,
-            dpi=dots,
-            first_page=number,
-            last_page=number,
-            use_cropbox=True,
-            grayscale=True,
-            strict=True,
-            timeout=_POPPLER_SECONDS,
-        )
-    except PDFInfoNotInstalledError:
-        raise PageError("open", "not a plain scan, and poppler-utils is not installed to draw it") from None
-    except PDFPopplerTimeoutError:
-        raise PageError("decode", f"drawing it took more than {_POPPLER_SECONDS} s") from None
-    except Exception:  # pdf2image raises whatever its parsers stumble over
-        raise PageError("decode", "damaged PDF page: poppler cannot draw it") from None
-    return np.array(drawn.convert("L"))
+def _check_pictures(page: pdfium.PdfPage, content: bytes) -> None:
+    """`PageError` for a damaged scan on the page: what draws it would leave white what is missing."""
+    for picture in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=2):
+        left, bottom, right, top = picture.get_bounds()
+        if max((right - left) / page.get_width(), (top - bottom) / page.get_height()) >= _SCAN:
+            _checked(picture, content)
 
 
-def _glance(page: pdfium.PdfPage) -> Image:
-    """A small grey picture of the page, drawn by PDFium."""
-    shown = page.render(scale=_GLANCE / max(page.get_size()), grayscale=True)
-    return np.asarray(shown.to_numpy(), np.uint8)
+def _lacking(drawn: Image, glance: Image) -> float:
+    """The part of the ink in a small picture of a page that is not in a larger one, nor near it."""
+    ink = glance < 200
+    around = cv2.erode(_smaller(drawn, glance.shape), np.ones((7, 7)))
+    return float((ink & (around > 240)).sum() / max(1, ink.sum()))
+
+
+def _smaller(drawn: Image, shape: tuple[int, ...]) -> Image:
+    return np.asarray(cv2.resize(drawn, shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _by_pdfium(page: pdfium.PdfPage, scale: float) -> Image:
+    """The page as PDFium draws it, in grey; `scale` in pixels a point."""
+    drawn = page.render(scale=scale, grayscale=True).to_numpy()
+    return np.array(drawn.reshape(drawn.shape[:2]), np.uint8)

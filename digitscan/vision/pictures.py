@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import struct
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -28,8 +29,19 @@ _JPEG_END = b"\xff\xd9"
 _JPEG_TAIL = 64
 """Bytes; some producers pad."""
 _DAMAGE = re.compile(
-    rb"premature end of data|bad Huffman code|bytes before marker 0x(?:c|d9|da)|bad code word", re.IGNORECASE
+    rb"premature end of data|bad Huffman code|bytes before marker 0x(?:c|da)|bad code word"
+    rb"|\d{4} extraneous bytes before marker 0xd9",
+    re.IGNORECASE,
 )
+"""A few bytes before the end marker are padding, thousands are rows that the header does not count."""
+_BROKEN_ROW = re.compile(
+    rb"(?:Premature EOL|Line length mismatch|Bad code word) at line (\d+) .*\((?:got [1-9]|x )"
+)
+_FAX = {"group3": 0.01, "tiff_ccitt": 0.01, "group4": 0.0}
+"""Part of the rows that may be broken: those of group 3 stand alone, in group 4 one spoils the rest."""
+_UNFINISHED = ("WEBP", "AVIF", "JPEG2000")
+"""Formats whose decoders take the zeros for pixels that stand where a copy has not got to."""
+_ZEROS = bytes(32)
 _MURMURS = 1 << 16
 _TURNED = (5, 6, 7, 8)
 """EXIF orientations that exchange width and height."""
@@ -61,6 +73,7 @@ def decode(
 
     Raises:
         PageError: stage `open` or `decode`; not a picture, damaged, truncated or too large.
+        MemoryError: there is too little for it here and now.
     """
     with _murmurs() as murmurs:
         with _faults("open"):
@@ -71,11 +84,41 @@ def decode(
             if frame > 1:
                 picture.seek(frame - 1)
             check_pixels(*picture.size)
+            if picture.format in _UNFINISHED and content.endswith(_ZEROS):
+                raise PageError("open", "ends in zeros: damaged, or still being copied")
         with _faults("decode"):
             image, dpi = _decoded(picture, content, upright)
         if found := _DAMAGE.search(murmurs()):
             raise PageError("decode", f"damaged picture ({found[0].decode().lower()})")
+    if picture.format == "TIFF" and picture.info.get("compression") in _FAX:
+        check_fax(content, image.shape[0], _FAX[picture.info["compression"]], frame)
     return image, dpi
+
+
+def check_fax(tiff: bytes, height: int, part: float = 0.0, frame: int = 1) -> None:
+    """`PageError` where more than a part of the rows of a TIFF in fax coding is broken."""
+    with _murmurs() as murmurs:
+        # OpenCV passes on what libtiff has to say
+        cv2.imdecodemulti(np.frombuffer(tiff, np.uint8), cv2.IMREAD_GRAYSCALE, range=(frame - 1, frame))
+        broken = len(set(_BROKEN_ROW.findall(murmurs())))
+    if broken > part * height:
+        raise PageError("decode", f"damaged picture ({broken} broken rows)")
+
+
+def fax(data: bytes, width: int, height: int) -> bytes:
+    """Group 4 data as a TIFF."""
+    tags = [
+        (256, width),
+        (257, height),
+        (258, 1),
+        (259, 4),
+        (262, 0),
+        (273, 110),
+        (278, height),
+        (279, len(data)),
+    ]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(4) + data
 
 
 def _decoded(
@@ -118,8 +161,8 @@ def _faults(stage: str) -> Iterator[None]:
         raise PageError(stage, "not a picture or document of a known kind, or damaged at its start") from None
     except Pillow.DecompressionBombError:
         raise PageError(stage, f"too large: more than {MAX_PIXELS // 10**6} million pixels") from None
-    except MemoryError:
-        raise PageError(stage, "needs too much memory") from None
+    except MemoryError:  # of the surroundings, and not of the file, which is of a size that is read
+        raise
     except Exception as error:  # Pillow raises almost anything on hostile files
         raise PageError(stage, f"damaged picture ({str(error) or type(error).__name__})") from None
 
@@ -152,7 +195,12 @@ def _whole_jpeg(content: bytes) -> Image | None:
     if _JPEG_END not in content[-_JPEG_TAIL:]:
         return None
     flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
-    decoded = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    try:
+        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError from None
+        raise
     return None if decoded is None else np.asarray(decoded, np.uint8)
 
 
@@ -176,4 +224,4 @@ def _grey(picture: Pillow.Image) -> Image:
 def _eight_bits(levels: np.ndarray[tuple[int, ...], np.dtype[np.integer]]) -> Image:
     if levels.size and (levels.min() < 0 or levels.max() > 0xFFFF):
         raise PageError("decode", "more than 16 bits a pixel")
-    return ((levels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return np.asarray(cv2.convertScaleAbs(levels.astype(np.uint16, copy=False), alpha=1 / 257), np.uint8)

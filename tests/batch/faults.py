@@ -74,7 +74,8 @@ class Bench:
 
     def arguments(self, output: Path, workers: int = 0) -> list[str]:
         given = [self.root / "scans", "--form", self.root / "form.toml", "--model", self.root / "model.keras"]
-        return ["run", *map(str, given), "--output", str(output), "--workers", str(workers)]
+        known = ["--output", str(output), "--workers", str(workers), "--settle", "0"]
+        return ["run", *map(str, given), *known]
 
     def started(self, output: Path, workers: int = 0, first: Callable[[], object] = lambda: None) -> int:
         """The number of a process that runs the command, after it has called `first`."""

@@ -71,6 +71,7 @@ def test_every_page_has_one_row_in_order_of_names(run: Run, scans: Path, tmp_pat
     summary = run(scans)
     pages = rows(tmp_path / "out" / "pages.csv")
     assert [(row["file"], row["page"], row["status"]) for row in pages] == [
+        (".hidden.png", "0", "skipped"),
         *((f"{number}.png", "1", "ok") for number in range(6)),
         ("broken.png", "0", "failed"),
         *(("deep/book.TIF", page, "ok") for page in "123"),
@@ -79,7 +80,7 @@ def test_every_page_has_one_row_in_order_of_names(run: Run, scans: Path, tmp_pat
         ("notes.txt", "0", "skipped"),
     ]
     assert pages[-1]["reason"] == "not a page format (.txt)"
-    assert (summary.counts.ok, summary.counts.failed, summary.counts.skipped) == (9, 1, 3)
+    assert (summary.counts.ok, summary.counts.failed, summary.counts.skipped) == (9, 1, 4)
     assert summary.read == 9
     fields = rows(tmp_path / "out" / "fields.csv")
     assert [row["value"] for row in fields[-3:]] == ["101", "102", "103"]

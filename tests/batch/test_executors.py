@@ -1,0 +1,53 @@
+"""Workers that die, hang or want too much cost one task, after a second try on its own."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from digitscan.batch.executors import Lost, Work, executor
+
+
+def making(folder: Path) -> Work[str, str]:
+    return partial(_work, folder)
+
+
+def _work(folder: Path, task: str) -> str:
+    tries = folder / f"{task}.tries"
+    with tries.open("a") as file:
+        file.write("x")
+    again = tries.stat().st_size > 1
+    running = folder / f"{task}.running"
+    running.touch()
+    beside = [path for path in folder.glob("*.running") if path != running]
+    if task.startswith("dies") or (task.startswith("faints") and not again):
+        running.unlink()
+        os._exit(3)
+    if task.startswith("hangs"):
+        running.unlink()
+        time.sleep(60)
+    if task.startswith("greedy"):
+        running.unlink()
+        bytearray(2 << 30)
+    time.sleep(0.05)
+    running.unlink()
+    return "alone" if not beside else "with others"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_task_whose_worker_dies_is_done_again_alone(tmp_path: Path, workers: int) -> None:
+    tasks = ["a", "faints", "b", "dies", "c", "hangs", "d", "greedy", "e"]
+    with executor(partial(making, tmp_path), workers=workers, seconds=2, memory=1 << 30) as each:
+        outcomes = dict(each(iter(tasks)))
+    assert set(outcomes) == set(tasks)
+    assert outcomes["faints"] == "alone"
+    assert outcomes["dies"] == Lost("the process that read it died (exit code 3)")
+    assert outcomes["hangs"] == Lost("took more than 2 s")
+    assert outcomes["greedy"] == Lost("needs too much memory")
+    tries = {task: (tmp_path / f"{task}.tries").stat().st_size for task in tasks}
+    assert [task for task in tasks if tries[task] == 2] == ["faints", "dies", "hangs", "greedy"]
+    assert max(tries.values()) == 2
