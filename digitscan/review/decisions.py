@@ -153,13 +153,14 @@ class Store:
 
     def audit(self) -> Audit | None:
         """The sample that was drawn last; None where there is none."""
-        row = self._book.execute("SELECT * FROM audits ORDER BY id DESC LIMIT 1").fetchone()
+        row = self._book.execute("SELECT id, at, seed, population, outputs FROM audits ORDER BY id DESC LIMIT 1").fetchone()
         if row is None:
             return None
         keys = self._book.execute(
             "SELECT sha256, page, form, field FROM samples WHERE audit = ? ORDER BY place", (row[0],)
         )
-        return Audit(*row, tuple(Key(*key) for key in keys))
+        number, at, seed, population, outputs = row
+        return Audit(number, at, seed, population, outputs, tuple(Key(*key) for key in keys))
 
     def double(self, name: str, wanted: bool) -> None:
         """Keep that two people key the fields of that name, or no longer do."""
@@ -198,7 +199,7 @@ class Store:
         """The time, later than that of all rows, even where the clock was set back."""
         latest = [
             self._book.execute(f"SELECT at FROM {name} ORDER BY id DESC LIMIT 1").fetchone()
-            for name in ("entries", "carpets", "undone")
+            for name in ("entries", "carpets", "undone", "audits")
         ]
         now = datetime.now(UTC)
         for row in filter(None, latest):

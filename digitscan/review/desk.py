@@ -83,27 +83,28 @@ class Desk:
         self._reopened: dict[Key, Item] = {}
         self._lines = {
             "doubtful": Line(self._is_settled),
-            "audit": Line(lambda key: self._ledger.audited(key) is not None),
+            "audit": Line(lambda key: self._ledger.audited(key, self._audit) is not None),
             "keying": Line(self._is_settled),
         }
+        self._audit = store.audit()
+        self._is_drawn = False
         self._fill_doubtful()
         self._reopen()
         if self._ledger.doubled:
             named = [item for item in queue.fields(book) if self._ledger.is_doubled(item.key)]
             first = {item.key: item for item in reversed(named)}  # of copies
             self._lines["keying"].fill(queue.like_with_like(reversed(first.values())))
-        if audit := store.audit():
-            self._lines["audit"].fill(self._found(audit.sample))
+        if self._audit:
+            self._lines["audit"].fill(self._found(self._audit.sample))
 
     def overview(self) -> dict[str, Any]:
         """How far the work is."""
-        audit = self._store.audit()
         return {
             **{mode: line.progress for mode, line in self._lines.items()},
             "carpet": {"done": self._carpets.at, "of": len(self._carpets.lots)},
             "gone": len(self._carpets.gone),
             "double": sorted(self._ledger.doubled),
-            "figure": self._ledger.figure(audit).told if audit else "",
+            "figure": self._ledger.figure(self._audit).told if self._audit else "",
             "sample": self._sample,
         }
 
@@ -192,7 +193,7 @@ class Desk:
         return carpet if carpet is not None and carpet.id == name else None
 
     def look_over(self, by: Reviewer, carpet: Carpet, odd: Iterable[int]) -> int:
-        """Keep that a carpet was looked over; odd: which glyphs are not its digit. Number of fields marked."""
+        """Keep that a carpet was looked over; odd: the glyphs that are not its digit. Number of fields marked."""
         found = self._found(dict.fromkeys(carpet.glyphs[i][0] for i in sorted(set(odd))))
         marked = [self._entry("carpet", by, item, "open", "", carpet.digit) for item in found]
         for entry in self._store.look_over(by.who, carpet.digit, carpet.glyphs, marked):
@@ -234,11 +235,14 @@ class Desk:
 
     def _draw(self) -> None:
         """Draw an audit where there is none of what the outputs hold now."""
-        audit = self._store.audit()
+        if self._is_drawn:
+            return
+        self._is_drawn = True
         known, population = audits.outputs(self._book)
-        if audit is None or audit.outputs != known:
+        if self._audit is None or self._audit.outputs != known:
             keys = audits.draw(self._book, self._sample, self._seed)
             self._store.draw(self._seed, population, known, keys)
+            self._audit = self._store.audit()
             self._lines["audit"].fill(self._found(keys))
 
     def _shown(self, mode: FieldMode, item: Item) -> dict[str, Any]:
@@ -260,7 +264,7 @@ class Desk:
     def _last(self, mode: FieldMode, key: Key) -> int:
         if mode != "audit":
             return self._ledger.last(key)
-        said = self._ledger.audited(key)
+        said = self._ledger.audited(key, self._audit)
         return said.id if said else 0
 
     def _turn(self, entry: Entry) -> None:

@@ -108,16 +108,16 @@ async def _body(headers: MutableMapping[bytes, bytes], receive: Receive) -> byte
     length = headers.get(b"content-length", b"0")
     if not length.isdigit() or int(length) > MOST_BYTES:
         raise Refusal(413, "That is too much.")
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Refusal(400, "Cut short.")
-        body += message.get("body", b"")
+        body.extend(message.get("body", b""))
         if len(body) > MOST_BYTES:
             raise Refusal(413, "That is too much.")
         if not message.get("more_body", False):
-            return body
+            return bytes(body)
 
 
 class Patient(H11Protocol):

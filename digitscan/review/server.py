@@ -10,6 +10,7 @@ import asyncio
 import difflib
 import secrets
 import socket
+import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -202,6 +203,8 @@ def _for_people(
             return await answer(request, _reviewer(request))
         except PageError as error:
             return _no(410, f"The scan cannot be shown: {error.reason}.")
+        except sqlite3.Error as error:
+            return _no(503, f"Nothing was stored ({error}): try again.")
         except (ValidationError, ValueError):
             return _no(400, "That was not understood.")
 
@@ -316,6 +319,7 @@ def _listening(port: int) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", port))
+            listener.listen()
         except OSError as error:
             raise UsageError(
                 f"port {port}: cannot be used ({error.strerror}): choose another --port"
