@@ -5,11 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -28,7 +29,6 @@ class Served:
     """With the token."""
     who: str = "Ada"
     session: str = SESSION
-    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def port(self) -> int:
@@ -70,6 +70,15 @@ class Served:
             return answer.status, answer.read(), {k.lower(): v for k, v in answer.getheaders()}
         finally:
             connection.close()
+
+    def raw_and_kill(self, path: str, body: bytes) -> None:
+        """Send a request, and kill the server while it is at work on it."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as raw:
+            known = {**self.known(), "Host": f"127.0.0.1:{self.port}", "Content-Length": str(len(body))}
+            head = "".join(f"{name}: {value}\r\n" for name, value in known.items())
+            raw.sendall(f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
+            self.process.kill()
+            self.process.wait()
 
     def ask(self, path: str, sent: Any = None, **other: str) -> tuple[int, Any]:
         """As the page asks; other: headers that are otherwise."""
@@ -113,7 +122,7 @@ def served(directory: Path, *options: str, patience: float = 60.0) -> Iterator[S
     assert line.startswith("Open http://127.0.0.1:"), process.communicate()
     try:
         yield Served(process, line.split()[1])
-        if process.poll() is None:
+        if process.poll() is None:  # else it was killed by the test
             process.terminate()
             out, said = process.communicate(timeout=30)
             assert (process.returncode, said) == (0, ""), said
