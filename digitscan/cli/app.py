@@ -17,6 +17,7 @@ from digitscan.cli.deck import deck
 from digitscan.cli.evaluate import evaluate
 from digitscan.cli.export import export
 from digitscan.cli.report import report
+from digitscan.cli.review import review
 from digitscan.cli.run import run
 from digitscan.cli.status import status
 from digitscan.cli.train import train
@@ -29,7 +30,7 @@ def commands() -> None:
     """Read handwritten digit fields on scanned forms."""
 
 
-for _command in (run, status, check, classify, deck, train, evaluate, report, export):
+for _command in (run, status, check, classify, deck, train, evaluate, report, review, export):
     commands.add_command(_command)
 
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 
-from scipy.stats import hypergeom
-
 from digitscan.batch.journal import Journal
 from digitscan.review.queue import Item, Key
 
@@ -72,6 +70,8 @@ def interval(wrong: int, judged: int, population: int) -> tuple[float, float]:
     """
     if judged == 0:
         return 0.0, 1.0
+    from scipy.stats import hypergeom  # noqa: PLC0415 (half a second, for those who audit)
+
     tail = (1 - CONFIDENCE) / 2
     most = population - (judged - wrong)  # so many can be wrong at most
 

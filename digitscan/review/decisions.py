@@ -115,29 +115,21 @@ class Store:
             self._book.executemany("INSERT INTO glyphs VALUES (?, ?, ?, ?, ?, ?)", rows)
             return [self._enter(entry, carpet) for entry in odd]
 
-    def take_back(self, who: str, mode: Mode) -> Entry | int | None:
-        """Take back the person's last entry in a mode, or carpet; that entry, the carpet's number, or None."""
+    def take_back(self, who: str, mode: Mode) -> list[Entry] | None:
+        """Take back the person's last entry, or carpet, in a mode; what it held, None where there is none."""
+        carpet = mode == "carpet"
+        table, column = ("carpets", "carpet") if carpet else ("entries", "entry")
+        wanted = "? = 'carpet'" if carpet else "mode = ?"
         with self._book:
-            if mode == "carpet":
-                last = self._last(
-                    "SELECT max(id) FROM carpets WHERE who = ? AND id NOT IN"
-                    " (SELECT carpet FROM undone WHERE carpet IS NOT NULL)",
-                    who,
-                )
-                if last is not None:
-                    self._add("undone", self._now(), who, None, last)
-                return last
-            last = self._last(
-                "SELECT max(id) FROM entries WHERE who = ? AND mode = ? AND id NOT IN"
-                " (SELECT entry FROM undone WHERE entry IS NOT NULL)",
-                who,
-                mode,
-            )
+            (last,) = self._book.execute(
+                f"SELECT max(id) FROM {table} WHERE who = ? AND {wanted} AND id NOT IN"
+                f" (SELECT {column} FROM undone WHERE {column} IS NOT NULL)",
+                (who, mode),
+            ).fetchone()
             if last is None:
                 return None
-            self._add("undone", self._now(), who, last, None)
-        (entry,) = self._entries(" WHERE entries.id = ?", last)
-        return entry
+            self._add("undone", self._now(), who, *((None, last) if carpet else (last, None)))
+        return list(self._entries(f" WHERE entries.{'carpet' if carpet else 'id'} = ?", last))
 
     def entries(self) -> list[Entry]:
         """All that people said, in the order of time; also what was taken back."""
@@ -161,13 +153,14 @@ class Store:
 
     def audit(self) -> Audit | None:
         """The sample that was drawn last; None where there is none."""
-        row = self._book.execute("SELECT * FROM audits ORDER BY id DESC LIMIT 1").fetchone()
+        row = self._book.execute("SELECT id, at, seed, population, outputs FROM audits ORDER BY id DESC LIMIT 1").fetchone()
         if row is None:
             return None
         keys = self._book.execute(
             "SELECT sha256, page, form, field FROM samples WHERE audit = ? ORDER BY place", (row[0],)
         )
-        return Audit(*row, tuple(Key(*key) for key in keys))
+        number, at, seed, population, outputs = row
+        return Audit(number, at, seed, population, outputs, tuple(Key(*key) for key in keys))
 
     def double(self, name: str, wanted: bool) -> None:
         """Keep that two people key the fields of that name, or no longer do."""
@@ -192,10 +185,6 @@ class Store:
         assert done.lastrowid is not None
         return done.lastrowid
 
-    def _last(self, query: str, *values: object) -> int | None:
-        (found,) = self._book.execute(query, values).fetchone()
-        return None if found is None else int(found)
-
     def _entries(self, where: str, *values: object) -> Iterator[Entry]:
         rows = self._book.execute(
             "SELECT entries.id, entries.at, entries.who, mode, sha256, page, form, field, file, state, value,"
@@ -210,7 +199,7 @@ class Store:
         """The time, later than that of all rows, even where the clock was set back."""
         latest = [
             self._book.execute(f"SELECT at FROM {name} ORDER BY id DESC LIMIT 1").fetchone()
-            for name in ("entries", "carpets", "undone")
+            for name in ("entries", "carpets", "undone", "audits")
         ]
         now = datetime.now(UTC)
         for row in filter(None, latest):
@@ -254,7 +243,7 @@ def opened(directory: Path) -> Iterator[Store]:
 
 @contextmanager
 def found(directory: Path) -> Iterator[Store | None]:
-    """The store of an output directory, or None where nobody has reviewed anything yet; raises as `opened`."""
+    """The store of an output directory, None where nobody has reviewed yet; raises as `opened`."""
     if not (directory / FOLDER / NAME).is_file():
         yield None
         return

@@ -75,10 +75,10 @@ class Ledger:
             return Decision(second.state, second.value, "agreed", names, max(first.at, second.at))
         return _decided(more[0]) if more else None
 
-    def audited(self, key: Key) -> Entry | None:
-        """What an audit said of a field."""
+    def audited(self, key: Key, audit: Audit | None = None) -> Entry | None:
+        """What an audit, or the last one at all, said of a field."""
         said = self._audited.get(key)
-        return said[-1] if said else None
+        return said[-1] if said and (audit is None or said[-1].at > audit.at) else None
 
     def doubted(self, key: Key) -> str:
         """Why an accepted field is in doubt by what people said; empty where it is not."""
@@ -102,7 +102,7 @@ class Ledger:
         """What an audit gives so far."""
         right = wrong = unjudged = unsettled = 0
         for key in audit.sample:
-            said = self.audited(key)
+            said = self.audited(key, audit)
             if said is None:
                 continue
             end = self.decision(key)

@@ -3,7 +3,7 @@
 
    An item has: file, page, form, field, value, raw, confidence, candidates [[value, probability]], reason,
    frame [width, height, x, y, width, height of the field] in px of its view, place [x, y, width, height] as
-   shares of the page's view. `on` has: decide(state, value), move(step), undo(), skip(), view(item) and
+   shares of the page's view; where it is keyed blind, also blind, and then nothing of what was read. `on` has: decide(state, value), move(step), undo(), skip(), view(item) and
    pageView(item), which give or promise an address for <img>, or "" where there is none.
    States: value, blank, unreadable. */
 
@@ -60,6 +60,7 @@ class Screen {
     text("raw", item.raw === item.value ? "" : "as written: " + item.raw);
     text("confidence", percent(item.confidence));
     text("reason", item.reason);
+    this.part("said").hidden = Boolean(item.blind);
     text("state", state || "");
     const rest = 1 - item.confidence - item.candidates.reduce((sum, [, p]) => sum + p, 0);
     const others = this.part("others");
@@ -85,6 +86,7 @@ class Screen {
     const image = place.querySelector("img");
     const spot = place.querySelector(".spot");
     const gone = place.querySelector(".gone");
+    image.hidden = spot.hidden = true;
     const found = await address;
     if (item !== this.item) return;
     image.hidden = spot.hidden = !found;
@@ -132,6 +134,7 @@ class Screen {
     const typed = this.input.value;
     const answer = typed === "" ? confirmable(this.item) : { state: "value", value: typed };
     if (answer) this.on.decide(answer.state, answer.value);
+    else if (this.item.blind) this.hint("Type what stands there, or b for blank, u for unreadable.");
     else this.hint("Not all of it was read: type the value, or b for blank, u for unreadable.");
   }
 

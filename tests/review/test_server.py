@@ -1,0 +1,438 @@
+"""The review server in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+from digitscan.batch import journal
+from digitscan.review import decisions, ledger, queue
+from digitscan.review.queue import Key
+from tests.review import made
+from tests.review.served import Served, served
+from tests.review.test_report import SCRIPT, part, press
+from tests.test_cli import FORM, SAMPLES, called
+
+Opened = Callable[..., Page]
+SEEN = """(before) => new Promise((done) => {
+  const text = (name) => part(name).textContent;
+  const wait = () => {
+    if (!part("done").hidden) return done(null);
+    const said = text("file") + text("field") + text("count");
+    if (ready && !busy && said !== before) return done([text("file"), text("field"), text("value"), said]);
+    return setTimeout(wait, 1);
+  };
+  wait();
+})"""
+"""Waits until another field, and its picture, is there: file, field, value, and what tells it from others."""
+
+
+def begun(opened: Opened, server: Served, who: str = "Ada", mode: int = 0) -> Page:
+    """A browser of that person, in the mode of that number, by keyboard."""
+    page = opened(server.address)
+    page.keyboard.type(who)
+    press(page, "Enter", *["ArrowDown"] * mode, "Enter")
+    page.wait_for_selector("[data-overview]", state="hidden")
+    return page
+
+
+def seen(page: Page, before: str = "") -> Any:
+    return page.evaluate(SEEN, before)
+
+
+def decide(page: Page, *keys: str) -> None:
+    """Press them when the field can be seen, and wait for the next."""
+    before = seen(page)[3]
+    press(page, *keys)
+    seen(page, before)
+
+
+def final(out: Path) -> dict[tuple[str, str], dict[str, str]]:
+    with (out / "final.csv").open(encoding="utf-8", newline="") as file:
+        return {(row["file"], row["field"]): row for row in csv.DictReader(file)}
+
+
+def exported(out: Path, *options: str) -> dict[tuple[str, str], dict[str, str]]:
+    done = called("export", out, *options)
+    assert done.returncode == 0, done.stderr
+    return final(out)
+
+
+def test_a_sample_run_is_settled_by_keyboard_alone(tmp_path: Path, opened: Opened) -> None:
+    out, scan = tmp_path / "out", tmp_path / "scan.pdf"
+    shutil.copy(SAMPLES / "002_archive.pdf", scan)
+    assert called("run", scan, "--form", FORM, "--output", out, "--workers", "0").returncode == 0
+    with (SAMPLES / "truth.csv").open(encoding="utf-8", newline="") as file:
+        truth = {
+            (row["page"], row["field"]): "".join(c for c in row["raw"] if c.isdigit())
+            for row in csv.DictReader(file)
+            if row["file"] == "002_archive.pdf"
+        }
+    scan.unlink()  # what is in doubt is seen without it
+    with served(out) as server:
+        page = begun(opened, server)
+        assert "token" not in page.url
+        assert "#" not in page.url
+        while now := seen(page):
+            number = now[0].rpartition(", page ")[2]
+            value = truth[number, now[1]]
+            press(page, *(value or "b"), *(["Enter"] if value else []))
+            page.wait_for_function("(before) => part('done').hidden === false ||"
+                " part('file').textContent + part('field').textContent + part('count').textContent !== before", arg=now[3])  # fmt: skip
+        assert part(page, "done-title") == "All of this is done"
+        press(page, "Enter")
+        page.wait_for_selector("[data-overview]")
+    rows = exported(out).values()
+    people = [row for row in rows if row["source"] == "person"]
+    assert len(people) > 0
+    assert {row["who"] for row in people} == {"Ada"}
+    assert all(row["value"] == truth[row["page"], row["field"]] for row in people)
+
+
+def test_a_thousand_fields_cost_a_key_each_or_their_digits_and_one(tmp_path: Path, opened: Opened) -> None:
+    chance = random.Random(7)
+    truth: dict[Key, str] = {}
+    pages = []
+    for number in range(100):
+        readings = []
+        for field in range(10):
+            written = str(chance.randrange(10 ** chance.randint(1, 4)))
+            read = written if chance.random() < 0.6 else str(chance.randrange(1000))
+            place = made.corners(10 + 90 * (field % 3), 10 + 45 * (field // 3))
+            readings.append(made.reading(f"f{field}", read, chance.random(), "review", place))
+            truth[Key(f"{number}.png", 1, "census", f"f{field}")] = written
+        pages.append(made.page(f"{number}.png", readings))
+    out = made.run(tmp_path / "out", pages)
+    keys: dict[bool, int] = {True: 0, False: 0}
+    with served(out) as server:
+        page = begun(opened, server)
+        before, columns = "", []
+        while now := seen(page, before):
+            file, field, value, before = now
+            columns.append(field)
+            written = truth[Key(file.split(",")[0], 1, "census", field)]
+            typed = [] if value == written else list(written)
+            press(page, *typed, "Enter")
+            assert len(typed) + 1 <= (1 if value == written else len(written) + 1)
+            keys[value == written] += 1
+    assert sum(keys.values()) == 1000
+    assert 300 < keys[False] < 500
+    assert sum(a != b for a, b in zip(columns, columns[1:], strict=False)) == 9  # like with like
+    rows = exported(out)
+    assert len(rows) == 1000
+    assert all(row["value"] == truth[Key(file, 1, "census", field)] for (file, field), row in rows.items())
+
+
+def test_odd_ones_on_a_carpet_come_into_doubt(tmp_path: Path, opened: Opened) -> None:
+    scans = [made.usual(f"{i}.png", path=tmp_path / f"{i}.png") for i in range(40)]
+    out = made.run(tmp_path / "out", scans)
+    with served(out) as server:
+        page = begun(opened, server, mode=1)
+        assert (part(page, "digit"), page.locator(".tile:visible").count()) == ("0", 80)
+        assert page.evaluate("getComputedStyle(tiles[0]).backgroundImage").startswith('url("blob:')
+        press(page, "ArrowRight", "ArrowRight", "ArrowDown", "Space")
+        page.locator(".tile").nth(30).click()
+        page.locator(".tile").nth(31).click()
+        press(page, "x")  # and unmarked
+        assert part(page, "marked") == "✗ 2 marked"
+        page.reload()
+        page.wait_for_selector("[data-carpet]:visible")
+        assert part(page, "marked") == "✗ 2 marked"
+        press(page, "Enter")
+        page.wait_for_function("part('digit').textContent === '7'")
+        press(page, "z")
+        page.wait_for_function("part('digit').textContent === '0'")
+        assert part(page, "marked") == "none marked"
+        page.locator(".tile").nth(12).click()
+        press(page, "Enter")
+        page.wait_for_function("part('digit').textContent === '7'")
+        assert page.locator(".tile:visible").count() == 39  # but that of the field in doubt
+        press(page, "Enter")
+        page.wait_for_selector("[data-done]:visible")
+        assert part(page, "done-title") == "All of this is done"
+        press(page, "Enter")
+        page.wait_for_function("document.querySelector('[data-said-of=doubtful]').textContent === '0 of 41'")
+        doubted = [
+            item
+            for item in (server.by("Bea").next() for _ in range(1))
+            if item["reason"] == "marked on a carpet"
+        ]
+        assert len(doubted) <= 1
+    with queue.opened(out) as book:
+        known = ledger.known(out, book)
+    (key,) = known.reopened
+    assert key.field == "district"
+    assert "are open" in called("export", out).stderr
+    with served(out) as server:
+        while (item := server.next()) is not None:
+            value = "123" if item["reason"] == "marked on a carpet" else item["value"]
+            assert server.decide(item, "value", value)[0] == 200
+    assert [row["value"] for row in exported(out).values() if row["value"] not in ("007", "41", "")] == [
+        "123"
+    ]
+
+
+def test_an_audit_is_keyed_blind_and_told(tmp_path: Path, opened: Opened) -> None:
+    scans = [made.usual(f"{i}.png", value=f"{i:03}", path=tmp_path / f"{i}.png") for i in range(10)]
+    out = made.run(tmp_path / "out", scans)
+    with served(out, "--sample", "12", "--seed", "3") as server:
+        hidden = server.next("audit")
+        assert (hidden["value"], hidden["raw"], hidden["candidates"], hidden["reason"]) == ("", "?", [], "")
+        assert (
+            server.ask("/api/skip", {"mode": "doubtful", "key": {k: hidden[k] for k in Key._fields}})[0]
+            == 200
+        )
+        page = begun(opened, server, mode=2)
+        wrong = ""
+        before = ""
+        while now := seen(page, before):
+            file, field, value, before = now
+            assert page.locator("[data-said]").is_hidden()
+            assert page.evaluate("JSON.stringify(trail[at])").count('"value":""') == 1
+            press(page, "Enter")
+            assert "Type what stands there" in part(page, "hint")
+            right = f"{int(file.split('.')[0]):03}" if field == "district" else ""
+            if right and not wrong:
+                wrong, right = file, "555"
+            press(page, *(right or "b"), *(["Enter"] if right else []))
+        press(page, "Enter")
+        page.wait_for_selector("[data-overview]")
+        page.wait_for_function("part('figure').textContent.length > 0")
+        assert "1 of 12 accepted fields drawn from 20 are wrong, 1 of them not settled yet" in part(
+            page, "figure"
+        )
+        told = server.by("Bea")
+        items = [
+            item
+            for item in iter(lambda: told.next(), None)
+            if told.decide(item, "value", item["value"])[0] == 200
+        ]
+        assert [item["reason"] for item in items].count("audit: 555") == 1
+        assert server.ask("/api/overview")[1]["figure"].startswith(
+            "Audit: 0 of 12 accepted fields drawn from 20"
+        )
+    assert "Audit: 0 of 12 accepted fields drawn from 20" in (out / "report.html").read_text(encoding="utf-8")
+    rows = exported(out)
+    assert rows[wrong.split(",")[0], "district"]["source"] == "person"
+    assert sum(row["source"] == "machine" for row in rows.values()) == 19
+
+
+def test_two_key_a_field_and_a_third_decides(tmp_path: Path, opened: Opened) -> None:
+    scans = [made.usual(f"{i}.png", value="007", path=tmp_path / f"{i}.png") for i in range(3)]
+    out = made.run(tmp_path / "out", scans)
+    assert called("review", out, "--double", "distrikt").stderr.endswith("did you mean district?\n")
+    with served(out, "--double", "district") as server:
+        ada = begun(opened, server, "Ada", mode=3)
+        for _ in range(3):
+            decide_last(ada, "Enter")
+        assert "wait for another person" in part(ada, "done-told")
+        again = begun(opened, server, " ada ", mode=3)
+        assert "wait for another person" in part(again, "done-told")
+        bea = begun(opened, server, "Bea", mode=3)
+        assert bea.locator("[data-said]").is_hidden()
+        assert bea.evaluate("trail[at].value + trail[at].raw + trail[at].reason") == "?"
+        for typed in ("007", "008", "007"):
+            decide_last(bea, *typed, "Enter")
+        cem = begun(opened, server, "Cem", mode=3)
+        assert part(cem, "reason") == "keyed differently: Ada 007 and Bea 008"
+        decide_last(cem, "8", "0", "0", "Enter")
+        assert part(cem, "done-title") == "All of this is done"
+    with served(out) as server:
+        assert server.ask("/api/overview")[1]["keying"] == {"done": 3, "of": 3}
+        while (item := server.next()) is not None:
+            server.decide(item, "value", item["value"])
+    rows = [row for row in exported(out, "--history").values() if row["field"] == "district"]
+    assert sorted((row["value"], row["source"], row["who"]) for row in rows) == [
+        ("007", "agreed", "Ada, Bea"),
+        ("007", "agreed", "Ada, Bea"),
+        ("800", "person", "Cem"),
+    ]
+
+
+def decide_last(page: Page, *keys: str) -> None:
+    before = seen(page)[3]
+    press(page, *keys)
+    seen(page, before)
+
+
+def test_two_at_once_are_not_asked_the_same(tmp_path: Path, opened: Opened) -> None:
+    out = made.run(tmp_path / "out", [made.usual(f"{i}.png", i / 20) for i in range(20)])
+    asked: dict[str, list[str]] = {"Ada": [], "Bea": []}
+    with served(out) as server:
+        pages = {who: begun(opened, server, who) for who in asked}
+        going = dict.fromkeys(asked, "")
+        while going:
+            for who, before in list(going.items()):
+                now = seen(pages[who], before)
+                if now is None:
+                    del going[who]
+                    continue
+                asked[who].append(now[0])
+                going[who] = now[3]
+                press(pages[who], "Enter")
+    assert len(set(asked["Ada"] + asked["Bea"])) == len(asked["Ada"] + asked["Bea"]) == 20
+    assert min(map(len, asked.values())) > 5
+    with decisions.opened(out) as store:
+        assert {e.who: e.shown for e in store.entries()} == {"Ada": "41", "Bea": "41"}
+
+
+def test_nothing_is_lost_by_reload_or_kill(tmp_path: Path, opened: Opened) -> None:
+    out = made.run(tmp_path / "out", [made.usual(f"{i}.png", i / 30) for i in range(30)])
+    stored: dict[str, str] = {}
+    page = None
+    for turn in range(3):
+        with served(out) as server:
+            page = begun(opened, server)
+            for number in range(3):
+                file = seen(page)[0]
+                assert file not in stored
+                stored[file] = f"{turn}{number}"
+                decide(page, *stored[file], "Enter")
+            shown = seen(page)[0]
+            page.reload()
+            assert (seen(page)[0], part(page, "count")) == (shown, f"{len(stored)} of 30 done")
+            server.process.kill()
+            server.process.wait()
+            press(page, "5", "Enter")
+            page.wait_for_function("part('hint').textContent.includes('nothing was stored')")
+            assert page.locator("[data-input]").input_value() == "5"
+            page.context.close()
+    with decisions.opened(out) as store:
+        kept = {f"{e.file}, page 1": e.value for e in store.entries()}
+    assert kept == stored
+
+
+def test_a_kill_in_the_midst_of_requests_loses_no_answered_one(tmp_path: Path) -> None:
+    out = made.run(tmp_path / "out", [made.usual(f"{i}.png", i / 200) for i in range(200)])
+    answered: dict[str, str] = {}
+    for turn in range(3):
+        with served(out) as server:
+            item = server.next()
+            for number in range(5 + 7 * turn):
+                status, answer = server.decide(item, "value", f"{turn}{number}")
+                assert status == 200
+                answered[item["file"]] = f"{turn}{number}"
+                item = answer["next"]["item"]
+            sent = {"mode": "doubtful", "key": {k: item[k] for k in Key._fields}}
+            body = json.dumps({**sent, "state": "value", "value": "99", "seen": item["seen"]}).encode()
+            server.raw_and_kill("/api/decide", body)
+    with decisions.opened(out) as store:
+        kept = {e.file: e.value for e in store.entries()}
+    assert answered.items() <= kept.items()
+    assert set(kept.values()) - set(answered.values()) <= {"99"}
+    assert len(kept) <= len(answered) + 3
+
+
+def test_hostile_texts_do_nothing(tmp_path: Path, opened: Opened) -> None:
+    evil = made.usual(
+        f"=1+1{SCRIPT.replace('/', '')}.png", path=tmp_path / f"=1+1{SCRIPT.replace('/', '')}.png"
+    )
+    out = made.run(tmp_path / "out", [evil])
+    with served(out) as server:
+        who = f"=cmd{SCRIPT}"[:80]
+        page = begun(opened, server, who)
+        assert "<img src=x" in part(page, "file")
+        press(page, "p", "p")
+        decide_last(page, "4", "Enter")
+        page.reload()
+        page.wait_for_timeout(200)
+        assert page.title() == "digitscan review"
+    with decisions.opened(out) as store:
+        (entry,) = store.entries()
+        for more in ({"value": SCRIPT}, {"who": SCRIPT, "state": "open"}):
+            known = {f: getattr(entry, f) for f in entry.__dataclass_fields__}
+            store.decide(decisions.Entry(**{**known, **more}))
+    with served(out, "--double", "district", "--sample", "2") as server:
+        page = begun(opened, server, "Bea")
+        press(page, "z")
+        for mode in range(4):
+            page.goto(server.address)
+            page.reload()
+            page.wait_for_selector("[data-overview]:visible, [data-work]:visible, [data-done]:visible")
+            press(page, "Escape")
+            page.wait_for_selector("[data-overview]:visible")
+            page.locator("[data-mode]").nth(mode).click()
+            page.wait_for_timeout(200)
+            assert page.title() == "digitscan review"
+    done = called("export", out, "--history", "--with-open")
+    assert done.returncode == 0, done.stderr
+    for name in ("final.csv", "history.csv"):
+        with (out / name).open(encoding="utf-8", newline="") as file:
+            assert not any(cell.startswith(("=", "+", "-", "@")) for row in csv.reader(file) for cell in row)
+
+
+def test_somebody_was_quicker(tmp_path: Path, opened: Opened) -> None:
+    out = made.run(tmp_path / "out", [made.usual(f"{name}.png", 0.5) for name in "ab"])
+    with served(out) as server:
+        page = begun(opened, server)
+        item = page.evaluate("trail[at]")
+        assert server.by("Bea").decide(item, "value", "12")[0] == 200
+        press(page, "9", "Enter")
+        page.wait_for_function("part('hint').textContent.includes('Somebody has decided')")
+        assert part(page, "count") == "1 of 2 done"
+    with decisions.opened(out) as store:
+        assert [(e.who, e.value) for e in store.entries()] == [("Bea", "12")]
+
+
+def test_undo_and_moving_about(tmp_path: Path, opened: Opened) -> None:
+    out = made.run(tmp_path / "out", [made.usual(f"{name}.png", 0.5) for name in "abc"])
+    with served(out) as server:
+        page = begun(opened, server)
+        files = [seen(page)[0]]
+        press(page, "z")
+        page.wait_for_function("part('hint').textContent.includes('nothing of yours')")
+        decide(page, "1", "Enter")
+        files.append(seen(page)[0])
+        decide(page, "s")
+        files.append(seen(page)[0])
+        assert len(set(files)) == 3
+        press(page, "ArrowUp")
+        page.wait_for_function("part('state').textContent === '✓ 1'")
+        decide(page, "2", "Enter")
+        assert seen(page)[0] == files[2]
+        before = seen(page)[3]
+        press(page, "z")
+        assert seen(page, before)[0] == files[0]
+        press(page, "p")
+        assert page.locator("[data-page] .spot").is_visible()
+        press(page, "Escape", "Escape")
+        page.wait_for_selector("[data-overview]")
+    with decisions.opened(out) as store:
+        said = store.entries()
+    assert [(e.value, bool(e.undone_at)) for e in said] == [("1", False), ("2", True)]
+    assert (said[1].was_value, said[1].was_who, said[0].was_state) == ("1", "Ada", "open")
+
+
+def test_one_server_at_a_time_and_only_where_a_run_is(tmp_path: Path) -> None:
+    out = made.run(tmp_path / "out", [made.usual("a.png")])
+    with served(out) as server:
+        second = called("review", out)
+        assert (second.returncode, "another `digitscan review`" in second.stderr) == (4, True)
+        taken = made.run(tmp_path / "other", [made.usual("a.png")])
+        third = called("review", taken, "--port", str(server.port))
+        assert (third.returncode, "choose another --port" in third.stderr) == (2, True)
+    assert called("review", tmp_path).returncode == 2
+    assert not (tmp_path / journal.NAME).exists()
+
+
+def test_pictures_of_scans_that_are_gone(tmp_path: Path, opened: Opened) -> None:
+    out = made.run(tmp_path / "out", [made.usual("a.png", path=tmp_path / "a.png")])
+    (tmp_path / "a.png").unlink()
+    with served(out) as server:
+        page = opened("about:blank")
+        page.goto(server.address)
+        page.keyboard.type("Ada")
+        press(page, "Enter", "ArrowDown", "Enter")
+        page.wait_for_selector("[data-done]:visible")
+        assert "The scans of 1 pages are gone or changed" in part(page, "done-told")
+        item = server.next("audit")
+        asked = "&".join(f"{k}={item[k]}" for k in Key._fields)
+        status, answer = server.ask(f"/api/view?{asked}&of=field")
+        assert (status, answer["told"]) == (410, "The scan cannot be shown: a.png is not where it was read.")
