@@ -25,7 +25,7 @@ CALLS = 3
 """In a row each round."""
 
 
-def speed_table() -> Table:
+def networks_table() -> Table:
     """Weights, size and speed of both; how many times as fast as the plain network."""
     shipped = default_model()
     parameters = int(read_card(shipped)["parameters"])
