@@ -78,15 +78,13 @@ def read_fields(registered: RegisteredPage, classifier: Classifier) -> tuple[Fie
 
 def _on_page(reading: FieldReading, crop: FieldCrop) -> FieldReading:
     """The reading with its digits' boxes, and its field's corners, in page px."""
-
-    def corners(box: Sequence[float]) -> NDArray[np.float64]:
-        x, y, w, h = box
-        return apply(crop.to_page, np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], np.float64))
-
-    def moved(digit: DigitReading) -> DigitReading:
-        low, high = (f(corners(digit.box), axis=0) for f in (np.min, np.max))
-        left, top, right, bottom = (round(float(v)) for v in (*low, *high))
-        return replace(digit, box=(left, top, right - left, bottom - top))
-
-    placed = tuple((round(float(x)), round(float(y))) for x, y in corners(crop.box))
-    return replace(reading, digits=tuple(moved(d) for d in reading.digits), corners=placed)
+    boxes = np.array([crop.box, *(digit.box for digit in reading.digits)], np.float64)
+    around = boxes[:, None, :2] + boxes[:, None, 2:] * np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+    corners = apply(crop.to_page, around.reshape(-1, 2)).reshape(-1, 4, 2)
+    spans = np.rint(np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)).astype(int).tolist()
+    digits = tuple(
+        replace(digit, box=(left, top, right - left, bottom - top))
+        for digit, (left, top, right, bottom) in zip(reading.digits, spans[1:], strict=True)
+    )
+    placed = tuple((round(x), round(y)) for x, y in corners[0].tolist())
+    return replace(reading, digits=digits, corners=placed)

@@ -64,7 +64,8 @@ def make_deck(
 
     The same form, seed and settings give the same bytes. Digits are drawn, or taken from the MNIST files
     in the directory `digits`, each page by one writer. `kinds` are the files, again and again in this
-    order; `presets` limits them to these ways of scanning. Raises `UsageError` for settings that cannot be used.
+    order; `presets` limits them to these ways of scanning. Raises `UsageError` for settings that cannot be
+    used.
     """
     if pages < 1 or seed < 0:
         raise UsageError(

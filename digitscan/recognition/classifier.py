@@ -29,7 +29,7 @@ Engine = Literal["litert", "tensorflow"]
 
 BATCH = 256
 AT_ONCE = 32
-"""Glyphs that LiteRT reads at a time, however many there are: its memory is set up once, and stays in cache."""
+"""Glyphs that LiteRT reads at a time, always: its memory is set up once, and stays in cache."""
 REFUSED = {".h5", ".hdf5", ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".npy", ".npz"}
 """Kinds of model file that can run code when they are opened, or are no model of ours."""
 
