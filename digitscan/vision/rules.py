@@ -54,10 +54,10 @@ def remove_rules(ink: Ink, boxes: Sequence[Box], scale: float, stroke: float) ->
     # one rule runs along the tops of all cells in a row, and one between two neighbours
     upright = _edges((e, b.y, b.y + b.height) for b in boxes for e in (b.x, b.x + b.width))
     lying = _edges((e, b.x, b.x + b.width) for b in boxes for e in (b.y, b.y + b.height))
-    rules = [r for e in upright if (r := _find_rule(ink, *e, scale)) is not None]
+    rules = _find_rules(ink, upright, scale)
     widths = [r.width for r in rules]
     ink = _without(ink, rules, widths, [], scale, stroke)
-    rules = [r for e in lying if (r := _find_rule(ink.T, *e, scale)) is not None]
+    rules = _find_rules(ink.T, lying, scale)
     borders = [place for place, _, _ in upright]
     return _without(ink.T, rules, widths + [r.width for r in rules], borders, scale, stroke).T
 
@@ -71,17 +71,31 @@ def _edges(edges: Iterable[tuple[float, float, float]]) -> list[tuple[int, int, 
     return [(place, *span) for place, span in sorted(lines.items())]
 
 
-def _find_rule(ink: Ink, edge: int, start: int, end: int, scale: float) -> _Rule | None:
-    column = _rule_column(ink, edge, start, end, scale)
-    if column is None:
-        return None
-    # rules run on beyond the cell's corners
+def _find_rules(ink: Ink, edges: list[tuple[int, int, int]], scale: float) -> list[_Rule]:
+    """The rules that run along some of the edges (place, start, end), those of one length at a time."""
     reach = round(REACH_MM * scale)
-    rows = slice(max(0, start - reach), end + reach)
-    before, after = _run_around(ink[rows], column, scale)
-    # The rule is followed along its length, since it is skewed and its edges are rough.
-    through = before + after > 0
-    return _Rule(column, rows, before, after, _rule_side(before, through), _rule_side(after, through))
+    found: dict[int, _Rule] = {}
+    for span in {(start, end) for _, start, end in edges}:
+        start, end = span
+        seen = [
+            (place, column)
+            for place, *ends in edges
+            if (*ends,) == span and (column := _rule_column(ink, place, start, end, scale)) is not None
+        ]
+        if not seen:
+            continue
+        # rules run on beyond the cell's corners
+        rows = slice(max(0, start - reach), end + reach)
+        runs = [_run_around(ink[rows], column, scale) for _, column in seen]
+        # The rule is followed along its length, since it is skewed and its edges are rough.
+        lengths = np.array([run for pair in runs for run in pair])
+        through = np.repeat([before + after > 0 for before, after in runs], 2, axis=0)
+        sides = _rule_sides(lengths, through)
+        for (place, column), (before, after), left, right in zip(
+            seen, runs, sides[::2], sides[1::2], strict=True
+        ):
+            found[place] = _Rule(column, rows, before, after, left, right)
+    return [found[place] for place, _, _ in edges if place in found]
 
 
 def _without(
@@ -182,30 +196,33 @@ def _run_around(ink: Ink, column: int, scale: float) -> tuple[NDArray[np.int64],
     return before, np.where(here | (right & ~left), 1 + rightward, 0)
 
 
-def _rule_side(lengths: NDArray[np.int64], counted: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """How far the rule itself reaches on one side, for each row: a straight line, level or a little askew.
+def _rule_sides(lengths: NDArray[np.int64], counted: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
+    """How far rules themselves reach on one side, for each row: a straight line, level or a little askew.
 
-    Of the lines that many rows agree on, the one nearest to the rule's middle: a stroke that lies along
-    the rule only ever adds to it.
+    lengths, counted: (sides, rows). Of the lines that many rows agree on, the one nearest to the rule's
+    middle: a stroke that lies along the rule only ever adds to it.
     """
-    rows = np.arange(len(lengths))
-    drifts = SKEWS / max(len(lengths), 1)
-    levels = lengths[counted] - drifts[:, None] * rows[counted]
-    lowest = np.floor(levels.min())
+    count, height = lengths.shape
+    rows = np.arange(height)
+    drifts = SKEWS / max(height, 1)
+    levels = lengths[:, None, :] - drifts[:, None] * rows
+    where = np.broadcast_to(counted[:, None, :], levels.shape)
+    lowest = np.floor(levels.min(axis=(1, 2), where=where, initial=np.inf))
     # a row agrees with all places not farther than a pixel: counted where they begin and end
-    steps = np.zeros((len(drifts), PLACES + 1), np.int64)
-    above = levels - lowest
-    first, past = np.ceil(above) - 1, np.floor(above) + 2
-    line = np.arange(len(drifts))[:, None] * (PLACES + 1)
-    for ends, sign in ((first, 1), (past, -1)):
-        at = (np.minimum(np.maximum(ends, 0), PLACES).astype(np.int64) + line).ravel()
-        steps += sign * np.bincount(at, minlength=steps.size).reshape(steps.shape)
-    agreeing = steps.cumsum(axis=1)[:, :PLACES]
-    most = agreeing.max(axis=1) - 0.01 * np.abs(SKEWS)
-    drift = int(most.argmax())
-    nearest = int((agreeing[drift] >= 0.2 * most[drift]).argmax())
-    place = int(agreeing[drift, nearest : nearest + 4].argmax())
-    return np.asarray(lowest + nearest + place + drifts[drift] * rows, np.float64)
+    line = np.arange(count * len(drifts)).reshape(count, len(drifts), 1) * (PLACES + 1)
+    above = levels - lowest[:, None, None]
+    steps = np.zeros(line.size * (PLACES + 1), np.int64)
+    for ends, sign in ((np.ceil(above) - 1, 1), (np.floor(above) + 2, -1)):
+        at = np.minimum(np.maximum(ends, 0), PLACES).astype(np.int64) + line
+        steps += sign * np.bincount(at[where], minlength=steps.size)
+    agreeing = steps.reshape(count, len(drifts), PLACES + 1).cumsum(axis=2)[:, :, :PLACES]
+    most = agreeing.max(axis=2) - 0.01 * np.abs(SKEWS)
+    sides = []
+    for side, drift in enumerate(most.argmax(axis=1).tolist()):
+        nearest = int((agreeing[side, drift] >= 0.2 * most[side, drift]).argmax())
+        place = int(agreeing[side, drift, nearest : nearest + 4].argmax())
+        sides.append(lowest[side] + nearest + place + drifts[drift] * rows)
+    return sides
 
 
 def _percentile(values: NDArray[np.float64], share: float) -> float:
