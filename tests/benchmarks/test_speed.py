@@ -12,4 +12,4 @@ from digitscan.forms import load_form
 def test_a_page_of_the_deck_is_decoded(tmp_path: Path) -> None:
     paths = make_deck(load_form(FORM), 1, 5, tmp_path, kinds=(KIND,), presets=(KIND.preset,))
     measured = measured_here("decode", paths)
-    assert 0 < measured.cpu and 0 < measured.wall and 0 < measured.peak
+    assert measured.cpu > 0 and measured.wall > 0 and measured.peak > 0
