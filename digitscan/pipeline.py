@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digitscan.forms import Form
 from digitscan.recognition.classifier import Classifier
@@ -14,7 +13,7 @@ from digitscan.recognition.decoding import read_field
 from digitscan.recognition.evidence import settle
 from digitscan.recognition.rivals import settle as settle_places
 from digitscan.recognition.strings import Columns, StringNetwork
-from digitscan.records import DigitReading, FieldReading, Image, PageRef, PageResult
+from digitscan.records import FieldReading, Image, PageRef, PageResult
 from digitscan.vision import pages
 from digitscan.vision.constellation import apply
 from digitscan.vision.fields import FieldCrop, cut_fields, field_ink, page_ink_level
@@ -97,15 +96,13 @@ def _whole_numbers(
 
 def _on_page(reading: FieldReading, crop: FieldCrop) -> FieldReading:
     """The reading with its digits' boxes, and its field's corners, in page px."""
-
-    def corners(box: Sequence[float]) -> NDArray[np.float64]:
-        x, y, w, h = box
-        return apply(crop.to_page, np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], np.float64))
-
-    def moved(digit: DigitReading) -> DigitReading:
-        low, high = (f(corners(digit.box), axis=0) for f in (np.min, np.max))
-        left, top, right, bottom = (round(float(v)) for v in (*low, *high))
-        return replace(digit, box=(left, top, right - left, bottom - top))
-
-    placed = tuple((round(float(x)), round(float(y))) for x, y in corners(crop.box))
-    return replace(reading, digits=tuple(moved(d) for d in reading.digits), corners=placed)
+    boxes = np.array([crop.box, *(digit.box for digit in reading.digits)], np.float64)
+    around = boxes[:, None, :2] + boxes[:, None, 2:] * np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+    corners = apply(crop.to_page, around.reshape(-1, 2)).reshape(-1, 4, 2)
+    spans = np.rint(np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)).astype(int).tolist()
+    digits = tuple(
+        replace(digit, box=(left, top, right - left, bottom - top))
+        for digit, (left, top, right, bottom) in zip(reading.digits, spans[1:], strict=True)
+    )
+    placed = tuple((round(x), round(y)) for x, y in corners[0].tolist())
+    return replace(reading, digits=digits, corners=placed)

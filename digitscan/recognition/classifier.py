@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.errors import ModelError
-from digitscan.recognition.litert import BATCH, LiteRT, no_stderr
+from digitscan.recognition.litert import LiteRT, no_stderr
 from digitscan.records import CLASSES, Image
 
 Probabilities = NDArray[np.float32]
 """One row a glyph, one column a class."""
 Engine = Literal["litert", "tensorflow"]
 
+BATCH = 256
 GLYPH_CLASSES = (CLASSES, CLASSES[:10])
 REFUSED = {".h5", ".hdf5", ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".npy", ".npz"}
 """Kinds of model file that can run code when they are opened, or are no model of ours."""

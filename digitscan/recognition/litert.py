@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-BATCH = 256
+AT_ONCE = 32
+"""Pictures read at a time, always: memory is set up once, and stays in cache."""
 
 
 class LiteRT:
@@ -27,30 +28,21 @@ class LiteRT:
         self._input, self._output = int(taken["index"]), int(given["index"])
         self._shape = tuple(int(n) for n in taken["shape"][1:3])
         self._answer = tuple(int(n) for n in given["shape"][1:])
-        self._batch = 0
         with no_stderr():
-            self._resize(1)
+            self._interpreter.resize_tensor_input(self._input, [AT_ONCE, *self._shape, 1])
+            self._interpreter.allocate_tensors()
 
     def __call__(self, pictures: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
         """One answer a picture; n may be 0."""
-        answers = [self._run(pictures[start : start + BATCH]) for start in range(0, len(pictures), BATCH)]
+        answers = [self._run(pictures[start : start + AT_ONCE]) for start in range(0, len(pictures), AT_ONCE)]
         return np.concatenate(answers) if answers else np.zeros((0, *self._answer), np.float32)
 
     def _run(self, pictures: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
-        # Few sizes only, each a power of two: every new size costs a new allocation.
-        size = 1 << (len(pictures) - 1).bit_length()
-        if size != self._batch:
-            self._resize(size)
-        batch = np.zeros((size, *self._shape, 1), np.float32)
+        batch = np.zeros((AT_ONCE, *self._shape, 1), np.float32)
         batch[: len(pictures), ..., 0] = pictures
         self._interpreter.set_tensor(self._input, batch)
         self._interpreter.invoke()
         return np.array(self._interpreter.get_tensor(self._output)[: len(pictures)], np.float32)
-
-    def _resize(self, size: int) -> None:
-        self._interpreter.resize_tensor_input(self._input, [size, *self._shape, 1])
-        self._interpreter.allocate_tensors()
-        self._batch = size
 
 
 @contextmanager

@@ -60,9 +60,8 @@ class Piece:
     @property
     def centre(self) -> float:
         """Column of its centre of mass."""
-        columns = np.flatnonzero(self.ink.any(axis=0))
-        weights = self.ink.sum(axis=0)[columns]
-        return float(self.box[0] + (columns * weights).sum() / weights.sum() + 0.5)
+        weights = self.ink.sum(axis=0)
+        return float(self.box[0] + (np.arange(len(weights)) @ weights) / weights.sum() + 0.5)
 
 
 @dataclass(frozen=True, slots=True)

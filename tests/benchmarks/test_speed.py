@@ -1,12 +1,15 @@
-"""Networks are timed in turn."""
+"""What is timed does what it says, on one page."""
 
 from __future__ import annotations
 
-from benchmarks.speed import digits_per_second
-from digitscan.recognition.classifier import default_model
+from pathlib import Path
+
+from benchmarks.speed import FORM, KIND, measured_here
+from digitscan.deck.deck import make_deck
+from digitscan.forms import load_form
 
 
-def test_each_network_has_its_rate() -> None:
-    content = default_model().with_suffix(".tflite").read_bytes()
-    first, second = digits_per_second([content, content], rounds=1)
-    assert first > 0 and second > 0
+def test_a_page_of_the_deck_is_decoded(tmp_path: Path) -> None:
+    paths = make_deck(load_form(FORM), 1, 5, tmp_path, kinds=(KIND,), presets=(KIND.preset,))
+    measured = measured_here("decode", paths)
+    assert measured.cpu > 0 and measured.wall > 0 and measured.peak > 0
