@@ -199,7 +199,7 @@ def test_a_page_that_cannot_be_read_says_why(tmp_path: Path, small: Form) -> Non
     missing = PageRef(tmp_path / "none.png", "none.png", 1, "")
     with pytest.raises(PageError) as caught:
         pipeline.read_page(missing, (small,), always("8"))
-    assert caught.value.stage == "open"
+    assert caught.value.stage == "access"
     empty = written(tmp_path, np.full((945, 709), 255, np.uint8))
     with pytest.raises(PageError, match="the form was not found: form 'small' scores 0") as caught:
         pipeline.read_page(empty, (small,), always("8"))
