@@ -21,6 +21,7 @@ import click
 from benchmarks import networks, nondigits, pages, sets, singles
 from benchmarks.tables import Table, replaced
 from digitscan.errors import DigitscanError, UsageError
+from digitscan.recognition import strings
 from digitscan.recognition.classifier import fingerprint, load
 from digitscan.recognition.training import train
 
@@ -106,8 +107,9 @@ def _with_table(document: Path, name: str, text: str) -> str:
 
 
 def measured(name: str, settings: Settings) -> str:
-    """One of `TABLES` as Markdown, and which network it was measured with."""
-    return f"\n{TABLES[name](settings).markdown()}\n\nMeasured with the network `{fingerprint()[:12]}`.\n"
+    """One of `TABLES` as Markdown, and which networks it was measured with."""
+    used = f"`{fingerprint()[:12]}` and, for whole numbers, `{strings.fingerprint()[:12]}`"
+    return f"\n{TABLES[name](settings).markdown()}\n\nMeasured with the networks {used}.\n"
 
 
 if __name__ == "__main__":
