@@ -14,10 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitscan.recognition import nondigits, strokes
+from digitscan.recognition import strokes
 from digitscan.records import CROSSED, OTHER, Image
 from digitscan.vision.glyphs import BODY, SIZE, fit
-from digitscan.vision.seams import Seams
 
 CANVAS = 84
 INK = 50
@@ -30,11 +29,10 @@ class Mix:
     """How strongly glyphs are changed, and what is added to them (shares of the number of glyphs)."""
 
     strength: float = 1.0
-    untouched: float = 0.10
-    another_hand: float = 0.10
+    untouched: float = 0.15
     drawn: float = 0.15
     crossed: float = 0.06
-    other: float = 0.28
+    other: float = 0.26
 
 
 def sample(
@@ -50,13 +48,12 @@ def sample(
     pictures: list[Image] = []
     answers: list[int] = []
     for index in range(count):
-        glyph, label, chance = glyphs[index], int(labels[index]), rng.random() - mix.untouched
-        if chance < 0:
-            pictures.append(glyph)
-        elif chance < mix.another_hand:
-            pictures.append(another_hand(glyph, rng))
-        else:
-            pictures.append(digit(glyph, label, glyphs[rng.integers(count)], mix.strength, rng))
+        untouched = rng.random() < mix.untouched
+        neighbour = glyphs[rng.integers(count)]
+        label = int(labels[index])
+        pictures.append(
+            glyphs[index] if untouched else digit(glyphs[index], label, neighbour, mix.strength, rng)
+        )
         answers.append(label)
     for _ in range(round(count * mix.drawn)):
         label = int(rng.integers(10))
@@ -73,31 +70,6 @@ def sample(
     return np.stack(pictures)[order], np.asarray(answers, np.int64)[order]
 
 
-def other(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
-    """Something that is not one whole digit; uint8 28x28."""
-    while True:
-        picture = fit(scan(warp(nondigits.other(glyphs, labels, rng), 0.7, rng), rng))
-        if picture.any():
-            return picture
-
-
-def another_hand(glyph: Image, rng: np.random.Generator) -> Image:
-    """One glyph as another hand would have written it for MNIST: grey, its size and place as there."""
-    turn, slant = np.deg2rad(rng.normal(0, 6)), rng.normal(0, 0.1)
-    across, down = np.exp(rng.normal(0, 0.06, 2))
-    cos, sin = np.cos(turn), np.sin(turn)
-    matrix = np.array([[cos, -sin], [sin, cos]]) @ np.array([[across, slant], [0, down]])
-    offset = (1 - matrix.sum(axis=1)) * (SIZE - 1) / 2 + rng.uniform(-0.8, 0.8, 2)
-    bend = cv2.resize(
-        rng.normal(0, rng.uniform(0, 0.7), (5, 5, 2)).astype(np.float32), (SIZE, SIZE),
-        interpolation=cv2.INTER_CUBIC,
-    )  # fmt: skip
-    x, y = GRID_X[:SIZE, :SIZE], GRID_Y[:SIZE, :SIZE]
-    map_x = (matrix[0, 0] * x + matrix[0, 1] * y + offset[0]).astype(np.float32) + bend[..., 0]
-    map_y = (matrix[1, 0] * x + matrix[1, 1] * y + offset[1]).astype(np.float32) + bend[..., 1]
-    return np.asarray(cv2.remap(glyph, map_x, map_y, cv2.INTER_LINEAR), np.uint8)
-
-
 def digit(glyph: Image, label: int, neighbour: Image, strength: float, rng: np.random.Generator) -> Image:
     """One glyph as another hand, pen and scanner would have made it; uint8 28x28."""
     canvas = warp(glyph, strength, rng)
@@ -108,8 +80,6 @@ def digit(glyph: Image, label: int, neighbour: Image, strength: float, rng: np.r
     # What remains of a ruled line under a 7 makes a 2 of it, and beside a 1 a 4 or an 11.
     if label not in (1, 7) and rng.random() < 0.16 * strength:
         canvas = remains(canvas, neighbour, rng)
-    elif rng.random() < 0.08:
-        canvas = cut_free(canvas, neighbour, rng)
     picture = fit(scan(canvas, rng))
     return picture if picture.any() else glyph
 
@@ -156,7 +126,8 @@ def scan(canvas: Image, rng: np.random.Generator) -> Image:
             cv2.resize(canvas, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
         )
         if rng.random() < 0.5:
-            grey = np.asarray(cv2.resize(grey, canvas.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+            size = canvas.shape[::-1]
+            grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR), np.uint8)
     else:
         grey = np.asarray(cv2.GaussianBlur(canvas, (0, 0), float(rng.uniform(0.7, 1.8))), np.uint8)
     if rng.random() < 0.25:
@@ -235,58 +206,6 @@ def remains(canvas: Image, neighbour: Image, rng: np.random.Generator) -> Image:
     return out
 
 
-def cut_free(canvas: Image, neighbour: Image, rng: np.random.Generator) -> Image:
-    """The digit after a neighbour that touched or overlapped it was cut off along a seam, as reading cuts."""
-    left, top, width, height = cv2.boundingRect(canvas)
-    x, y, w, h = cv2.boundingRect(neighbour)
-    if not width or not w:
-        return canvas
-    tall = max(8, round(INK * rng.uniform(0.8, 1.1)))
-    beside = cv2.resize(neighbour[y : y + h, x : x + w], (max(3, round(w * tall / h)), tall)) > 100
-    own = np.pad(canvas[top : top + height, left : left + width] > 100, ((CANVAS, CANVAS), (0, 0)))
-    drop = CANVAS + (height - tall) // 2 + int(rng.integers(-10, 11))
-    both = np.zeros((own.shape[0], width + 2 * beside.shape[1]), bool)
-    on_right = rng.random() < 0.5
-    begin = 0 if on_right else 2 * beside.shape[1]
-    both[:, begin : begin + width] = own
-    mine = both.copy()
-    # moved together till they touch, then a little farther
-    farther = int(rng.integers(0, 5))
-    for step in range(min(width, beside.shape[1])):
-        at = width - step if on_right else begin - beside.shape[1] + step
-        place = both[drop : drop + tall, at : at + beside.shape[1]]
-        farther -= bool((place & beside).any())
-        if farther < 0:
-            place |= beside
-            break
-    else:
-        return canvas
-    rows, columns = np.flatnonzero(both.any(axis=1)), np.flatnonzero(both.any(axis=0))
-    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    both, mine = both[window], mine[window]
-    seams = Seams(both)
-    along = np.arange(both.shape[1])[None, :]
-    best = canvas
-    least = 0.08 * mine.sum()
-    for column in seams.cheap(apart=4, limit=3 * CANVAS)[:12]:
-        cut = seams.through(column)[:, None]
-        part = both & ((along < cut) if on_right else (along >= cut))
-        amiss = float((part ^ mine).sum())
-        if amiss < least:
-            least, best = amiss, _on_canvas(part)
-    return best
-
-
-def _on_canvas(ink: NDArray[np.bool_]) -> Image:
-    """Ink, cut tight and laid on the middle of a canvas; what is larger is cut off."""
-    x, y, w, h = cv2.boundingRect(ink.astype(np.uint8))
-    w, h = min(w, CANVAS), min(h, CANVAS)
-    out = np.zeros((CANVAS, CANVAS), np.uint8)
-    left, top = (CANVAS - w) // 2, (CANVAS - h) // 2
-    out[top : top + h, left : left + w] = ink[y : y + h, x : x + w] * np.uint8(255)
-    return out
-
-
 def shaved(canvas: Image, rng: np.random.Generator) -> Image:
     """The ends of strokes lost on one side, as when a touching neighbour was cut off a little too far in."""
     left, _, width, _ = cv2.boundingRect(canvas)
@@ -299,3 +218,143 @@ def shaved(canvas: Image, rng: np.random.Generator) -> Image:
     if np.count_nonzero(ink & lost) > 0.06 * np.count_nonzero(ink):
         return canvas
     return np.where(lost, np.uint8(0), canvas)
+
+
+# Cuts that leave no digit: label, and what is kept. Halves of 1, 6, 7, 8 and 9 can be whole 0s, 1s and 3s.
+CUTS = (
+    (0, "top"), (0, "bottom"), (2, "bottom"), (3, "bottom"), (5, "bottom"), (4, "top"), (4, "left"),
+    (8, "left"),
+)  # fmt: skip
+
+
+def other(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
+    """Something that is not one whole digit, made of MNIST's digits and of drawn strokes; uint8 28x28."""
+    from_glyphs = (
+        _half, _together, _together, _encroached, _encroached, _stacked, _through, _overwritten,
+        _scrawled, _scrawled, _sideways,
+    )  # fmt: skip
+    drawn = (
+        strokes.draw_letter, strokes.draw_letter, strokes.draw_junk, strokes.draw_scribble,
+        strokes.draw_strokes, strokes.draw_strokes, strokes.draw_outline, strokes.draw_outline,
+        strokes.draw_tick,
+    )  # fmt: skip
+    while True:
+        kind = int(rng.integers(len(from_glyphs) + len(drawn)))
+        if kind < len(from_glyphs):
+            ink = from_glyphs[kind](glyphs, labels, rng)
+        else:
+            ink = drawn[kind - len(from_glyphs)](rng)
+        picture = fit(scan(warp(ink, 0.7, rng), rng))
+        if picture.any():
+            return picture
+
+
+def _pick(
+    glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator, wanted: tuple[int, ...] = ()
+) -> Image:
+    """The tight ink of a random glyph, of one of the `wanted` labels where there is any."""
+    among = np.flatnonzero(np.isin(labels, wanted)) if wanted else np.arange(0)
+    index = int(among[rng.integers(len(among))]) if len(among) else int(rng.integers(len(glyphs)))
+    left, top, width, height = cv2.boundingRect(glyphs[index])
+    return np.asarray(glyphs[index, top : top + height, left : left + width], np.uint8)
+
+
+def _half(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
+    label, kept = CUTS[int(rng.integers(len(CUTS)))]
+    ink = _pick(glyphs, labels, rng, (label,))
+    height, width = ink.shape
+    share = rng.uniform(0.42, 0.58)
+    if kept == "top":
+        return ink[: max(3, int(height * share))]
+    if kept == "bottom":
+        return ink[height - max(3, int(height * share)) :]
+    return ink[:, : max(3, int(width * share))]
+
+
+def _together(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
+    """Two or three digits side by side, overlapping a little or a little apart."""
+    row = _pick(glyphs, labels, rng)
+    for _ in range(1 if rng.random() < 0.85 else 2):
+        after = _pick(glyphs, labels, rng)
+        overlap = min(4, row.shape[1] // 4, after.shape[1] // 4)  # two 1s must not become one
+        row = _join(row, after, int(rng.integers(-overlap, 3)), int(rng.integers(-3, 4)))
+    return row
+
+
+def _encroached(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
+    """A digit with a good part of its neighbour, as where two that touch were cut in the wrong place."""
+    whole, neighbour = _pick(glyphs, labels, rng), _pick(glyphs, labels, rng, (0, 2, 3, 5, 6, 8))
+    part = max(5, int(neighbour.shape[1] * rng.uniform(0.5, 0.8)))
+    gap, drop = int(rng.integers(-2, 3)), int(rng.integers(-3, 4))
+    if rng.random() < 0.5:
+        return _join(whole, neighbour[:, :part], gap, drop)
+    return _join(neighbour[:, -part:], whole, gap, drop)
+
+
+def _stacked(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
+    """One digit above another, as where a line is too narrow; two 1s would be one."""
+    above, below = _pick(glyphs, labels, rng), _pick(glyphs, labels, rng, (0, 2, 3, 4, 5, 6, 8, 9))
+    turned = _join(above.T, below.T, int(rng.integers(-2, 3)), int(rng.integers(-3, 4)))
+    return np.ascontiguousarray(turned.T)
+
+
+def _join(left: Image, right: Image, gap: int, drop: int) -> Image:
+    height = max(left.shape[0], right.shape[0]) + abs(drop)
+    start = max(0, left.shape[1] + gap)
+    out = np.zeros((height, max(left.shape[1], start + right.shape[1])), np.uint8)
+    y = max(0, -drop)
+    out[y : y + left.shape[0], : left.shape[1]] = left
+    y = max(0, drop)
+    region = out[y : y + right.shape[0], start : start + right.shape[1]]
+    np.maximum(region, right, out=region)
+    return out
+
+
+def _through(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
+    """A digit on a ruled line that runs far beyond it."""
+    ink = _pick(glyphs, labels, rng, (0, 2, 3, 4, 5, 6, 8, 9))
+    height, width = ink.shape
+    before, after = (int(side) for side in rng.uniform(0.5, 2.0, 2) * max(width, 12))
+    out = np.zeros((height + 4, before + width + after), np.uint8)
+    out[2 : 2 + height, before : before + width] = ink
+    y = (
+        int(rng.integers(height // 2, height + 3))
+        if rng.random() < 0.8
+        else int(rng.integers(0, height // 3))
+    )
+    cv2.line(out, (0, y), (out.shape[1] - 1, y), 255, int(rng.integers(2, 4)))
+    return out
+
+
+def _overwritten(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
+    """One digit written over another."""
+    below = _pick(glyphs, labels, rng, (3, 5, 6, 8, 9))
+    above = _pick(glyphs, labels, rng, (2, 4))
+    return _join(below, above, -below.shape[1] + int(rng.integers(-2, 5)), int(rng.integers(-3, 4)))
+
+
+def _scrawled(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
+    """A digit with strokes right across it; one alone would bar a 7 or slash a 0."""
+    ink = _pick(glyphs, labels, rng, (0, 2, 3, 4, 5, 6, 8, 9))
+    out = np.pad(ink, int(rng.integers(2, 7)))
+    size = np.array(out.shape[::-1]) - 1
+    for turn in rng.uniform(0, np.pi, int(rng.integers(2, 4))):
+        along = np.array([np.cos(turn), np.sin(turn)])
+        # to the edge of the frame on both sides, bent a little
+        ends = 0.5 + along / np.abs(along).max() * 0.5, 0.5 - along / np.abs(along).max() * 0.5
+        middle = 0.5 + rng.normal(0, 0.15, 2)
+        steps = np.linspace(0, 1, 12)[:, None]
+        line = (1 - steps) ** 2 * ends[0] + 2 * steps * (1 - steps) * middle + steps**2 * ends[1]
+        cv2.polylines(out, [np.rint(line * size).astype(np.int32)], False, 255, int(rng.integers(1, 3)))
+    return out
+
+
+def _sideways(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
+    """A digit that lies on its side, stands mirrored or on its head, where that is no other digit."""
+    kind = rng.random()
+    if kind < 0.35:
+        return np.ascontiguousarray(_pick(glyphs, labels, rng, (3, 4, 7, 9))[:, ::-1])
+    if kind < 0.5:
+        return np.ascontiguousarray(_pick(glyphs, labels, rng, (3, 4, 7))[::-1, ::-1])
+    on_side = _pick(glyphs, labels, rng, (2, 3, 4, 5))
+    return np.ascontiguousarray(np.rot90(on_side, int(rng.choice([1, 3]))))

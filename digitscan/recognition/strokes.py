@@ -51,28 +51,6 @@ def draw_strokes(rng: np.random.Generator) -> Image:
     return handwriting.draw_strokes(handwriting.make_hand(rng), int(rng.integers(3, 6)), HEIGHT, rng)
 
 
-def draw_turned_letter(rng: np.random.Generator) -> Image:
-    """A letter on its side or its head, of those that are no digit then either."""
-    letter = str(rng.choice(list("AFHKRTkt")))
-    ink = handwriting.draw_letter(handwriting.make_hand(rng), rng, HEIGHT, letter)
-    return np.ascontiguousarray(np.rot90(ink, int(rng.integers(1, 4))))
-
-
-def draw_hook(rng: np.random.Generator) -> Image:
-    """One bent stroke, its corner anywhere but at the top, where it would be a 1 or a 7."""
-    return handwriting.draw_hook(handwriting.make_hand(rng), HEIGHT, rng)
-
-
-def draw_dotted(rng: np.random.Generator) -> Image:
-    """A stroke, straight or bent, with a dot well above or below it, as in i or !."""
-    return handwriting.draw_dotted(handwriting.make_hand(rng), HEIGHT, rng)
-
-
-def draw_squiggle(rng: np.random.Generator) -> Image:
-    """One long line that wanders about."""
-    return handwriting.draw_strokes(handwriting.make_hand(rng), 1, HEIGHT, rng, most=10, least=6)
-
-
 def draw_outline(rng: np.random.Generator) -> Image:
     """A closed outline with something in it; an empty one would be a 0."""
     return handwriting.draw_outline(handwriting.make_hand(rng), HEIGHT, rng)

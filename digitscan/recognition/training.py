@@ -40,7 +40,7 @@ CHUNK = 3000
 PASSES = 2
 """Epochs that go through the same training pictures; making new ones takes half as long as learning them."""
 STEEP = Mix()
-GENTLE = Mix(strength=0.8, untouched=0.12, another_hand=0.33)
+GENTLE = Mix(strength=0.8, untouched=0.35)
 """For the last part of the epochs: what is read later is less odd than what is learnt from."""
 PART_GENTLE = 0.3
 EXPECTED_OTHER = 0.03
@@ -245,7 +245,7 @@ def _calibrate(
     if not len(glyphs):
         return {"temperature": 1.0}
     if recipe.augmented:
-        made, answers = sample(glyphs, labels, Mix(untouched=0, another_hand=0), [seed, 98])
+        made, answers = sample(glyphs, labels, Mix(untouched=0), [seed, 98])
         glyphs, labels = np.concatenate([glyphs, made]), np.concatenate([labels, answers])
     before = _predict(model, glyphs)
     temperature = fit_temperature(before, labels)

@@ -15,9 +15,7 @@ from digitscan.recognition.augmentation import (
     CANVAS,
     INK,
     Mix,
-    another_hand,
     break_stroke,
-    cut_free,
     digit,
     other,
     sample,
@@ -55,9 +53,7 @@ def test_shares_are_as_asked() -> None:
 
 def test_untouched_pictures_are_the_very_same() -> None:
     glyphs, labels = drawn_digits(50, 1)
-    pictures, answers = sample(
-        glyphs, labels, Mix(untouched=1, another_hand=0, drawn=0, crossed=0, other=0), [5]
-    )
+    pictures, answers = sample(glyphs, labels, Mix(untouched=1, drawn=0, crossed=0, other=0), [5])
     assert sorted(map(bytes, pictures)) == sorted(map(bytes, glyphs))
     for picture, answer in zip(pictures, answers, strict=True):
         assert labels[[bytes(glyph) for glyph in glyphs].index(bytes(picture))] == answer
@@ -113,27 +109,6 @@ def test_shaving_takes_little_and_only_from_a_side(index: int, seed: int) -> Non
     columns = np.flatnonzero((canvas > 0).any(axis=0))
     middle = canvas[:, columns[len(columns) * 2 // 5] : columns[len(columns) * 3 // 5]]
     assert np.array_equal(after[:, columns[len(columns) * 2 // 5] : columns[len(columns) * 3 // 5]], middle)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 49), st.integers(0, 10_000))
-def test_a_digit_cut_free_keeps_nearly_all_of_itself_and_little_else(index: int, seed: int) -> None:
-    glyphs, _ = drawn_digits(50, 1)
-    rng = np.random.default_rng(seed)
-    canvas = warp(glyphs[index], 0.5, rng)
-    after = cut_free(canvas, glyphs[(index + 3) % 50], rng)
-    before, ink = int((canvas > 100).sum()), int((after > 100).sum())
-    assert after.shape == canvas.shape
-    assert 0.9 * before <= ink <= 1.1 * before
-
-
-def test_another_hand_stays_within_mnist_s_frame() -> None:
-    glyphs, _ = drawn_digits(50, 1)
-    for index in range(50):
-        made = another_hand(glyphs[index], np.random.default_rng(index))
-        assert made.shape == (28, 28)
-        assert 0.7 < made.sum() / glyphs[index].sum() < 1.4
-        assert not np.array_equal(made, glyphs[index])
 
 
 @pytest.mark.parametrize("seed", range(40))
