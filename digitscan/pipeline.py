@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digitscan.forms import Form
 from digitscan.recognition.classifier import Classifier
 from digitscan.recognition.decoding import read_field
 from digitscan.recognition.evidence import settle
 from digitscan.recognition.rivals import settle as settle_places
-from digitscan.records import DigitReading, FieldReading, Image, PageRef, PageResult
+from digitscan.records import FieldReading, Image, PageRef, PageResult
 from digitscan.vision import pages
 from digitscan.vision.constellation import apply
 from digitscan.vision.fields import FieldCrop, cut_fields, field_ink, page_ink_level
@@ -79,14 +78,14 @@ def read_fields(registered: RegisteredPage, classifier: Classifier) -> tuple[Fie
 def _on_page(reading: FieldReading, crop: FieldCrop) -> FieldReading:
     """The reading with its digits' boxes, and its field's corners, in page px."""
 
-    def corners(box: Sequence[float]) -> NDArray[np.float64]:
-        x, y, w, h = box
-        return apply(crop.to_page, np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], np.float64))
-
-    def moved(digit: DigitReading) -> DigitReading:
-        low, high = (f(corners(digit.box), axis=0) for f in (np.min, np.max))
-        left, top, right, bottom = (round(float(v)) for v in (*low, *high))
-        return replace(digit, box=(left, top, right - left, bottom - top))
-
-    placed = tuple((round(float(x)), round(float(y))) for x, y in corners(crop.box))
-    return replace(reading, digits=tuple(moved(d) for d in reading.digits), corners=placed)
+    boxes = np.array([crop.box, *(digit.box for digit in reading.digits)], np.float64)
+    x, y, w, h = boxes.T
+    corners = np.stack([x, y, x + w, y, x + w, y + h, x, y + h], axis=1)
+    on_page = np.rint(apply(crop.to_page, corners.reshape(-1, 2))).astype(int).reshape(-1, 4, 2)
+    lows, highs = on_page.min(axis=1).tolist(), on_page.max(axis=1).tolist()
+    digits = tuple(
+        replace(digit, box=(left, top, right - left, bottom - top))
+        for digit, (left, top), (right, bottom) in zip(reading.digits, lows[1:], highs[1:], strict=True)
+    )
+    placed = tuple((x, y) for x, y in on_page[0].tolist())
+    return replace(reading, digits=digits, corners=placed)

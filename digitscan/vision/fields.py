@@ -79,7 +79,8 @@ def page_ink_level(crops: list[FieldCrop], settings: CleaningSection) -> InkLeve
             for edge in (box.x, box.x + box.width):
                 lo = max(0, round(edge) - reach)
                 # the rule is the darkest line along the edge, wherever it lies within reach
-                rules.append(float(np.median(crop.dark[y:bottom, lo : round(edge) + reach + 1].max(axis=1))))
+                beside = crop.dark[y:bottom, lo : round(edge) + reach + 1]
+                rules.append(cleaning.median(beside.max(axis=1)))
     return cleaning.ink_level(insides, rules, settings, crops[0].scale if crops else 1.0)
 
 
@@ -95,11 +96,11 @@ def field_ink(crop: FieldCrop, level: InkLevel, settings: CleaningSection) -> tu
 
 def _without_slivers(ink: Ink, stroke: float) -> Ink:
     """The ink without what is far too thin for this page's pen: rests of rules and scanner noise."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
+    seen = ink.astype(np.uint8)
+    labels, stats = cleaning.components(seen)
     length = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
     thin = (stats[:, cv2.CC_STAT_AREA] / length < SLIVER * stroke) & (length < 4 * stroke)
-    thin[0] = True
-    return np.asarray(~thin[labels])
+    return cleaning.only(~thin, labels, seen)
 
 
 def _corners(box: Box, grow: float) -> tuple[float, float, float, float]:
