@@ -18,7 +18,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import nondigits, pages, sets, singles, speed
+from benchmarks import networks, nondigits, pages, sets, singles
 from benchmarks.tables import Table, replaced
 from digitscan.errors import DigitscanError, UsageError
 from digitscan.recognition.classifier import fingerprint, load
@@ -61,7 +61,7 @@ TABLES: dict[str, Callable[[Settings], Table]] = {
     "nondigits": _nondigits,
     "forms": lambda settings: pages.forms_table(settings.data / "forms"),
     "decks": lambda settings: pages.decks_table(settings.mnist, settings.deck_pages),
-    "speed": lambda _: speed.speed_table(),
+    "networks": lambda _: networks.networks_table(),
 }
 
 

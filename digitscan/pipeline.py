@@ -77,15 +77,13 @@ def read_fields(registered: RegisteredPage, classifier: Classifier) -> tuple[Fie
 
 def _on_page(reading: FieldReading, crop: FieldCrop) -> FieldReading:
     """The reading with its digits' boxes, and its field's corners, in page px."""
-
     boxes = np.array([crop.box, *(digit.box for digit in reading.digits)], np.float64)
-    x, y, w, h = boxes.T
-    corners = np.stack([x, y, x + w, y, x + w, y + h, x, y + h], axis=1)
-    on_page = np.rint(apply(crop.to_page, corners.reshape(-1, 2))).astype(int).reshape(-1, 4, 2)
-    lows, highs = on_page.min(axis=1).tolist(), on_page.max(axis=1).tolist()
+    around = boxes[:, None, :2] + boxes[:, None, 2:] * np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+    corners = apply(crop.to_page, around.reshape(-1, 2)).reshape(-1, 4, 2)
+    spans = np.rint(np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)).astype(int).tolist()
     digits = tuple(
         replace(digit, box=(left, top, right - left, bottom - top))
-        for digit, (left, top), (right, bottom) in zip(reading.digits, lows[1:], highs[1:], strict=True)
+        for digit, (left, top, right, bottom) in zip(reading.digits, spans[1:], strict=True)
     )
-    placed = tuple((x, y) for x, y in on_page[0].tolist())
+    placed = tuple((round(x), round(y)) for x, y in corners[0].tolist())
     return replace(reading, digits=digits, corners=placed)

@@ -57,13 +57,15 @@ def make_deck(
     *,
     digits: Path | None = None,
     presets: Sequence[str] = tuple(PRESETS),
+    kinds: Sequence[FileKind] = KINDS,
     habits: Habits = USUAL,
 ) -> list[Path]:
     """Write `pages` pages in mixed files and truth.csv into `output`; returns the files of pages.
 
     The same form, seed and settings give the same bytes. Digits are drawn, or taken from the MNIST files
-    in the directory `digits`, each page by one writer. `presets` limits the deck to the file kinds of
-    these ways of scanning. Raises `UsageError` for settings that cannot be used.
+    in the directory `digits`, each page by one writer. `kinds` are the files, again and again in this
+    order; `presets` limits them to these ways of scanning. Raises `UsageError` for settings that cannot be
+    used.
     """
     if pages < 1 or seed < 0:
         raise UsageError(
@@ -77,7 +79,7 @@ def make_deck(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{output}: cannot be used as output directory: {error.strerror}") from None
-    kinds = [kind for kind in KINDS if kind.preset in presets]
+    kinds = [kind for kind in kinds if kind.preset in presets]
     blanks = {dpi: draw_form(form, dpi) for dpi in {kind.dpi for kind in kinds}}
     written = []
     with (output / "truth.csv").open("w", encoding="utf-8", newline="") as truth_file:

@@ -28,6 +28,8 @@ Probabilities = NDArray[np.float32]
 Engine = Literal["litert", "tensorflow"]
 
 BATCH = 256
+AT_ONCE = 32
+"""Glyphs that LiteRT reads at a time, always: its memory is set up once, and stays in cache."""
 REFUSED = {".h5", ".hdf5", ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".npy", ".npz"}
 """Kinds of model file that can run code when they are opened, or are no model of ours."""
 
@@ -132,27 +134,19 @@ class _LiteRT:
         self._output = int(self._interpreter.get_output_details()[0]["index"])
         self._batch = 0
         with no_stderr():
-            self._resize(1)
+            self._interpreter.resize_tensor_input(self._input, [AT_ONCE, SIZE, SIZE, 1])
+            self._interpreter.allocate_tensors()
 
     def __call__(self, glyphs: Image) -> Probabilities:
-        answers = [self._run(glyphs[start : start + BATCH]) for start in range(0, len(glyphs), BATCH)]
+        answers = [self._run(glyphs[start : start + AT_ONCE]) for start in range(0, len(glyphs), AT_ONCE)]
         return np.concatenate(answers) if answers else np.zeros((0, len(self.classes)), np.float32)
 
     def _run(self, glyphs: Image) -> Probabilities:
-        # Few sizes only, each a power of two: every new size costs a new allocation.
-        size = 1 << (len(glyphs) - 1).bit_length()
-        if size != self._batch:
-            self._resize(size)
-        pictures = np.zeros((size, SIZE, SIZE, 1), np.float32)
+        pictures = np.zeros((AT_ONCE, SIZE, SIZE, 1), np.float32)
         pictures[: len(glyphs), ..., 0] = glyphs
         self._interpreter.set_tensor(self._input, pictures)
         self._interpreter.invoke()
         return np.array(self._interpreter.get_tensor(self._output)[: len(glyphs)], np.float32)
-
-    def _resize(self, size: int) -> None:
-        self._interpreter.resize_tensor_input(self._input, [size, SIZE, SIZE, 1])
-        self._interpreter.allocate_tensors()
-        self._batch = size
 
 
 @contextmanager

@@ -25,6 +25,8 @@ KEPT_PER_ROTATION = 30
 MAX_SEED_BOXES = 12
 MAX_SEED_PAIRS = 12
 MAX_FOUND = 120
+DARKER = np.clip(np.ceil(np.arange(256) * 0.8 - 8), 0, 170).astype(np.uint8)
+"""What is darker than this is dark where its surroundings are so light."""
 SIZE_RANGE = (0.35, 1.45)  # of the size a mark has where the page just fills the picture
 
 
@@ -105,8 +107,9 @@ def match(boxes: tuple[Box, ...], found: Points, form_size: tuple[float, float])
     centres = np.array([(b.x + b.width / 2, b.y + b.height / 2) for b in boxes])
     sizes = np.array([(b.width, b.height) for b in boxes])
     best: dict[int, tuple[float, Match]] = {}
+    tried: set[bytes] = set()
     for transform in _promising(centres, sizes, found, form_size):
-        grown = _grown(transform, centres, sizes, found, form_size)
+        grown = _grown(transform, centres, sizes, found, form_size, tried)
         if grown is not None:
             turn = rotation_of(grown[1].transform, form_size)
             if turn not in best or grown[0] > best[turn][0]:
@@ -144,7 +147,7 @@ def _dark(image: Image) -> Image:
     """Darker than the surroundings, also under a shadow; uint8 0 or 255."""
     around = max(image.shape) // 16 | 1
     local = cv2.boxFilter(image, -1, (around, around))
-    return np.asarray(((image.astype(np.int16) < local * 0.8 - 8) & (image < 170)) * np.uint8(255))
+    return np.asarray(cv2.compare(image, cv2.LUT(local, DARKER), cv2.CMP_LT), np.uint8)
 
 
 def _px_per_mm(image: Image, form_size: tuple[float, float]) -> float:
@@ -215,9 +218,17 @@ def _promising(centres: Points, sizes: Points, found: Points, form_size: tuple[f
 
 
 def _grown(
-    transform: Matrix, centres: Points, sizes: Points, found: Points, form_size: tuple[float, float]
+    transform: Matrix,
+    centres: Points,
+    sizes: Points,
+    found: Points,
+    form_size: tuple[float, float],
+    tried: set[bytes],
 ) -> tuple[float, Match] | None:
-    """Match all boxes, first loosely, then ever closer, while the fit goes from similarity to homography."""
+    """Match all boxes, first loosely, then ever closer, while the fit goes from similarity to homography.
+
+    tried: loose matches that were grown before; they grow into the same.
+    """
     scale = np.sqrt(abs(np.linalg.det(transform[:2, :2])))
     diagonal = scale * float(np.hypot(*form_size))
     partner = np.full(len(centres), -1)
@@ -225,8 +236,10 @@ def _grown(
     for tolerance in (LOOSE, 0.02, 0.01):
         partner, distance = _partners(transform, centres, sizes, found, tolerance * diagonal)
         hit = partner >= 0
-        if hit.sum() < 3:
+        if hit.sum() < 3 or (tolerance == LOOSE and partner.tobytes() in tried):
             return None
+        if tolerance == LOOSE:
+            tried.add(partner.tobytes())
         source, target = centres[hit], found[partner[hit], :2]
         if hit.sum() == 3:
             fitted = np.vstack(

@@ -21,6 +21,7 @@ from digitscan.vision.rules import REACH_MM, remove_rules
 Ink = NDArray[np.bool_]
 
 MARGIN_MM = 2.2  # around a field, for digits that leave it
+INSIDE_MM = 0.35  # from the edges: a rule reaches in less far, a 1 written along it farther
 SLIVER = 0.35  # of the usual stroke's width
 
 
@@ -87,11 +88,23 @@ def page_ink_level(crops: list[FieldCrop], settings: CleaningSection) -> InkLeve
 def field_ink(crop: FieldCrop, level: InkLevel, settings: CleaningSection) -> tuple[Ink, Ink]:
     """The field's ink without its printed rules and fillers, and these; each height x width of the crop."""
     found = cleaning.find_ink(crop.dark, level, settings, crop.scale)
+    if not _written_in(found, crop):
+        return np.zeros_like(found), found
     ink = remove_rules(found, crop.cells or (crop.box,), crop.scale, level.stroke)
     rules = found & ~ink
     if not crop.cells:
         ink = remove_fillers(ink, crop.box, level.stroke)
     return _without_slivers(ink, level.stroke), rules
+
+
+def _written_in(ink: Ink, crop: FieldCrop) -> bool:
+    """Whether any ink is where the field's rules do not reach: most fields of many a form are blank."""
+    inset = INSIDE_MM * crop.scale
+    for box in crop.cells or (crop.box,):
+        x, y, right, bottom = (round(v) for v in _corners(box, -inset))
+        if ink[y:bottom, x:right].any():
+            return True
+    return False
 
 
 def _without_slivers(ink: Ink, stroke: float) -> Ink:

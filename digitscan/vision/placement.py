@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from digitscan.forms import FormField
 from digitscan.records import Box, Image, Matrix
@@ -123,10 +122,14 @@ def _offset(
                 at = (b.x + near * b.width) if axis == 0 else (b.y + near * b.height)
                 edges[(round(at, 3), *along)] = None
         found = []
-        for at, start, end in edges:
-            lo, hi = (round((v + guess[1 - axis] - origin[1 - axis]) * SCALE) for v in (start, end))
-            strip = seen[lo:hi] if axis == 0 else seen[:, lo:hi].T
-            found.append((at - (box.x, box.y)[axis], strip.mean(axis=0)))
+        along_same: dict[tuple[float, float], Profile] = {}
+        for at, *ends in edges:
+            span = (ends[0], ends[1])
+            if span not in along_same:
+                lo, hi = (round((v + guess[1 - axis] - origin[1 - axis]) * SCALE) for v in span)
+                strip = seen[lo:hi] if axis == 0 else seen[:, lo:hi].T
+                along_same[span] = strip.mean(axis=0)
+            found.append((at - (box.x, box.y)[axis], along_same[span]))
         return found
 
     shift_x, stretch_x, seen_x = _aligned(profiles(0), box.width, margin, steps)
@@ -145,21 +148,18 @@ def _aligned(
     """
     places = np.array([p for p, _ in edges])
     # a rule seen within a pixel of the edge counts: it may lie across two
-    seen = maximum_filter1d(np.stack([profile for _, profile in edges]), 3, axis=1)
+    seen = cv2.dilate(np.stack([profile for _, profile in edges]), np.ones((1, 3), np.uint8))
     shifts = np.arange(-steps, steps + 1)
-    rows = np.arange(len(edges))[:, None]
-    best = (-1.0, 0.0, 1.0, [0.0])
     slack = min(0.03, 0.5 / length)  # no edge moves by more than half a millimetre through stretch
-    for stretch in (1.0, 1 - slack / 2, 1 + slack / 2, 1 - slack, 1 + slack):
-        at = (margin + length / 2 + (places - length / 2) * stretch) * SCALE - 0.5
-        columns = np.clip(np.rint(at)[:, None].astype(int) + shifts, 0, seen.shape[1] - 1)
-        under = seen[rows, columns]
-        # a hair's preference for the place expected, so that nothing seen means no move
-        total = under.sum(axis=0) - 1e-3 * np.abs(shifts) - 0.3 * abs(stretch - 1)
-        k = int(total.argmax())
-        if total[k] > best[0]:
-            best = (float(total[k]), shifts[k] / SCALE, stretch, under[:, k].tolist())
-    return best[1], best[2], best[3]
+    stretches = np.array([1.0, 1 - slack / 2, 1 + slack / 2, 1 - slack, 1 + slack])
+    at = (margin + length / 2 + (places - length / 2) * stretches[:, None]) * SCALE - 0.5
+    columns = np.rint(at)[:, :, None].astype(int) + shifts
+    columns = np.minimum(np.maximum(columns, 0), seen.shape[1] - 1)
+    under = seen[np.arange(len(edges))[:, None], columns]
+    # a hair's preference for the place expected, so that nothing seen means no move
+    total = under.sum(axis=1) - 1e-3 * np.abs(shifts) - 0.3 * np.abs(stretches - 1)[:, None]
+    best, k = np.unravel_index(int(total.argmax()), total.shape)
+    return float(shifts[k]) / SCALE, float(stretches[best]), under[best, :, k].tolist()
 
 
 def _smoothed(centres: Profile, shifts: Profile, weights: Profile) -> Profile:

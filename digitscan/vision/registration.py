@@ -76,9 +76,12 @@ def register(page: Page, forms: tuple[Form, ...]) -> RegisteredPage:
 def _registered(page: Page, form: Form) -> RegisteredPage:
     sample = _spread(form.fields, SAMPLE)
     ruled = RuledPage(page.image, form.page.size) if form.registration.method in UNMARKED else None
+    least = CONTESTED if ruled is None else CONTESTED_UNMARKED
     ranked = []
     for candidate in _candidates(page, form, ruled):
         rank = candidate.share
+        if ranked and rank <= least * max(r for r, _ in ranked) > 0:
+            continue  # whatever its evidence, it would be neither the best nor a rival
         if form.registration.method != "rules":  # which has looked at the rules already
             rank *= evidence(page.image, candidate.transform, sample)
         ranked.append((rank, candidate))
@@ -87,7 +90,6 @@ def _registered(page: Page, form: Form) -> RegisteredPage:
         return RegisteredPage(page, form, np.eye(3), nowhere, (0.0,) * len(nowhere), 0.0, 0)
     ranked.sort(key=lambda r: -r[0])
     best, chosen = ranked[0]
-    least = CONTESTED if ruled is None else CONTESTED_UNMARKED
     places = [m.transform for rank, m in ranked if rank > least * best]
     if best == 0 or (ruled is None and len(places) == 1):
         return _placed(page, form, chosen.transform, chosen.share)

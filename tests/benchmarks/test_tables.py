@@ -60,10 +60,12 @@ def test_what_is_missing_is_told_before_anything_is_measured(
 
 
 def test_tables_are_printed_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(TABLES, "speed", lambda _: Table(("network",), [("fast",)]))
+    monkeypatch.setitem(TABLES, "networks", lambda _: Table(("network",), [("fast",)]))
     document = tmp_path / "a.md"
-    document.write_text("<!-- table: speed -->\nold\n<!-- end -->\n", encoding="utf-8")
-    done = CliRunner().invoke(main, ["--data", str(tmp_path), "--table", "speed", "--write", str(document)])
+    document.write_text("<!-- table: networks -->\nold\n<!-- end -->\n", encoding="utf-8")
+    done = CliRunner().invoke(
+        main, ["--data", str(tmp_path), "--table", "networks", "--write", str(document)]
+    )
     assert done.exit_code == 0, done.output
     assert "| fast |" in done.output
     written = document.read_text(encoding="utf-8")

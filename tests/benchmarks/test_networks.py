@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.speed import digits_per_second
+from benchmarks.networks import digits_per_second
 from digitscan.recognition.classifier import default_model
 
 
