@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test samples train wheel clean
+.PHONY: help run test samples train bench wheel clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -26,6 +26,9 @@ samples: $(INSTALLED) ## draw sample_scans/ anew
 
 train: $(INSTALLED) ## train the shipped model anew; DATA=a directory of MNIST files, or keras to fetch it
 	$(BIN)/digitscan train --data $(DATA) --architecture digitscan --output models/digits.keras
+
+bench: $(INSTALLED) ## time a page beside bare decoding and the classic way, and the growth of the outputs
+	$(BIN)/python -m benchmarks.speed
 
 wheel: $(INSTALLED) ## build dist/digitscan-*.whl, model included
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

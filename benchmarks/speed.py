@@ -96,7 +96,9 @@ def classic(paths: list[Path]) -> Callable[[], None]:
                 )
                 inside = ink[y : y + h, x : x + w]
                 if inside.mean() > 255 * 0.02:
-                    model.predict(fit(inside)[None, ..., None].astype(np.float32), verbose=0)
+                    model.predict(
+                        fit(np.asarray(inside, np.uint8))[None, ..., None].astype(np.float32), verbose=0
+                    )
 
     return work
 

@@ -77,7 +77,7 @@ def _registered(page: Page, form: Form) -> RegisteredPage:
     sample = _spread(form.fields, SAMPLE)
     ruled = RuledPage(page.image, form.page.size) if form.registration.method in UNMARKED else None
     least = CONTESTED if ruled is None else CONTESTED_UNMARKED
-    ranked = []
+    ranked: list[tuple[float, Match]] = []
     for candidate in _candidates(page, form, ruled):
         rank = candidate.share
         if ranked and rank <= least * max(r for r, _ in ranked) > 0:
