@@ -39,7 +39,7 @@ def darkness(crop: Image, scale: float) -> Darkness:
     paper = cv2.dilate(
         cv2.blur(crop, (3, 3)), np.ones((side, side), np.uint8), borderType=cv2.BORDER_REPLICATE
     )
-    paper = cv2.max(cv2.blur(paper, (side, side), borderType=cv2.BORDER_REPLICATE), 40.0)
+    paper = cv2.max(cv2.blur(paper, (side, side), borderType=cv2.BORDER_REPLICATE), (40.0,))
     return np.asarray(np.maximum(1 - cv2.divide(crop, paper, dtype=cv2.CV_32F), 0), np.float32)
 
 

@@ -16,7 +16,7 @@ from digitscan.deck.filling import USUAL, fill_page
 from digitscan.forms import Form
 from digitscan.records import Image, Matrix
 from digitscan.vision.constellation import apply
-from digitscan.vision.fields import MARGIN_MM, FieldCrop, cut_fields, field_ink, page_ink_level
+from digitscan.vision.fields import MARGIN_MM, FieldCrop, cut_fields, field_inks, page_ink_level
 from digitscan.vision.registration import RegisteredPage
 from tests.drawn_pages import DPI, SMALL_FORM, as_page, blank, tidy_writer, write_form
 
@@ -44,7 +44,7 @@ def inks_of(image: Image, dpi: float = DPI) -> list[Ink]:
     crops = crops_of(image, dpi)
     settings = form(dpi).cleaning
     level = page_ink_level(crops, settings)
-    return [field_ink(crop, level, settings)[0] for crop in crops]
+    return [ink for ink, _ in field_inks(crops, level, settings)]
 
 
 def inside(inks: list[Ink]) -> list[int]:
