@@ -39,7 +39,7 @@ def darkness(crop: Image, scale: float) -> Darkness:
     paper = cv2.dilate(
         cv2.blur(crop, (3, 3)), np.ones((side, side), np.uint8), borderType=cv2.BORDER_REPLICATE
     )
-    paper = cv2.max(cv2.blur(paper, (side, side), borderType=cv2.BORDER_REPLICATE), (40.0,))
+    paper = np.maximum(cv2.blur(paper, (side, side), borderType=cv2.BORDER_REPLICATE), 40)
     return np.asarray(np.maximum(1 - cv2.divide(crop, paper, dtype=cv2.CV_32F), 0), np.float32)
 
 
@@ -113,7 +113,7 @@ def _stroke_widths(inks: Sequence[NDArray[np.bool_]]) -> list[float]:
     depth = cv2.distanceTransform(page, cv2.DIST_L2, 3)
     ridge = (depth > 0) & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))
     owner = np.searchsorted(tops, np.nonzero(ridge)[0], "right")
-    depths = depth[ridge]
+    depths = np.asarray(depth[ridge], np.float32)
     depths = depths[np.lexsort((depths, owner))]
     parts = np.split(depths, np.cumsum(np.bincount(owner))[:-1])
     return [2 * _median_of_ordered(part) - 0.5 for part in parts if len(part)]

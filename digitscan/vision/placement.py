@@ -149,7 +149,7 @@ def _offset(
             if span not in along_same:
                 lo, hi = (round((v + guess[1 - axis] - origin[1 - axis]) * SCALE) for v in span)
                 strip = seen[lo:hi] if axis == 0 else seen[:, lo:hi]
-                along_same[span] = np.asarray(cv2.reduce(strip, axis, cv2.REDUCE_AVG), np.float32).ravel()
+                along_same[span] = np.asarray(cv2.reduce(strip, axis, cv2.REDUCE_AVG), np.float64).ravel()
             found.append((at - (box.x, box.y)[axis], along_same[span]))
         return found
 
@@ -196,10 +196,10 @@ def _smoothed(centres: Profile, shifts: Profile, weights: Profile, wanted: Profi
 
     basis = bend(centres)
     weight = np.where(weights >= CONFIRMED, weights, 1e-3)
-    solution = np.zeros((basis.shape[1], 2))
+    solution: Profile = np.zeros((basis.shape[1], 2))
     for _ in range(8):
         root = np.sqrt(weight)[:, None]
-        solution, *_ = np.linalg.lstsq(basis * root, shifts * root, rcond=1e-6)
+        solution = np.asarray(np.linalg.lstsq(basis * root, shifts * root, rcond=1e-6)[0], np.float64)
         away = np.hypot(*(shifts - basis @ solution).T)
         weight = np.where(weights >= CONFIRMED, weights, 1e-3) / (1 + (away / 0.3) ** 2)
     return np.asarray(bend(wanted) @ solution, np.float64)
