@@ -16,7 +16,7 @@ from digitscan.recognition.strings import Columns, StringNetwork
 from digitscan.records import FieldReading, Image, PageRef, PageResult
 from digitscan.vision import pages
 from digitscan.vision.constellation import apply
-from digitscan.vision.fields import FieldCrop, cut_fields, field_ink, page_ink_level
+from digitscan.vision.fields import FieldCrop, cut_fields, field_inks, page_ink_level
 from digitscan.vision.glyphs import fit_many, fit_string
 from digitscan.vision.preview import draw_preview
 from digitscan.vision.registration import RegisteredPage, register
@@ -66,7 +66,7 @@ def read_fields(
     settings = registered.form.cleaning
     crops = cut_fields(registered)
     level = page_ink_level(crops, settings)
-    inks = [field_ink(crop, level, settings) for crop in crops]
+    inks = field_inks(crops, level, settings)
     found = [
         segment(ink, c.box, c.cells, c.scale, rules) for (ink, rules), c in zip(inks, crops, strict=True)
     ]

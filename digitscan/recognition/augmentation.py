@@ -126,8 +126,8 @@ def scan(canvas: Image, rng: np.random.Generator) -> Image:
             cv2.resize(canvas, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
         )
         if rng.random() < 0.5:
-            size = canvas.shape[::-1]
-            grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+            whole = canvas.shape[::-1]
+            grey = np.asarray(cv2.resize(grey, whole, interpolation=cv2.INTER_LINEAR), np.uint8)
     else:
         grey = np.asarray(cv2.GaussianBlur(canvas, (0, 0), float(rng.uniform(0.7, 1.8))), np.uint8)
     if rng.random() < 0.25:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ KEPT = 16  # values at each step
 FAINT = 14.0  # natural logarithms under the best at which a value is dropped
 FLOOR = 1e-6
 OPTIONS = 4  # readings of a glyph that are followed
+HOPELESS = 1e-5  # of the likeliest reading of a glyph: less is not followed
 MORE_OTHER = 28.0  # how much more often than expected of a glyph is a guess at one no whole digit
 UNREADABLE = 0.05  # a best class less probable than this is not worth a guess
 LAST_RESORT = 1e-3  # weight of calling a glyph unreadable: any other segmentation that reads is better
@@ -91,11 +93,18 @@ class _Beam:
     def extend(self, before: _Beam, total: float, options: Sequence[tuple[Mark, float]]) -> None:
         """Take in the paths of `before` with one more mark, or none: marks and logarithms of weights."""
         self.total = _added(self.total, before.total + total)
+        labelled = [
+            (mark.label if mark.label not in "_X" else "", (mark,) if mark.label else (), weight)
+            for mark, weight in options
+        ]
+        partials = self.partials
         for text, partial in before.partials.items():
-            for mark, weight in options:
-                grown = text + mark.label if mark.label not in "_X" else text
-                marks = (*partial.marks, mark) if mark.label else partial.marks
-                self._take(grown, _Partial(partial.weight + weight, partial.best + weight, marks))
+            for label, marks, weight in labelled:
+                new = _Partial(partial.weight + weight, partial.best + weight, partial.marks + marks)
+                if text + label in partials:
+                    self._take(text + label, new)
+                else:
+                    partials[text + label] = new
 
     def merge(self, other: _Beam) -> None:
         self.total = _added(self.total, other.total)
@@ -176,6 +185,7 @@ class _Lattice:
         self.shapes = [self._shape(index) for index in range(len(self.hypotheses))]
         self.options = [self._options(index) for index in range(len(self.hypotheses))]
         self.dirt = [self._dirt(index) for index in range(len(self.pieces))]
+        self.centres = [self._centres(index) for index in range(len(self.hypotheses))]
 
     def through_cells(self) -> _Beam:
         """Every cell has one glyph or none."""
@@ -319,7 +329,10 @@ class _Lattice:
         if self.probabilities[index, order[0]] < UNREADABLE:
             unreadable = math.log(LAST_RESORT)
             return unreadable, [(Mark(index, "?"), unreadable)]
-        weights = [(Mark(index, LABELS[i]), math.log(max(float(row[i]), FLOOR))) for i in order]
+        least = HOPELESS * float(row[order[0]])
+        weights = [
+            (Mark(index, LABELS[i]), math.log(max(float(row[i]), FLOOR))) for i in order if row[i] >= least
+        ]
         return math.log(max(float(row.sum()), FLOOR)), weights
 
     def _as_digit(self, index: int, digit: int) -> float:
@@ -334,9 +347,8 @@ class _Lattice:
         _, _, width, height = hypothesis.box
         size = max(width, height) / self.height
         # a pen leaves small gaps in a digit; what lies farther apart is something else
-        right = np.maximum.accumulate([p.box[0] + p.box[2] for p in pieces])
-        gaps = [p.box[0] - r for p, r in zip(pieces[1:], right[:-1], strict=True)]
-        gap = max([0.0, *gaps]) / self.height
+        right = accumulate((p.box[0] + p.box[2] for p in pieces), max)
+        gap = max([0.0, *(p.box[0] - r for p, r in zip(pieces[1:], right, strict=False))]) / self.height
         # the flag of a 5 may reach far over its neighbour
         wide = max(0.0, width / max(height, 0.8 * self.height) - 1.3)
         cut = 0.0 if pieces[0].cut is None else self._cut(pieces[0].cut)
@@ -347,8 +359,7 @@ class _Lattice:
         size = max(self.pieces[index].box[2:]) / self.height
         if any(piece.cut is not None for piece in self.pieces[index : index + 2]):
             return LEAST_DIRT  # what hangs together is no dirt in part
-        alone = next(i for i in self.starting[index] if self.hypotheses[i].last == index + 1)
-        looks = 0.2 + 0.8 * float(self.probabilities[alone, OTHER])
+        looks = 0.2 + 0.8 * float(self.probabilities[self._alone(index), OTHER])
         return max(math.log(max(DIRT * looks * (1.2 - 2 * size), TINY)), LEAST_DIRT)
 
     def _cut(self, cut: Cut) -> float:
@@ -358,13 +369,22 @@ class _Lattice:
 
     def _misplaced(self, index: int, cell: Box) -> float:
         """Log-weight of a glyph in a cell: it may lean out of it, its middle is rarely outside."""
-        hypothesis = self.hypotheses[index]
-        centres = [hypothesis.centre]
-        if hypothesis.last > hypothesis.first + 1:
-            pieces = self.pieces[hypothesis.first : hypothesis.last]
-            centres += [p.centre for p in pieces if max(p.box[2:]) > 0.5 * self.height]
-        away = max(abs(c - (cell.x + cell.width / 2)) for c in centres) / cell.width
+        middle = cell.x + cell.width / 2
+        away = max(abs(c - middle) for c in self.centres[index]) / cell.width
         return float(min(0.0, -12 * (away - 0.5)))
+
+    def _centres(self, index: int) -> list[float]:
+        """Of a glyph, and of its pieces that may be digits by themselves."""
+        hypothesis = self.hypotheses[index]
+        pieces = range(hypothesis.first, hypothesis.last)
+        if len(pieces) == 1:
+            return [hypothesis.centre]
+        large = [p for p in pieces if max(self.pieces[p].box[2:]) > 0.5 * self.height]
+        return [hypothesis.centre, *(self.hypotheses[self._alone(p)].centre for p in large)]
+
+    def _alone(self, piece: int) -> int:
+        """The hypothesis that a piece is a glyph by itself."""
+        return next(i for i in self.starting[piece] if self.hypotheses[i].last == piece + 1)
 
 
 def _second_opinion(shares: dict[str, float], columns: Columns) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -21,7 +22,7 @@ from digitscan.vision.rules import REACH_MM, remove_rules
 Ink = NDArray[np.bool_]
 
 MARGIN_MM = 2.2  # around a field, for digits that leave it
-INSIDE_MM = 0.35  # from the edges: a rule reaches in less far, a 1 written along it farther
+BESIDE_RULE_MM = 0.35  # from a rule: it reaches less far, a 1 written along it farther
 SLIVER = 0.35  # of the usual stroke's width
 
 
@@ -80,46 +81,46 @@ def page_ink_level(crops: list[FieldCrop], settings: CleaningSection) -> InkLeve
             for edge in (box.x, box.x + box.width):
                 lo = max(0, round(edge) - reach)
                 # the rule is the darkest line along the edge, wherever it lies within reach
-                rules.append(_median(crop.dark[y:bottom, lo : round(edge) + reach + 1].max(axis=1)))
+                beside = crop.dark[y:bottom, lo : round(edge) + reach + 1]
+                rules.append(cleaning.median(beside.max(axis=1)))
     return cleaning.ink_level(insides, rules, settings, crops[0].scale if crops else 1.0)
 
 
-def _median(values: NDArray[np.float32]) -> float:
-    """As `np.median` has it, which takes several times as long over a few values."""
-    ordered = np.sort(values)
-    middle = len(ordered) // 2
-    return float(ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2)
-
-
-def field_ink(crop: FieldCrop, level: InkLevel, settings: CleaningSection) -> tuple[Ink, Ink]:
-    """The field's ink without its printed rules and fillers, and these; each height x width of the crop."""
-    found = cleaning.find_ink(crop.dark, level, settings, crop.scale)
-    if not _written_in(found, crop):
-        return np.zeros_like(found), found
-    ink = remove_rules(found, crop.cells or (crop.box,), crop.scale, level.stroke)
-    rules = found & ~ink
-    if not crop.cells:
-        ink = remove_fillers(ink, crop.box, level.stroke)
-    return _without_slivers(ink, level.stroke), rules
+def field_inks(
+    crops: Sequence[FieldCrop], level: InkLevel, settings: CleaningSection
+) -> list[tuple[Ink, Ink]]:
+    """Each field's ink without its printed rules and fillers, and these; both height x width of the crop."""
+    found = [cleaning.find_ink(crop.dark, level, settings, crop.scale) for crop in crops]
+    written = [i for i, crop in enumerate(crops) if _written_in(found[i], crop)]
+    inks = [(np.zeros_like(ink), ink) for ink in found]
+    boxes = [crops[i].cells or (crops[i].box,) for i in written]
+    scale = crops[0].scale if crops else 1.0
+    cleaned = remove_rules([found[i] for i in written], boxes, scale, level.stroke)
+    for i, ink in zip(written, cleaned, strict=True):
+        left = ink if crops[i].cells else remove_fillers(ink, crops[i].box, level.stroke)
+        inks[i] = _without_slivers(left, level.stroke), found[i] & ~ink
+    return inks
 
 
 def _written_in(ink: Ink, crop: FieldCrop) -> bool:
-    """Whether any ink is where the field's rules do not reach: most fields of many a form are blank."""
-    inset = INSIDE_MM * crop.scale
-    for box in crop.cells or (crop.box,):
+    """Whether any ink is where the field's rules do not reach, beside it too: most fields are often blank."""
+    inset = BESIDE_RULE_MM * crop.scale
+    boxes = crop.cells or (crop.box,)
+    for box in boxes:
         x, y, right, bottom = (round(v) for v in _corners(box, -inset))
         if ink[y:bottom, x:right].any():
             return True
-    return False
+    x, y, right, bottom = (max(0, round(v)) for v in _corners(crop.box, inset))
+    return bool(ink[:y].any() or ink[bottom:].any() or ink[:, :x].any() or ink[:, right:].any())
 
 
 def _without_slivers(ink: Ink, stroke: float) -> Ink:
     """The ink without what is far too thin for this page's pen: rests of rules and scanner noise."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
+    seen = ink.astype(np.uint8)
+    labels, stats = cleaning.components(seen)
     length = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
     thin = (stats[:, cv2.CC_STAT_AREA] / length < SLIVER * stroke) & (length < 4 * stroke)
-    thin[0] = True
-    return np.asarray(~thin[labels])
+    return cleaning.only(~thin, labels, seen)
 
 
 def _corners(box: Box, grow: float) -> tuple[float, float, float, float]:

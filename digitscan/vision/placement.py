@@ -8,6 +8,7 @@ the proof that the page is the form it is taken for, and that it is the right wa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -24,6 +25,9 @@ FINE_MM = 0.8
 RULE_MM = 1.2  # printed rules are thinner than this
 FULL_CONTRAST = 0.16  # of the paper's brightness: from here on a rule counts in full
 CONFIRMED = 0.4  # of a rule's length seen
+SAMPLE = 32  # fields that tell how the paper bends; each is then placed by itself
+TO_EDGES = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # from pixel centres at whole numbers
+TO_CENTRES = np.linalg.inv(TO_EDGES)
 
 
 def crop_transform(placement: Matrix, origin: tuple[float, float], scale: float) -> Matrix:
@@ -34,11 +38,10 @@ def crop_transform(placement: Matrix, origin: tuple[float, float], scale: float)
 
 def cut(image: Image, transform: Matrix, size: tuple[int, int]) -> Image:
     """The part of a page under a crop: transform is crop px -> page px, size is width, height."""
-    shrink = np.sqrt(abs(np.linalg.det(transform[:2, :2])))
-    interpolation = cv2.INTER_CUBIC if shrink < 1 else cv2.INTER_LINEAR
+    (a, b), (c, d) = transform[:2, :2].tolist()
+    interpolation = cv2.INTER_CUBIC if abs(a * d - b * c) < 1 else cv2.INTER_LINEAR
     # pixel centres, so that a crop at the page's own resolution is the page's own pixels
-    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-    centred = np.linalg.inv(half) @ transform @ half
+    centred = TO_CENTRES @ transform @ TO_EDGES
     flags = interpolation | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpPerspective(image, centred, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
@@ -57,11 +60,17 @@ def ruled(image: Image, full: NDArray[np.float32], axis: int, thick: int, run: i
     full: as `contrast` gives it.
     """
     across, beside, along = ((1, thick), (1, 3), (run, 1)) if axis == 0 else ((thick, 1), (3, 1), (1, run))
-    hat = cv2.morphologyEx(image, cv2.MORPH_BLACKHAT, np.ones(across, np.uint8))
+    hat = cv2.morphologyEx(image, cv2.MORPH_BLACKHAT, _block(across))
     seen = np.minimum(hat / full, 1.0)
-    wide = cv2.dilate(seen, np.ones(beside, np.uint8))
-    opened = cv2.morphologyEx(wide, cv2.MORPH_OPEN, np.ones(along, np.uint8))
+    wide = cv2.dilate(seen, _block(beside))
+    opened = cv2.morphologyEx(wide, cv2.MORPH_OPEN, _block(along))
     return np.asarray(np.minimum(seen, opened), np.float32)
+
+
+@lru_cache(maxsize=256)
+def _block(shape: tuple[int, int]) -> Image:
+    """A solid kernel, height x width."""
+    return np.ones(shape, np.uint8)
 
 
 def place_fields(
@@ -71,9 +80,11 @@ def place_fields(
 
     image: grey page as scanned. transform: 3x3 form mm -> page px, good to about `REACH_MM`.
     """
-    coarse = [_offset(image, transform, f, (0.0, 0.0), REACH_MM) for f in fields]
-    centres = np.array([(f.box.x + f.box.width / 2, f.box.y + f.box.height / 2) for f in fields])
-    moved = _smoothed(centres, np.array([c[0] for c in coarse]), np.array([c[1] for c in coarse]))
+    sample = spread(fields, SAMPLE)
+    coarse = [_offset(image, transform, f, (0.0, 0.0), REACH_MM) for f in sample]
+    moved = _smoothed(
+        _centres(sample), np.array([c[0] for c in coarse]), np.array([c[1] for c in coarse]), _centres(fields)
+    )
     placements: list[Matrix] = []
     found = []
     for field, shift in zip(fields, moved, strict=True):
@@ -88,6 +99,16 @@ def place_fields(
 def evidence(image: Image, transform: Matrix, fields: Sequence[FormField]) -> float:
     """Share of printed rules found near where they should be, without refinement."""
     return float(np.mean([_offset(image, transform, f, (0.0, 0.0), REACH_MM)[1] for f in fields]))
+
+
+def spread(fields: Sequence[FormField], count: int) -> list[FormField]:
+    """Fields from all over the form; all of them where there are no more."""
+    ordered = sorted(fields, key=lambda f: (f.box.y, f.box.x))
+    return [ordered[round(i)] for i in np.linspace(0, len(ordered) - 1, min(count, len(ordered)))]
+
+
+def _centres(fields: Sequence[FormField]) -> Profile:
+    return np.array([(f.box.x + f.box.width / 2, f.box.y + f.box.height / 2) for f in fields])
 
 
 def _correction(box: Box, offset: tuple[float, float], stretch: tuple[float, float]) -> Matrix:
@@ -127,8 +148,8 @@ def _offset(
             span = (ends[0], ends[1])
             if span not in along_same:
                 lo, hi = (round((v + guess[1 - axis] - origin[1 - axis]) * SCALE) for v in span)
-                strip = seen[lo:hi] if axis == 0 else seen[:, lo:hi].T
-                along_same[span] = strip.mean(axis=0)
+                strip = seen[lo:hi] if axis == 0 else seen[:, lo:hi]
+                along_same[span] = np.asarray(cv2.reduce(strip, axis, cv2.REDUCE_AVG), np.float64).ravel()
             found.append((at - (box.x, box.y)[axis], along_same[span]))
         return found
 
@@ -148,7 +169,7 @@ def _aligned(
     """
     places = np.array([p for p, _ in edges])
     # a rule seen within a pixel of the edge counts: it may lie across two
-    seen = cv2.dilate(np.stack([profile for _, profile in edges]), np.ones((1, 3), np.uint8))
+    seen = cv2.dilate(np.stack([profile for _, profile in edges]), _block((1, 3)))
     shifts = np.arange(-steps, steps + 1)
     slack = min(0.03, 0.5 / length)  # no edge moves by more than half a millimetre through stretch
     stretches = np.array([1.0, 1 - slack / 2, 1 + slack / 2, 1 - slack, 1 + slack])
@@ -162,21 +183,23 @@ def _aligned(
     return float(shifts[k]) / SCALE, float(stretches[best]), under[best, :, k].tolist()
 
 
-def _smoothed(centres: Profile, shifts: Profile, weights: Profile) -> Profile:
-    """The fields' shifts as a smooth bend of the paper: quadratic where there are fields enough.
+def _smoothed(centres: Profile, shifts: Profile, weights: Profile, wanted: Profile) -> Profile:
+    """The shifts at the places wanted, as a smooth bend of the paper: quadratic where they suffice.
 
     Iteratively reweighted least squares, so that a field that caught the wrong rule is outvoted.
     """
-    x, y = (centres - centres.mean(axis=0)).T / 100
-    ones = np.ones_like(x)
-    columns = [ones] if len(x) < 4 else [ones, x, y] if len(x) < 12 else [ones, x, y, x * y, x * x, y * y]
-    basis = np.column_stack(columns)
+
+    def bend(places: Profile) -> Profile:
+        x, y = (places - centres.mean(axis=0)).T / 100
+        columns = [np.ones_like(x), x, y, x * y, x * x, y * y]
+        return np.column_stack(columns[: 1 if len(centres) < 4 else 3 if len(centres) < 12 else 6])
+
+    basis = bend(centres)
     weight = np.where(weights >= CONFIRMED, weights, 1e-3)
-    fitted = np.zeros_like(shifts)
+    solution: Profile = np.zeros((basis.shape[1], 2))
     for _ in range(8):
         root = np.sqrt(weight)[:, None]
-        solution, *_ = np.linalg.lstsq(basis * root, shifts * root, rcond=1e-6)
-        fitted = basis @ solution
-        away = np.hypot(*(shifts - fitted).T)
+        solution = np.asarray(np.linalg.lstsq(basis * root, shifts * root, rcond=1e-6)[0], np.float64)
+        away = np.hypot(*(shifts - basis @ solution).T)
         weight = np.where(weights >= CONFIRMED, weights, 1e-3) / (1 + (away / 0.3) ** 2)
-    return np.asarray(fitted, np.float64)
+    return np.asarray(bend(wanted) @ solution, np.float64)

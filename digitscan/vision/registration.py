@@ -13,13 +13,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from digitscan.errors import PageError
-from digitscan.forms import Form, FormField
+from digitscan.forms import Form
 from digitscan.records import Box, Image, Matrix, Page
 from digitscan.vision import constellation, ruling
-from digitscan.vision.constellation import Match, apply
-from digitscan.vision.placement import evidence, place_fields
+from digitscan.vision.constellation import Match, Points, apply
+from digitscan.vision.placement import evidence, place_fields, spread
 from digitscan.vision.rivals import contest
 from digitscan.vision.skew import find_skew
 from digitscan.vision.support import RuledPage, printed, sides
@@ -74,7 +75,7 @@ def register(page: Page, forms: tuple[Form, ...]) -> RegisteredPage:
 
 
 def _registered(page: Page, form: Form) -> RegisteredPage:
-    sample = _spread(form.fields, SAMPLE)
+    sample = spread(form.fields, SAMPLE)
     ruled = RuledPage(page.image, form.page.size) if form.registration.method in UNMARKED else None
     least = CONTESTED if ruled is None else CONTESTED_UNMARKED
     ranked: list[tuple[float, Match]] = []
@@ -121,9 +122,16 @@ def _placed(page: Page, form: Form, transform: Matrix, share: float) -> Register
 
 def _inside(box: Box, placement: Matrix, image: Image) -> float:
     """The share of a box that is in the picture."""
+    if _holds(image, placement, np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * box[2:] + box[:2]).all():
+        return 1.0
     grid = np.stack(np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, 1, 9)), axis=-1).reshape(-1, 2)
-    places = apply(placement, np.array(box[:2]) + grid * box[2:])
-    return float(((places >= 0) & (places <= image.shape[::-1])).all(axis=1).mean())
+    return float(_holds(image, placement, grid * box[2:] + box[:2]).mean())
+
+
+def _holds(image: Image, placement: Matrix, points: Points) -> NDArray[np.bool_]:
+    """Whether each point, in mm, is in the picture."""
+    places = apply(placement, points)
+    return np.asarray(((places >= 0) & (places <= image.shape[::-1])).all(axis=1))
 
 
 def _candidates(page: Page, form: Form, ruled: RuledPage | None) -> Iterator[Match]:
@@ -149,7 +157,7 @@ def _candidates(page: Page, form: Form, ruled: RuledPage | None) -> Iterator[Mat
             yield from _by_edges(image, page.dpi, form.page.size)
 
 
-def _sizes(boxes: tuple[Box, ...]) -> constellation.Points:
+def _sizes(boxes: tuple[Box, ...]) -> Points:
     return np.array([(b.width, b.height) for b in boxes])
 
 
@@ -161,12 +169,6 @@ def _rules(form: Form) -> list[Box]:
 def _frames(form: Form) -> tuple[Box, ...]:
     cells = [b for f in form.fields for b in (f.cells or (f.box,))]
     return (*(Box(*f) for f in form.registration.frames), *cells)
-
-
-def _spread(fields: tuple[FormField, ...], count: int) -> tuple[FormField, ...]:
-    """Fields from all over the form."""
-    ordered = sorted(fields, key=lambda f: (f.box.y, f.box.x))
-    return tuple(ordered[round(i)] for i in np.linspace(0, len(ordered) - 1, min(count, len(ordered))))
 
 
 @lru_cache(maxsize=4)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.records import Box
-from digitscan.vision.cleaning import stroke_width
+from digitscan.vision.cleaning import components, stroke_width
 from digitscan.vision.seams import Seams, not_crossing
 
 Ink = NDArray[np.bool_]
@@ -60,8 +60,8 @@ class Piece:
     @property
     def centre(self) -> float:
         """Column of its centre of mass."""
-        weights = self.ink.sum(axis=0)
-        return float(self.box[0] + (np.arange(len(weights)) @ weights) / weights.sum() + 0.5)
+        weights = np.count_nonzero(self.ink, axis=0)
+        return float(self.box[0] + int(weights @ np.arange(len(weights))) / self.area + 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +115,10 @@ def segment(
     pieces.sort(key=lambda p: p.centre)
     widest = max(WIDEST * height, max((1.3 * c.width for c in cells), default=0.0))
     hypotheses = [
-        h
+        _together(pieces, first, last, rules)
         for first in range(len(pieces))
         for last in range(first + 1, min(first + LONGEST_RUN, len(pieces)) + 1)
-        if (h := _together(pieces, first, last, rules)).box[2] <= widest or last == first + 1
+        if last == first + 1 or _around(pieces[first:last])[2] <= widest
     ]
     return Segmentation(tuple(pieces), tuple(hypotheses), height, left_out)
 
@@ -130,12 +130,11 @@ def number_ink(segmentation: Segmentation) -> Ink:
 
 
 def _contours(ink: Ink) -> list[Piece]:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
-    found = []
-    for i in range(1, count):
-        x, y, w, h, area = (int(v) for v in stats[i])
-        found.append(Piece(labels[y : y + h, x : x + w] == i, (x, y, w, h), area))
-    return found
+    labels, stats = components(ink.astype(np.uint8))
+    return [
+        Piece(labels[y : y + h, x : x + w] == i, (x, y, w, h), area)
+        for i, (x, y, w, h, area) in enumerate(stats[1:].tolist(), 1)
+    ]
 
 
 def _belonging(
@@ -161,6 +160,9 @@ def _belonging(
         if beside and p.area < THIN_MM * scale * h:
             left_out = max(left_out, h)  # a rest of the rule, or a thin 1
             continue
+        if box.x <= x and x + w <= right and box.y <= y and y + h <= bottom:
+            kept.append(p)
+            continue
         rows, columns = np.nonzero(p.ink)
         inside = (columns + x >= box.x) & (columns + x < right) & (rows + y >= box.y) & (rows + y < bottom)
         if inside.mean() >= 0.5:
@@ -184,34 +186,43 @@ def _joined(pieces: list[Piece], height: float) -> list[Piece]:
     joined: list[Piece] = []
     for p in pieces:
         for i, q in enumerate(joined):
-            merged = _merged([q, p])
-            over = p.box[2] + q.box[2] - merged.box[2] > 0.6 * min(p.box[2], q.box[2])
+            _, _, wide, tall = _around([q, p])
+            over = p.box[2] + q.box[2] - wide > 0.6 * min(p.box[2], q.box[2])
             # a slanted 1 that broke: its parts need not lie over one another
-            slim = p.box[3] + q.box[3] <= merged.box[3] and merged.box[2] < 0.4 * merged.box[3]
-            if (over or slim) and merged.box[2] < 1.2 * max(height, merged.box[3]):
-                joined[i] = merged
+            slim = p.box[3] + q.box[3] <= tall and wide < 0.4 * tall
+            if (over or slim) and wide < 1.2 * max(height, tall):
+                joined[i] = _merged([q, p])
                 break
         else:
             joined.append(p)
     return joined
 
 
+def _around(pieces: list[Piece]) -> tuple[int, int, int, int]:
+    """The box around all of them."""
+    x, y, w, h = pieces[0].box
+    right, bottom = x + w, y + h
+    for p in pieces[1:]:
+        left, top, w, h = p.box
+        x, y, right, bottom = min(x, left), min(y, top), max(right, left + w), max(bottom, top + h)
+    return x, y, right - x, bottom - y
+
+
 def _merged(pieces: list[Piece]) -> Piece:
-    x0, y0 = min(p.box[0] for p in pieces), min(p.box[1] for p in pieces)
-    x1, y1 = max(p.box[0] + p.box[2] for p in pieces), max(p.box[1] + p.box[3] for p in pieces)
-    ink = np.zeros((y1 - y0, x1 - x0), bool)
+    box = x0, y0, width, height = _around(pieces)
+    ink = np.zeros((height, width), bool)
     for p in pieces:
         x, y, w, h = p.box
         ink[y - y0 : y - y0 + h, x - x0 : x - x0 + w] |= p.ink
-    return Piece(ink, (x0, y0, x1 - x0, y1 - y0), sum(p.area for p in pieces))
+    return Piece(ink, box, sum(p.area for p in pieces))
 
 
 def _together(pieces: list[Piece], first: int, last: int, rules: Ink) -> Hypothesis:
     whole = _merged(pieces[first:last]) if last > first + 1 else pieces[first]
     x, y, w, h = whole.box
     above, below = rules[max(0, y - AT_RULE) : y, x : x + w], rules[y + h : y + h + AT_RULE, x : x + w]
-    hangs = bool((above.any(axis=0) & whole.ink[:AT_RULE].any(axis=0)).any())
-    stands = bool((below.any(axis=0) & whole.ink[-AT_RULE:].any(axis=0)).any())
+    hangs = bool(above.any() and (above.any(axis=0) & whole.ink[:AT_RULE].any(axis=0)).any())
+    stands = bool(below.any() and (below.any(axis=0) & whole.ink[-AT_RULE:].any(axis=0)).any())
     return Hypothesis(first, last, whole.ink, whole.box, whole.centre, hangs, stands)
 
 

@@ -65,7 +65,9 @@ def view_page(image: Image, rotation: int) -> bytes:
     """JPEG of a page turned upright. rotation: degrees clockwise, as of `PageResult`."""
     scale = min(1.0, PAGE_LONG_SIDE / max(image.shape))
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    whole = int(1 / scale)  # the mean of whole pixels is found many times as fast
+    half = cv2.resize(image, None, fx=1 / whole, fy=1 / whole, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(half, size, interpolation=cv2.INTER_AREA)
     return encoded(np.asarray(np.rot90(small, -(rotation // 90)), np.uint8), PAGE_QUALITY)
 
 

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from digitscan.definition import CleaningSection
 from digitscan.records import Image
-from digitscan.vision.cleaning import FAINTEST, InkLevel, darkness, find_ink, ink_level, stroke_width
+from digitscan.vision.cleaning import (
+    FAINTEST,
+    InkLevel,
+    components,
+    darkness,
+    find_ink,
+    ink_level,
+    median,
+    stroke_width,
+)
 
 SCALE = 8.0  # px/mm, about 200 dpi
 USUAL = CleaningSection()
@@ -162,3 +171,29 @@ def test_stroke_width_is_the_width_of_the_stroke(width: int, degrees: float) -> 
 
 def test_no_ink_has_no_stroke_width() -> None:
     assert stroke_width(np.zeros((5, 5), bool)) == 0
+
+
+@given(
+    values=st.lists(st.floats(0, 1, width=32), min_size=1, max_size=30),
+)
+def test_the_median_is_numpys(values: list[float]) -> None:
+    assert median(np.array(values, np.float32)) == np.median(np.array(values, np.float32))
+
+
+@given(seed=st.integers(0, 10_000))
+def test_a_page_has_the_usual_stroke_of_its_fields(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    insides = [
+        darkness(written(width=int(w)), SCALE)[: int(h)] for w, h in rng.integers(3, 110, (3, 2)) % 60 + 3
+    ]
+    level = ink_level(insides, [], USUAL, SCALE)
+    widths = [w for i in insides if (w := stroke_width(i > level.threshold)) > 0]
+    assert level.stroke == pytest.approx(np.median(widths) if widths else 0.4 * SCALE)
+
+
+def test_pieces_of_a_large_picture_are_all_told_apart() -> None:
+    ink = np.zeros((600, 600), np.uint8)
+    ink[::2, ::2] = 1
+    labels, stats = components(ink)
+    assert len(stats) == 300 * 300 + 1
+    assert len(np.unique(labels)) == 300 * 300 + 1

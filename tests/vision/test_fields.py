@@ -15,8 +15,9 @@ from digitscan.deck.drawing import draw_form, on_paper, write_page
 from digitscan.deck.filling import USUAL, fill_page
 from digitscan.forms import Form
 from digitscan.records import Image, Matrix
+from digitscan.vision.cleaning import InkLevel
 from digitscan.vision.constellation import apply
-from digitscan.vision.fields import MARGIN_MM, FieldCrop, cut_fields, field_ink, page_ink_level
+from digitscan.vision.fields import MARGIN_MM, FieldCrop, cut_fields, field_inks, page_ink_level
 from digitscan.vision.registration import RegisteredPage
 from tests.drawn_pages import DPI, SMALL_FORM, as_page, blank, tidy_writer, write_form
 
@@ -44,7 +45,7 @@ def inks_of(image: Image, dpi: float = DPI) -> list[Ink]:
     crops = crops_of(image, dpi)
     settings = form(dpi).cleaning
     level = page_ink_level(crops, settings)
-    return [field_ink(crop, level, settings)[0] for crop in crops]
+    return [ink for ink, _ in field_inks(crops, level, settings)]
 
 
 def inside(inks: list[Ink]) -> list[int]:
@@ -195,3 +196,25 @@ def test_the_level_is_the_page_s_at_any_resolution() -> None:
     widths = [level.stroke / dpi * 25.4 for dpi, level in levels.items()]
     assert max(widths) < 1.25 * min(widths)
     assert widths == pytest.approx([0.6] * 3, abs=0.35)  # blur and a low threshold widen it
+
+
+def test_fields_of_a_page_are_cleaned_as_each_alone() -> None:
+    rng = np.random.default_rng(3)
+    raws = fill_page(form(), USUAL, rng)
+    page = on_paper(draw_form(form(), DPI), write_page(form(), raws, tidy_writer(rng), DPI, rng), 0.9, rng)
+    crops, settings = crops_of(page), form().cleaning
+    level = page_ink_level(crops, settings)
+    together = field_inks(crops, level, settings)
+    for crop, (ink, rules) in zip(crops, together, strict=True):
+        ((alone, its_rules),) = field_inks([crop], level, settings)
+        assert (ink == alone).all() and (rules == its_rules).all()
+
+
+def test_ink_beside_a_blank_field_is_kept() -> None:
+    page = blank(form()).copy()
+    box = form().fields[0].box
+    scale = DPI / 25.4
+    x, y = round((box.x + 5) * scale), round((box.y + box.height + 1.4) * scale)
+    cv2.line(page, (x, y), (x + round(3 * scale), y), 40, 4)
+    ink, _ = field_inks(crops_of(page), InkLevel(0.3, 4.0), form().cleaning)[0]
+    assert ink[-round(1.5 * scale) :].any()

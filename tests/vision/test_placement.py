@@ -17,7 +17,7 @@ from PIL import ImageDraw, ImageFont
 from digitscan.forms import Form
 from digitscan.records import Image, Matrix
 from digitscan.vision.constellation import apply
-from digitscan.vision.placement import crop_transform, cut, evidence, place_fields
+from digitscan.vision.placement import crop_transform, cut, evidence, place_fields, spread
 from tests.drawn_pages import DPI, SMALL_FORM, blank, filled, write_form
 
 SCALE = DPI / 25.4
@@ -153,3 +153,10 @@ def test_crop_pixels_go_to_the_page_by_way_of_millimetres(x: float, y: float, sc
     to_page = crop_transform(EXACT, (x, y), scale)
     there = apply(to_page, np.array([(0.0, 0.0), (scale, 3 * scale)]))
     assert there == pytest.approx(np.array([(x, y), (x + 1, y + 3)]) * SCALE, abs=1e-6)
+
+
+def test_a_sample_of_fields_is_from_all_over_the_form() -> None:
+    fields = form().fields
+    assert spread(fields, 1000) == sorted(fields, key=lambda f: (f.box.y, f.box.x))
+    two = spread(fields, 2)
+    assert two == [spread(fields, 1000)[0], spread(fields, 1000)[-1]]
