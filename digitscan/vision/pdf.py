@@ -35,13 +35,16 @@ _SCAN = 0.8
 _LACKING = 0.25
 """Part of the ink of one drawing that another may lack: fonts differ."""
 _CHUNK = 1 << 20
+_CHECKED = ("", "DCTDecode", "JPXDecode", "CCITTFaxDecode")
 _JPX_END = b"\xff\xd9"
 _JPX_TAIL = 64
 _GLANCE = 400.0
 """Pixels of the longer side of a picture that only tells what another lacks."""
 # image dictionaries, unlike others, always stand in a file as plain text
 _DECODE = re.compile(rb"/Decode\s*[\[\d]")
-_FAX_KIND = re.compile(rb"/K\s*(-?)\d|/EncodedByteAlign\s*()true")
+_GROUP_4 = re.compile(rb"/K\s*-\d")
+_INVERTED = re.compile(rb"/BlackIs1\s*true")
+_OTHER_FAX = re.compile(rb"/K\s*\d|/EncodedByteAlign\s*true")
 _MASK = re.compile(rb"/S?Mask\s*[\[\d]")
 _UNSEEN_ANNOTATIONS = (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
 _GREY_OR_COLOUR = (
@@ -282,24 +285,37 @@ def _scan_pixels(scan: pdfium.PdfImage, content: bytes) -> Image | None:
 
 
 def _checked(scan: pdfium.PdfImage, content: bytes) -> Image | None:
-    """The luminance of a JPEG as stored; `PageError` for damage, which PDFium and poppler paint over."""
+    """The picture where that is quick; `PageError` for damage, which PDFium and poppler paint over."""
     filters = scan.get_filters()
     if filters[:1] == ["FlateDecode"]:
         _check_deflated(bytes(scan.get_data()))
+    last = filters[-1] if filters else ""
+    if last not in _CHECKED:
+        return None
     data = bytes(scan.get_data(decode_simple=True))
     width, height = scan.get_px_size()
-    last = filters[-1] if filters else ""
     if last == "DCTDecode":
         return pictures.decode(data, upright=False)[0]
     if last == "JPXDecode":
         if _JPX_END not in data[-_JPX_TAIL:]:
             raise PageError("decode", "the picture in the PDF page ends early")
     elif last == "CCITTFaxDecode":
-        if set(_FAX_KIND.findall(content)) == {(b"-", b"")}:
-            pictures.check_fax(pictures.fax(data, width, height), height)
+        return _group_4(pictures.fax(data, width, height), content)
     elif not last and len(data) < height * (width * _bits(scan) // 8):
         raise PageError("decode", "the picture in the PDF page ends early")
     return None
+
+
+def _group_4(tiff: bytes, content: bytes) -> Image | None:
+    """The picture where all fax pictures in the file are of group 4, and of one kind, else None."""
+    count = len(_GROUP_4.findall(content))
+    inverted = len(_INVERTED.findall(content))
+    if not count or _OTHER_FAX.search(content):
+        return None
+    grey = pictures.decode_fax(tiff)
+    if grey is None or inverted not in (0, count):
+        return None
+    return 255 - grey if inverted else grey
 
 
 def _bits(scan: pdfium.PdfImage) -> int:

@@ -150,6 +150,11 @@ def test_levels_of_a_pdf_image_are_exact(tmp_path: Path, grey: Image, bilevel: I
             255 - bilevel,
         ),
         "fax": ("/ColorSpace/DeviceGray" + ccitt, fax(bilevel), bilevel),
+        "fax of black runs": (
+            "/ColorSpace/DeviceGray" + ccitt.replace("/BlackIs1 true", ""),
+            fax(bilevel),
+            255 - bilevel,
+        ),
         "jpeg 2000": ("/ColorSpace/DeviceGray/Filter/JPXDecode", encoded(grey, "JPEG2000"), grey),
     }
     for name, (keys, data, expected) in cases.items():
