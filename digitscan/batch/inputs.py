@@ -133,8 +133,12 @@ def _hashed(path: Path, file: str, known: Known, *, sure: bool) -> InputFile | P
     """The file; where it is not sure that it is meant to be one of pages, its beginning decides."""
     try:
         with pages.open_file(path) as content:
-            if not sure and not pages.looks_like_page(content.peek(_BEGINNING)[:_BEGINNING]):
+            beginning = content.peek(_BEGINNING)[:_BEGINNING]
+            if not sure and not pages.looks_like_page(beginning):
                 return PageFailure(_ref(path, file), SKIPPED, _NO_SUFFIX)
+            # told here, and not with its pages: those it shares with copies that have the right name
+            if path.suffix.lower() in pages.SUFFIXES - {".pdf"} and b"%PDF-" in beginning:
+                raise PageError("open", f"named {path.suffix}, but a PDF")
             found = stamp(os.fstat(content.fileno()))
             sha256 = known(path, found) or hashlib.file_digest(content, "sha256").hexdigest()
             return InputFile(path, file, sha256, found)

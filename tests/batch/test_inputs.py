@@ -97,3 +97,9 @@ def test_a_path_that_is_too_long_is_named(tmp_path: Path) -> None:
     os.close(handle)
     (stage,) = found(tmp_path, 0).values()
     assert stage == ACCESS
+
+
+def test_a_pdf_named_as_a_picture_is_refused_beside_its_copy(tmp_path: Path) -> None:
+    for name in ("a.pdf", "b.png"):
+        (tmp_path / name).write_bytes(b"%PDF-1.7 and so on")
+    assert found(tmp_path, 0) == {"a.pdf": "", "b.png": "open"}
