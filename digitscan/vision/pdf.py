@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ctypes import c_float, c_uint
@@ -23,7 +22,7 @@ from pypdfium2 import raw
 
 from digitscan.errors import PageError
 from digitscan.records import Image
-from digitscan.vision import pictures, poppler
+from digitscan.vision import pictures, poppler, stored
 
 _TAIL = 2048
 _MARGIN = 0.01
@@ -34,23 +33,13 @@ _SCAN = 0.8
 """Part of the page's width or height that a picture spans if it is a scan, or a strip of one."""
 _LACKING = 0.25
 """Part of the ink of one drawing that another may lack: fonts differ."""
-_CHUNK = 1 << 20
-_JPX_END = b"\xff\xd9"
-_JPX_TAIL = 64
 _GLANCE = 400.0
 """Pixels of the longer side of a picture that only tells what another lacks."""
 # image dictionaries, unlike others, always stand in a file as plain text
 _DECODE = re.compile(rb"/Decode\s*[\[\d]")
-_FAX_KIND = re.compile(rb"/K\s*(-?)\d|/EncodedByteAlign\s*()true")
+_PICTURE = re.compile(rb"/(?:DCT|CCITTFax|JPX|JBIG2)Decode|/Subtype\s*/Image")
 _MASK = re.compile(rb"/S?Mask\s*[\[\d]")
 _UNSEEN_ANNOTATIONS = (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
-_GREY_OR_COLOUR = (
-    raw.FPDF_COLORSPACE_DEVICEGRAY,
-    raw.FPDF_COLORSPACE_DEVICERGB,
-    raw.FPDF_COLORSPACE_CALGRAY,
-    raw.FPDF_COLORSPACE_CALRGB,
-    raw.FPDF_COLORSPACE_ICCBASED,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +74,7 @@ class _Placement:
     def fills_page(self, width: int, height: int) -> bool:
         """Whether a scan of so many pixels lies straight, to half a pixel, and covers the page."""
         least, greatest = self.corners
-        if not (np.isfinite([least, greatest]).all() and (greatest > least).all()):
+        if not (width and height and np.isfinite([least, greatest]).all() and (greatest > least).all()):
             return False
         askew = (self.across[0], self.down[1]) if self.turned else (self.across[1], self.down[0])
         pixel = 72 / max(self.dpi(width, height))
@@ -149,7 +138,7 @@ def read_page(
                 if pixels is not None:
                     return placement.place(pixels), placement.dpi(pixels.shape[1], pixels.shape[0])
             return _drawn(page, content, file, number, resolution), (resolution, resolution)
-        except pdfium.PdfiumError:
+        except (pdfium.PdfiumError, UnicodeDecodeError):  # the latter for the names of filters
             raise PageError("decode", "damaged PDF page") from None
 
 
@@ -267,9 +256,9 @@ def _scan_pixels(scan: pdfium.PdfImage, content: bytes) -> Image | None:
     """The stored pixels, uint8 height x width, not yet placed; None where it tells a wrong size."""
     width, height = scan.get_px_size()
     pictures.check_pixels(width, height)
-    grey = _checked(scan, content)
+    grey = stored.checked(scan, content)
     if grey is not None and grey.shape == (height, width):
-        plain = scan.get_metadata().colorspace in _GREY_OR_COLOUR and not _DECODE.search(content)
+        plain = scan.get_metadata().colorspace in stored.GREY_OR_COLOUR and not _DECODE.search(content)
         if plain:
             return grey
     pixels = scan.get_bitmap().to_numpy()
@@ -279,46 +268,6 @@ def _scan_pixels(scan: pdfium.PdfImage, content: bytes) -> Image | None:
         pixels = cv2.cvtColor(pixels[:, :, :3], cv2.COLOR_BGR2GRAY)
     pixels = pixels.reshape(height, width)
     return 255 - pixels if _is_stencil(scan) else np.array(pixels)
-
-
-def _checked(scan: pdfium.PdfImage, content: bytes) -> Image | None:
-    """The luminance of a JPEG as stored; `PageError` for damage, which PDFium and poppler paint over."""
-    filters = scan.get_filters()
-    if filters[:1] == ["FlateDecode"]:
-        _check_deflated(bytes(scan.get_data()))
-    data = bytes(scan.get_data(decode_simple=True))
-    width, height = scan.get_px_size()
-    last = filters[-1] if filters else ""
-    if last == "DCTDecode":
-        return pictures.decode(data, upright=False)[0]
-    if last == "JPXDecode":
-        if _JPX_END not in data[-_JPX_TAIL:]:
-            raise PageError("decode", "the picture in the PDF page ends early")
-    elif last == "CCITTFaxDecode":
-        if set(_FAX_KIND.findall(content)) == {(b"-", b"")}:
-            pictures.check_fax(pictures.fax(data, width, height), height)
-    elif not last and len(data) < height * (width * _bits(scan) // 8):
-        raise PageError("decode", "the picture in the PDF page ends early")
-    return None
-
-
-def _bits(scan: pdfium.PdfImage) -> int:
-    """Of a pixel; 1, the least, where PDFium does not tell how it is stored."""
-    kind = scan.get_metadata()
-    return kind.bits_per_pixel if kind.colorspace in _GREY_OR_COLOUR else 1
-
-
-def _check_deflated(data: bytes) -> None:
-    """`PageError` unless a zlib stream is whole: PDFium fills up what is missing."""
-    stream = zlib.decompressobj()
-    try:
-        while data and not stream.eof:
-            stream.decompress(data, _CHUNK)
-            data = stream.unconsumed_tail
-    except zlib.error:
-        raise PageError("decode", "damaged picture in the PDF page") from None
-    if not stream.eof:
-        raise PageError("decode", "the picture in the PDF page ends early")
 
 
 def _drawn(page: pdfium.PdfPage, content: bytes, file: BinaryIO, number: int, resolution: float) -> Image:
@@ -339,6 +288,8 @@ def _drawn(page: pdfium.PdfPage, content: bytes, file: BinaryIO, number: int, re
     # of what is damaged every reader draws what it can: the one that draws all that the other does is taken
     glance = _by_pdfium(page, _GLANCE / max(page.get_size()))
     if _lacking(drawn, glance) <= _LACKING:
+        if drawn.min() == 255 and _PICTURE.search(content) and not _shows_scan(page):
+            raise PageError("decode", "shows nothing, though the PDF holds a picture: damaged")
         return drawn
     other = _by_pdfium(page, dots / 72)
     if _lacking(other, _smaller(drawn, glance.shape)) > _LACKING:
@@ -348,10 +299,29 @@ def _drawn(page: pdfium.PdfPage, content: bytes, file: BinaryIO, number: int, re
 
 def _check_pictures(page: pdfium.PdfPage, content: bytes) -> None:
     """`PageError` for a damaged scan on the page: what draws it would leave white what is missing."""
+    for picture in _scans(page):
+        stored.checked(picture, content)
+
+
+def _scans(page: pdfium.PdfPage) -> Iterator[pdfium.PdfImage]:
     for picture in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=2):
-        left, bottom, right, top = picture.get_bounds()
-        if max((right - left) / page.get_width(), (top - bottom) / page.get_height()) >= _SCAN:
-            _checked(picture, content)
+        if max(_spans(page, picture)) >= _SCAN:
+            yield picture
+
+
+def _spans(page: pdfium.PdfPage, picture: pdfium.PdfImage) -> tuple[float, float]:
+    """The parts of the page's width and height that a picture spans."""
+    left, bottom, right, top = picture.get_bounds()
+    return (right - left) / page.get_width(), (top - bottom) / page.get_height()
+
+
+def _shows_scan(page: pdfium.PdfPage) -> bool:
+    """Whether there is a scan on the page that can be decoded: then it is a blank one."""
+    return any(
+        min(_spans(page, picture)) > _MARGIN
+        and picture.get_bitmap().to_numpy().shape[1::-1] == picture.get_px_size()
+        for picture in _scans(page)
+    )
 
 
 def _lacking(drawn: Image, glance: Image) -> float:

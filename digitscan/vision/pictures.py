@@ -87,22 +87,26 @@ def decode(
             if picture.format in _UNFINISHED and content.endswith(_ZEROS):
                 raise PageError("open", "ends in zeros: damaged, or still being copied")
         with _faults("decode"):
-            image, dpi = _decoded(picture, content, upright)
+            image, dpi = _decoded(picture, content, frame, upright)
         if found := _DAMAGE.search(murmurs()):
             raise PageError("decode", f"damaged picture ({found[0].decode().lower()})")
-    if picture.format == "TIFF" and picture.info.get("compression") in _FAX:
-        check_fax(content, image.shape[0], _FAX[picture.info["compression"]], frame)
     return image, dpi
 
 
-def check_fax(tiff: bytes, height: int, part: float = 0.0, frame: int = 1) -> None:
-    """`PageError` where more than a part of the rows of a TIFF in fax coding is broken."""
+def decode_fax(tiff: bytes, frame: int = 1, part: float = 0.0) -> Image | None:
+    """The grey picture of a TIFF in fax coding; None where OpenCV cannot decode it.
+
+    `PageError` where more than a part of its rows is broken: libtiff says so to OpenCV, and not to Pillow.
+    """
     with _murmurs() as murmurs:
-        # OpenCV passes on what libtiff has to say
-        cv2.imdecodemulti(np.frombuffer(tiff, np.uint8), cv2.IMREAD_GRAYSCALE, range=(frame - 1, frame))
+        flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
+        _, decoded = cv2.imdecodemulti(np.frombuffer(tiff, np.uint8), flags, range=(frame - 1, frame))
         broken = len(set(_BROKEN_ROW.findall(murmurs())))
-    if broken > part * height:
+    if not decoded:
+        return None
+    if broken > part * len(decoded[0]):
         raise PageError("decode", f"damaged picture ({broken} broken rows)")
+    return np.asarray(decoded[0], np.uint8)
 
 
 def fax(data: bytes, width: int, height: int) -> bytes:
@@ -122,7 +126,7 @@ def fax(data: bytes, width: int, height: int) -> bytes:
 
 
 def _decoded(
-    picture: Pillow.Image, content: bytes, upright: bool
+    picture: Pillow.Image, content: bytes, frame: int, upright: bool
 ) -> tuple[Image, tuple[float, float] | None]:
     across, down = picture.info.get("dpi", (0, 0))
     dpi = (float(across), float(down)) if across and down else None
@@ -131,6 +135,11 @@ def _decoded(
         luminance = _whole_jpeg(content)
         if luminance is not None:
             return luminance, dpi
+    coding = picture.info.get("compression") if picture.format == "TIFF" else None
+    if coding in _FAX:
+        rows = decode_fax(content, frame, _FAX[coding])
+        if rows is not None and rows.shape == picture.size[::-1] and orientation == 1:
+            return rows, dpi
     picture.draft("L", picture.size)  # the luminance of a JPEG as it was stored
     picture.load()
     if upright:

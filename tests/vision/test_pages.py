@@ -150,6 +150,11 @@ def test_levels_of_a_pdf_image_are_exact(tmp_path: Path, grey: Image, bilevel: I
             255 - bilevel,
         ),
         "fax": ("/ColorSpace/DeviceGray" + ccitt, fax(bilevel), bilevel),
+        "fax of black runs": (
+            "/ColorSpace/DeviceGray" + ccitt.replace("/BlackIs1 true", ""),
+            fax(bilevel),
+            255 - bilevel,
+        ),
         "jpeg 2000": ("/ColorSpace/DeviceGray/Filter/JPXDecode", encoded(grey, "JPEG2000"), grey),
     }
     for name, (keys, data, expected) in cases.items():
@@ -316,6 +321,7 @@ def locked_pdf(grey: Image) -> bytes:
         (locked_pdf, "password"),
         (lambda g: pdf(GREY + "/Filter/FlateDecode", zlib.compress(g.tobytes())[:-900]), "ends early"),
         (lambda g: pdf(GREY + "/Filter/DCTDecode", encoded(g, "JPEG")[:-300]), "truncated"),
+        (lambda g: grey_pdf(g).replace(b"/FlateDecode", b"/Fl\xa2teDecode"), "damaged PDF page"),
         (lambda _: b"hello", "not a picture"),
         (lambda _: b"", "empty"),
         (lambda g: grey_pdf(g, "", "/MediaBox[0 0 1 1]"), "pixels large"),
@@ -356,9 +362,29 @@ def test_a_page_that_two_programs_draw_differently_is_refused(
         read(tmp_path, grey_pdf(grey, "20 10 60 30 re f"))
 
 
-@pytest.mark.parametrize("draw", ["q 0 0 0 0 0 0 cm /I Do Q", f"q {W} 0 0 9e38 0 0 cm /I Do Q"])
-def test_a_scan_without_any_extent_is_drawn_by_poppler(tmp_path: Path, grey: Image, draw: str) -> None:
-    assert read(tmp_path, grey_pdf(grey, draw))[0].shape == (H, W)
+@pytest.mark.parametrize("draw", ["q 0 0 0 0 0 0 cm /I Do Q", f"q {W} 0 0 9e38 0 0 cm /I Do Q", "/Other Do"])
+def test_a_page_without_its_scan_is_no_blank_page(tmp_path: Path, grey: Image, draw: str) -> None:
+    content = pdf(GREY + "/Filter/DCTDecode", encoded(grey, "JPEG"), draw)
+    with pytest.raises(PageError, match="shows nothing"):
+        read(tmp_path, content)
+
+
+def test_a_scan_without_pixels_is_no_blank_page(tmp_path: Path, grey: Image) -> None:
+    content = pdf(GREY + "/Filter/DCTDecode", encoded(grey, "JPEG"))
+    for key, pixels in ((b"/Width", W), (b"/Height", H)):
+        content = content.replace(key + f" {pixels}".encode(), key + b" 0", 1)
+    with pytest.raises(PageError, match="damaged"):
+        read(tmp_path, content)
+
+
+def test_blank_pages_are_read(tmp_path: Path) -> None:
+    white = np.full((H, W), 255, np.uint8)
+    scan = pdf(
+        GREY + "/Filter/DCTDecode", encoded(white, "JPEG"), f"q {W} 0 0 {H} 0 0 cm /I Do Q 1 g 0 0 5 5 re f"
+    )
+    nothing = grey_pdf(white, "").replace(b"/Subtype/Image", b"")
+    for content in (scan, nothing):
+        assert read(tmp_path, content)[0].min() == 255
 
 
 def test_a_scan_of_another_size_than_it_says_is_drawn(tmp_path: Path, grey: Image) -> None:
