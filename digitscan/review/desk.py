@@ -140,6 +140,9 @@ class Desk:
         """
         item = self._lines[mode].items[key]
         if self._last(mode, key) != seen:
+            latest = self._latest(mode, key)
+            if latest and (latest.who, latest.state, latest.value) == (by.who, state, value):
+                return latest  # said again, because the answer was lost
             raise OvertakenError
         shown = self._shown(mode, item)
         seen_as = "" if shown["blind"] else str(shown["raw"])
@@ -261,11 +264,13 @@ class Desk:
         """Whether that person may decide the field: who has keyed it is not its second."""
         return mode != "keying" or all(person(e.who) != person(who) for e in self._ledger.keyed(key))
 
+    def _latest(self, mode: FieldMode, key: Key) -> Entry | None:
+        return self._ledger.audited(key, self._audit) if mode == "audit" else self._ledger.latest(key)
+
     def _last(self, mode: FieldMode, key: Key) -> int:
-        if mode != "audit":
-            return self._ledger.last(key)
-        said = self._ledger.audited(key, self._audit)
-        return said.id if said else 0
+        """The number of the last entry; 0 where there is none, or none of the server's."""
+        latest = self._latest(mode, key)
+        return latest.id if latest else 0
 
     def _turn(self, entry: Entry) -> None:
         """Look anew at a field of which something was said, or taken back."""

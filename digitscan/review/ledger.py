@@ -55,9 +55,10 @@ class Ledger:
                 people[person(entry.who)] = entry
         return list(people.values())
 
-    def last(self, key: Key) -> int:
-        """The number of the field's last entry that holds, 0 where there is none: changes when they do."""
-        return max((entry.id for entry in self._said.get(key, ())), default=0)
+    def latest(self, key: Key) -> Entry | None:
+        """The last of a field's entries that hold, but those of audits."""
+        said = self._said.get(key)
+        return said[-1] if said else None
 
     def decision(self, key: Key) -> Decision | None:
         """What a field is by what people said; None where it is open, or nobody said anything."""
