@@ -153,7 +153,9 @@ class Store:
 
     def audit(self) -> Audit | None:
         """The sample that was drawn last; None where there is none."""
-        row = self._book.execute("SELECT id, at, seed, population, outputs FROM audits ORDER BY id DESC LIMIT 1").fetchone()
+        row = self._book.execute(
+            "SELECT id, at, seed, population, outputs FROM audits ORDER BY id DESC LIMIT 1"
+        ).fetchone()
         if row is None:
             return None
         keys = self._book.execute(

@@ -196,7 +196,7 @@ class Desk:
         return carpet if carpet is not None and carpet.id == name else None
 
     def look_over(self, by: Reviewer, carpet: Carpet, odd: Iterable[int]) -> int:
-        """Keep that a carpet was looked over; odd: the glyphs that are not its digit. Number of fields marked."""
+        """Keep that a carpet was looked over, and the odd glyphs on it; the number of fields marked."""
         found = self._found(dict.fromkeys(carpet.glyphs[i][0] for i in sorted(set(odd))))
         marked = [self._entry("carpet", by, item, "open", "", carpet.digit) for item in found]
         for entry in self._store.look_over(by.who, carpet.digit, carpet.glyphs, marked):

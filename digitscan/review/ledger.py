@@ -200,7 +200,9 @@ def _handed_in(change: Change) -> Entry:
 
 def _told(entries: Iterable[Entry]) -> Iterator[Change]:
     for e in entries:
-        yield Change(e.key, e.file, Decision(e.state, e.value, "person", e.who, e.at), e.shown)
+        end = Decision(e.state, e.value, "person", e.who, e.at)
+        before = "" if e.mode == "report" else f"{e.was_who or 'machine'}: {e.was_value or e.was_state}"
+        yield Change(e.key, e.file, end, e.shown, e.mode, before)
         if e.undone_at:
-            was = Decision("open", "", "person", e.who, e.undone_at)
-            yield Change(e.key, e.file, was, "")
+            back = Decision("open", "", "person", e.who, e.undone_at)
+            yield Change(e.key, e.file, back, "", e.mode, f"{e.who}: {e.value or e.state}")
