@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from PIL import Image as Pillow
 from playwright.sync_api import Page
 
 from digitscan.batch import journal
@@ -217,15 +220,14 @@ def test_an_audit_is_keyed_blind_and_told(tmp_path: Path, opened: Opened) -> Non
     scans = [made.usual(f"{i}.png", value=f"{i:03}", path=tmp_path / f"{i}.png") for i in range(10)]
     out = made.run(tmp_path / "out", scans)
     with served(out, "--sample", "12", "--seed", "3") as server:
-        hidden = server.next("audit")
-        assert (hidden["value"], hidden["raw"], hidden["candidates"], hidden["reason"]) == ("", "?", [], "")
         page = begun(opened, server, mode=2)
         wrong = ""
         before = ""
         while now := seen(page, before):
             file, field, _, before = now
             assert page.locator("[data-said]").is_hidden()
-            assert page.evaluate("JSON.stringify(trail[at])").count('"value":""') == 1
+            told = page.evaluate("trail[at]")
+            assert [told[name] for name in ("value", "raw", "candidates", "reason")] == ["", "?", [], ""]
             press(page, "Enter")
             assert "Type what stands there" in part(page, "hint")
             right = f"{int(file.split('.')[0]):03}" if field == "district" else ""
@@ -234,8 +236,7 @@ def test_an_audit_is_keyed_blind_and_told(tmp_path: Path, opened: Opened) -> Non
             press(page, *(right or "b"), *(["Enter"] if right else []))
         press(page, "Enter")
         says(page, "figure", "1 of 12 accepted fields drawn from 20 are wrong, 1 of them not settled yet")
-        told = server.by("Bea")
-        items = list(iter(lambda: settled(told), None))
+        items = list(iter(lambda: settled(server), None))
         assert [item["reason"] for item in items].count("audit: 555") == 1
         assert server.ask("/api/overview")[1]["figure"].startswith(
             "Audit: 0 of 12 accepted fields drawn from 20"
@@ -347,10 +348,12 @@ def test_a_kill_in_the_midst_of_requests_loses_no_answered_one(tmp_path: Path) -
 
 
 def test_hostile_texts_do_nothing(tmp_path: Path, opened: Opened) -> None:
-    evil = made.usual(
-        f"=1+1{SCRIPT.replace('/', '')}.png", path=tmp_path / f"=1+1{SCRIPT.replace('/', '')}.png"
-    )
-    out = made.run(tmp_path / "out", [evil])
+    name = f"=1+1{SCRIPT.replace('/', '')}.pdf"
+    evil = made.usual(name)
+    Pillow.fromarray(made.picture(evil.readings)).save(tmp_path / name, title=SCRIPT, author=SCRIPT)
+    content = (tmp_path / name).read_bytes()
+    ref = replace(evil.ref, path=tmp_path / name, sha256=hashlib.sha256(content).hexdigest())
+    out = made.run(tmp_path / "out", [replace(evil, ref=ref)])
     with served(out) as server:
         who = f"=cmd{SCRIPT}"[:80]
         page = begun(opened, server, who)
@@ -366,7 +369,13 @@ def test_hostile_texts_do_nothing(tmp_path: Path, opened: Opened) -> None:
             known = {f: getattr(entry, f) for f in entry.__dataclass_fields__}
             store.decide(decisions.Entry(**{**known, **more}))
     with served(out, "--double", "district", "--sample", "2") as server:
-        page = begun(opened, server, "Bea")
+        for number, somebody in enumerate((who, "@Eve")):
+            by = server.by(somebody)
+            assert by.decide(by.next("keying"), "value", f"{number}", "keying")[0] == 200
+        page = begun(opened, server, "Bea", mode=3)
+        assert "<img src=x" in part(page, "reason")
+        assert page.evaluate("document.querySelector('[data-view] img').naturalWidth") > 100
+        press(page, "Escape")
         press(page, "z")
         for mode in range(4):
             page.goto(server.address)
