@@ -164,7 +164,7 @@ class Desk:
         self._turn(entry)
         line = self._lines[mode]
         item = line.items.get(entry.key)
-        if item is None or entry.key in line.done or not self._claims.free(by.session, entry.key):
+        if item is None or not self._claims.free(by.session, entry.key):
             return self.next(mode, by)
         self._claims.take(by.session, entry.key)
         return {"item": self._shown(mode, item), "progress": line.progress}
@@ -258,7 +258,9 @@ class Desk:
         if mode == "keying":
             told = " and ".join(f"{e.who} {e.value or e.state}" for e in keyed)
             return {**data, "reason": f"keyed differently: {told}" if told else "two people key this field"}
-        return {**data, "reason": self._ledger.doubted(item.key) or data["reason"]}
+        now = self._ledger.decision(item.key)
+        said = f"{now.who}: {now.value or now.state}" if now else ""
+        return {**data, "reason": self._ledger.doubted(item.key) or data["reason"], "said": said}
 
     def _may(self, mode: FieldMode, key: Key, who: str) -> bool:
         """Whether that person may decide the field: who has keyed it is not its second."""

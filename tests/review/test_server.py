@@ -425,8 +425,9 @@ def test_undo_and_moving_about(tmp_path: Path, opened: Opened) -> None:
         before = seen(page)[3]
         press(page, "z")
         assert seen(page, before)[0] == files[0]
+        assert part(page, "state") == "Ada: 1"
         press(page, "p")
-        assert page.locator("[data-page] .spot").is_visible()
+        page.wait_for_selector("[data-page] .spot")
         press(page, "Escape", "Escape")
         page.wait_for_selector("[data-overview]")
     with decisions.opened(out) as store:
