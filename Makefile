@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test samples train wheel clean
+.PHONY: help run test faults samples train wheel clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -20,6 +20,9 @@ test: $(INSTALLED) ## lint, types and tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+faults: $(INSTALLED) ## kill runs, start them twice, let their calls fail: 15 minutes; strace must be there
+	$(BIN)/python -m tests.batch.faults
 
 samples: $(INSTALLED) ## draw sample_scans/ anew
 	$(BIN)/digitscan deck configs/household.toml --pages 28 --seed 1880 --output sample_scans

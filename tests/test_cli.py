@@ -95,12 +95,18 @@ def test_a_run_reads_without_tensorflow_and_says_what_it_did(tmp_path: Path) -> 
     done = called(*line, without=("tensorflow", "keras"), folder=tmp_path / "modules")
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 pages read now" in done.stdout
+    assert len(done.stdout.splitlines()) == 1
     assert str(tmp_path / "out") in done.stdout
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["counts"]["ok"] == 1
     again = called(*line)
     assert "nothing to read" in again.stdout
     assert called(*line, "--quiet").stdout == ""
+    later = called(*line, "--until", "06:00", "--max-pages", "1", "--retry-failed")
+    assert (later.returncode, later.stderr) == (0, "")
+    told = called("status", tmp_path / "out").stdout
+    assert "pages    1 of 1 done, 0 left" in told
+    assert json.loads(called("status", "--json", tmp_path / "out").stdout)["ending"] == "done"
 
 
 def test_a_bad_page_is_a_row_and_exit_code_3(tmp_path: Path) -> None:
@@ -111,6 +117,8 @@ def test_a_bad_page_is_a_row_and_exit_code_3(tmp_path: Path) -> None:
     done = called(*line)
     assert done.returncode == 3
     assert "1 pages ok, 1 failed" in done.stdout
+    assert done.stderr == ""
+    assert "WARNING broken.pdf page 0" in (tmp_path / "out" / "digitscan.log").read_text()
     with (tmp_path / "out" / "pages.csv").open(newline="") as file:
         statuses = {row["file"]: row["status"] for row in csv.DictReader(file)}
     assert statuses == {"broken.pdf": "failed", "good.png": "ok"}
@@ -130,6 +138,8 @@ def test_usage_errors_are_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
         (["run", PAGE, "--form", FORM, "--form", FORM, *out], ("household",)),
         (["run", PAGE, "--form", tmp_path / "missing.toml", *out], ("missing.toml",)),
         (["run", PAGE, "--form", FORM, "--output", bad], ("bad.toml", "output directory")),
+        (["run", PAGE, "--form", FORM, "--until", "6", *out], ("--until",)),
+        (["status", tmp_path], ("not the output directory",)),
         (["check", FORM, "--page", PAGE], ("--preview",)),
         (["check", FORM, "--page", bad, "--preview", tmp_path / "x.png"], ("bad.toml",)),
         (["train", "--data", tmp_path / "missing", "--output", tmp_path / "x.keras"], ("missing",)),

@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FORMS = (ROOT / "docs" / "forms.md").read_text(encoding="utf-8")
 ACCURACY = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 SAMPLES = (ROOT / "sample_scans" / "README.md").read_text(encoding="utf-8")
@@ -34,6 +35,7 @@ DOCUMENTS = {
     "README.md": README,
     "docs/forms.md": FORMS,
     "docs/accuracy.md": ACCURACY,
+    "docs/operations.md": OPERATIONS,
     "CONTRIBUTING.md": CONTRIBUTING,
     "CHANGELOG.md": CHANGELOG,
     "sample_scans/README.md": SAMPLES,
@@ -110,9 +112,10 @@ def test_links_lead_somewhere(name: str) -> None:
         assert (ROOT / name).parent.joinpath(link).exists(), link
 
 
-def test_exit_codes() -> None:
+@pytest.mark.parametrize("text", [README, OPERATIONS], ids=["README.md", "docs/operations.md"])
+def test_exit_codes(text: str) -> None:
     codes = {value for key, value in vars(errors).items() if key.startswith("EXIT_")}
-    assert [int(row[0]) for row in table(sections(README)["Exit codes"])] == sorted(codes)
+    assert [int(row[0]) for row in table(sections(text)["Exit codes"])] == sorted(codes)
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,8 @@ def run(
             counts = outputs.write(output, rows, about)
         this.end("stopped" if counts.left else "done")
         seconds = time.time() - this.started
-        _log.info("ended: %d pages read, %s", read, counts)
+        told = (read, counts.ok, counts.failed, counts.left)
+        _log.info("ended: %d pages read; %d ok, %d failed, %d left for the next run", *told)
     return Summary(counts, read, seconds, tuple(output / name for name in outputs.NAMES))
 
 
@@ -225,17 +226,18 @@ def _read_pages(
 
 def _settled(ref: PageRef, outcome: _Value | PageFailure | Lost | Broken, stage: str) -> _Value | PageFailure:
     """The outcome of a task as the journal keeps it; failures are logged."""
+    extra = {}
     if isinstance(outcome, Lost):
         outcome = PageFailure(ref, stage, outcome.reason)
     elif isinstance(outcome, Broken):
-        _log.error("%s page %d", ref.file, ref.page, extra={"traceback": outcome.traceback})
+        extra["traceback"] = outcome.traceback
         outcome = outcome.failure
     if isinstance(outcome, PageFailure):
-        _log.warning("%s page %d: %s", ref.file, ref.page, outcome.reason)
+        _log.warning("%s page %d: %s", ref.file, ref.page, outcome.reason, extra=extra)
     return outcome
 
 
-def _rows(listing: Listing, book: journal.Journal, setup: str) -> Iterator[PageResult | PageFailure]:
+def _rows(listing: Listing, book: journal.Journal, setup: str) -> Iterator[outputs.PageRows | PageFailure]:
     """What became of every page of every file; copies of a file share what was read once."""
     for file in listing:
         if isinstance(file, PageFailure):
@@ -248,7 +250,7 @@ def _rows(listing: Listing, book: journal.Journal, setup: str) -> Iterator[PageR
             yield _unread(file, 0)
         else:
             for ref in (_ref(file, page) for page in range(1, count + 1)):
-                yield book.outcome(ref, setup) or _unread(file, ref.page)
+                yield book.rows(ref, setup) or _unread(file, ref.page)
 
 
 def _unread(file: InputFile, page: int) -> PageFailure:

@@ -6,6 +6,7 @@ a setup: a hash of everything else that its reading depends on.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -13,7 +14,9 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
+from digitscan.batch.outputs import PageRows, rendered
 from digitscan.batch.packing import packed, unpacked
 from digitscan.errors import DigitscanError, UsageError
 from digitscan.records import PageFailure, PageRef, PageResult
@@ -28,7 +31,8 @@ CREATE TABLE files (
 ) WITHOUT ROWID;
 CREATE TABLE pages (
     sha256 TEXT NOT NULL, page INTEGER NOT NULL, setup TEXT NOT NULL, stage TEXT NOT NULL,
-    fields INTEGER NOT NULL, review INTEGER NOT NULL, outcome TEXT NOT NULL, view BLOB NOT NULL,
+    fields INTEGER NOT NULL, review INTEGER NOT NULL, rows TEXT NOT NULL, outcome TEXT NOT NULL,
+    view BLOB NOT NULL,
     PRIMARY KEY (sha256, page, setup)
 );
 CREATE TABLE doubts (
@@ -58,6 +62,7 @@ CREATE INDEX listed_by_page ON listed (sha256, page);
 """
 """inputs: the files found by a run, in order of rows; listed: the rows of the outputs as last written."""
 
+_Outcome = TypeVar("_Outcome", bound=PageResult | PageRows | PageFailure)
 _LISTED = (
     "SELECT path, file, page, sha256, listed.stage, listed.reason, outcome"
     " FROM listed LEFT JOIN pages USING (sha256, page, setup)"
@@ -100,21 +105,36 @@ class Journal:
         return dict(found.fetchall())
 
     def outcome(self, ref: PageRef, setup: str) -> PageResult | PageFailure | None:
-        """What became of a page, with the given `ref`; None where it was not read."""
-        row = self.connection.execute(
-            "SELECT outcome FROM pages WHERE sha256 = ? AND page = ? AND setup = ?",
+        """What became of a page, with the given `ref`, without views; None where it was not read."""
+        row = self._row("outcome", ref, setup)
+        return None if row is None else unpacked(ref, row[0])
+
+    def rows(self, ref: PageRef, setup: str) -> PageRows | PageFailure | None:
+        """What the outputs say of a page, with the given `ref`; None where it was not read."""
+        row = self._row("stage, fields, review, rows", ref, setup)
+        if row is None:
+            return None
+        stage, fields, review, rows = row
+        known = json.loads(rows)
+        return PageFailure(ref, stage, *known) if stage else PageRows(ref, fields, review, *known)
+
+    def _row(self, columns: str, ref: PageRef, setup: str) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self.connection.execute(
+            f"SELECT {columns} FROM pages WHERE sha256 = ? AND page = ? AND setup = ?",
             (ref.sha256, ref.page, setup),
         ).fetchone()
-        return None if row is None else unpacked(ref, row[0])
+        return row
 
     def record_page(self, setup: str, outcome: PageResult | PageFailure) -> None:
         """Keep what became of a page, views for people, and that it was read."""
         key = (outcome.ref.sha256, outcome.ref.page, setup)
         stage, fields, view, doubts = "", 0, b"", []
+        rows: list[object]
         if isinstance(outcome, PageFailure):
-            stage = outcome.stage
+            stage, rows = outcome.stage, [outcome.reason]
         else:
-            fields, view = len(outcome.readings), outcome.view
+            fields, view, written = len(outcome.readings), outcome.view, rendered(outcome)
+            rows = [written.page, written.fields, written.digits]
             doubts = [
                 (*key, r.field, i, float(r.confidence), packed(replace(outcome, readings=(r,))), r.view)
                 for i, r in enumerate(outcome.readings)
@@ -122,8 +142,8 @@ class Journal:
             ]
         with self.connection as book:
             book.execute(
-                "INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (*key, stage, fields, len(doubts), packed(outcome), view),
+                "INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*key, stage, fields, len(doubts), json.dumps(rows), packed(outcome), view),
             )
             book.execute("DELETE FROM doubts WHERE sha256 = ? AND page = ? AND setup = ?", key)
             book.executemany("INSERT INTO doubts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", doubts)
@@ -131,9 +151,7 @@ class Journal:
                 "INSERT INTO reads (sha256, page, setup, at) VALUES (?, ?, ?, ?)", (*key, time.time())
             )
 
-    def listing(
-        self, setup: str, outcomes: Iterable[PageResult | PageFailure]
-    ) -> Generator[PageResult | PageFailure]:
+    def listing(self, setup: str, outcomes: Iterable[_Outcome]) -> Generator[_Outcome]:
         """Passes the rows of the outputs on; once all are through, they are what `listed` gives."""
         with self.connection:
             self.connection.execute("DELETE FROM listed")

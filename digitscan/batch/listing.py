@@ -75,7 +75,8 @@ class Listing:
     def _listed(self, more: str) -> Iterator[InputFile | PageFailure]:
         last = 0
         query = (
-            f"SELECT {_COLUMNS} FROM inputs WHERE run = ? AND row > ?{more} ORDER BY row LIMIT {_AT_A_TIME}"
+            f"SELECT {_COLUMNS} FROM inputs NOT INDEXED"
+            f" WHERE run = ? AND row > ?{more} ORDER BY row LIMIT {_AT_A_TIME}"
         )
         while rows := self._connection.execute(query, (self._run, last)).fetchall():
             yield from map(_found, rows)

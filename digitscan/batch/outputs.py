@@ -8,13 +8,14 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TextIO
 
-from digitscan.records import DigitReading, FieldReading, PageFailure, PageResult
+from digitscan.records import DigitReading, FieldReading, PageFailure, PageRef, PageResult
 
 FIELDS = ("file", "page", "form", "field", "value", "raw", "confidence", "status", "reason")
 DIGITS = (
@@ -47,8 +48,24 @@ class Counts:
     review: int
 
 
+@dataclass(frozen=True, slots=True)
+class PageRows:
+    """The rows of a page that was read, as they are written, but for the name of the file that begins them.
+
+    The journal keeps them, so that writing the outputs is copying.
+    """
+
+    ref: PageRef
+    count: int
+    """Of its fields, and of those in review."""
+    review: int
+    page: str
+    fields: Sequence[str]
+    digits: Sequence[str]
+
+
 def write(
-    directory: Path, outcomes: Iterable[PageResult | PageFailure], about: Callable[[], dict[str, Any]]
+    directory: Path, outcomes: Iterable[PageRows | PageFailure], about: Callable[[], dict[str, Any]]
 ) -> Counts:
     """Write the files, rows in the order of `outcomes`.
 
@@ -63,10 +80,7 @@ def write(
     aside = {name: directory / f".{name}.part" for name in NAMES}
     try:
         with ExitStack() as stack:
-            fields, digits, pages = (
-                csv.writer(stack.enter_context(_on_disk(aside[name])), lineterminator="\n")
-                for name in NAMES[:3]
-            )
+            fields, digits, pages = (stack.enter_context(_on_disk(aside[name])) for name in NAMES[:3])
             counts = _write_rows(fields, digits, pages, outcomes)
         with _on_disk(aside["summary.json"]) as file:
             json.dump({**about(), "counts": asdict(counts)}, file, indent=2)
@@ -76,12 +90,17 @@ def write(
     finally:
         for path in aside.values():
             path.unlink(missing_ok=True)
+    sync(directory)
+    return counts
+
+
+def sync(directory: Path) -> None:
+    """Have the names of a directory on the disk; raises `OSError`."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-    return counts
 
 
 def plain(text: str) -> str:
@@ -89,32 +108,56 @@ def plain(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _write_rows(fields: Any, digits: Any, pages: Any, outcomes: Iterable[PageResult | PageFailure]) -> Counts:
-    fields.writerow(FIELDS)
-    digits.writerow(DIGITS)
-    pages.writerow(PAGES)
+def rendered(result: PageResult) -> PageRows:
+    """The rows of a page that was read."""
+    page, form = result.ref.page, cell(result.form)
+    doubtful = sum(reading.status == "review" for reading in result.readings)
+    score = _share(result.registration_score)
+    start = [(page, form, cell(reading.field)) for reading in result.readings]
+    return PageRows(
+        result.ref,
+        len(result.readings),
+        doubtful,
+        _as_csv([(page, form, "ok", "", result.rotation, score, len(result.readings), doubtful)])[0],
+        _as_csv((*known, *_field_cells(r)) for known, r in zip(start, result.readings, strict=True)),
+        _as_csv(
+            (*known, *_digit_cells(digit))
+            for known, r in zip(start, result.readings, strict=True)
+            for digit in r.digits
+        ),
+    )
+
+
+def _write_rows(
+    fields: TextIO, digits: TextIO, pages: TextIO, outcomes: Iterable[PageRows | PageFailure]
+) -> Counts:
+    for file, names in ((fields, FIELDS), (digits, DIGITS), (pages, PAGES)):
+        file.writelines(_as_csv([names]))
     ok = failed = skipped = left = read = review = 0
     for outcome in outcomes:
-        file, page = cell(outcome.ref.file), outcome.ref.page
+        (first,) = _as_csv([(cell(outcome.ref.file), "")])
+        file_cell = first.removesuffix("\n")
         if isinstance(outcome, PageFailure):
             skipped += outcome.stage == SKIPPED
             left += outcome.stage == LEFT
             failed += outcome.stage not in (SKIPPED, LEFT)
             status = "skipped" if outcome.stage in (SKIPPED, LEFT) else "failed"
-            pages.writerow([file, page, "", status, cell(outcome.reason), "", "", 0, 0])
+            rows = _as_csv([(outcome.ref.page, "", status, cell(outcome.reason), "", "", 0, 0)])
+            pages.write(file_cell + rows[0])
             continue
-        form = cell(outcome.form)
-        doubtful = sum(reading.status == "review" for reading in outcome.readings)
         ok += 1
-        read += len(outcome.readings)
-        review += doubtful
-        score = _share(outcome.registration_score)
-        pages.writerow([file, page, form, "ok", "", outcome.rotation, score, len(outcome.readings), doubtful])
-        for reading in outcome.readings:
-            start = [file, page, form, cell(reading.field)]
-            fields.writerow([*start, *_field_cells(reading)])
-            digits.writerows([*start, *_digit_cells(digit)] for digit in reading.digits)
+        read += outcome.count
+        review += outcome.review
+        pages.write(file_cell + outcome.page)
+        fields.writelines(file_cell + row for row in outcome.fields)
+        digits.writelines(file_cell + row for row in outcome.digits)
     return Counts(ok, failed, skipped, left, read, review)
+
+
+def _as_csv(rows: Iterable[Sequence[object]]) -> list[str]:
+    lines: list[str] = []
+    csv.writer(SimpleNamespace(write=lines.append), lineterminator="\n").writerows(rows)
+    return lines
 
 
 def _field_cells(reading: FieldReading) -> list[str]:

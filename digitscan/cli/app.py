@@ -56,6 +56,10 @@ def main() -> NoReturn:
         for line in str(error).splitlines():
             log.error("%s", line)
         code = error.exit_code
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        log.error("%scannot be read or written: %s", where, error.strerror or error)
+        code = EXIT_INTERNAL
     except (KeyboardInterrupt, click.Abort):
         log.error("interrupted: what was done is kept")
         code = EXIT_INTERRUPTED

@@ -100,9 +100,9 @@ def _told(summary: Summary, output: Path) -> str:
     """One line, for the mail from cron."""
     from digitscan.batch.outputs import plain
 
-    counts, minutes = summary.counts, summary.seconds / 60
+    counts, took = summary.counts, timedelta(seconds=round(summary.seconds))
     read = f"{summary.read} pages read now" if summary.read else "nothing to read"
-    pace = f" in {minutes:.1f} minutes" if summary.read else ": all that can be read was read before"
+    pace = f" in {took}" if summary.read else ": all that can be read was read before"
     left = f", {counts.left} left for the next run" if counts.left else ""
     return (
         f"{read}{pace}; {counts.ok} pages ok, {counts.failed} failed; files skipped: {counts.skipped}{left};"

@@ -17,11 +17,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from digitscan.batch.journal import Journal
-from digitscan.batch.outputs import LEFT, SKIPPED, plain
+from digitscan.batch.outputs import LEFT, SKIPPED, plain, sync
 from digitscan.errors import DigitscanError, UsageError
 from digitscan.records import PageFailure
 from digitscan.review import ledger, queue
@@ -58,7 +59,8 @@ def write(directory: Path) -> Path:
     """
     path = directory / NAME
     aside = directory / f".{NAME}.part"
-    with queue.opened(directory) as book:
+    # a run may end while `digitscan report` is at it
+    with queue.opened(directory) as book, FileLock(directory / ".report.lock"):
         told = _told(directory, book)
         try:
             with aside.open("w", encoding="utf-8") as file:
@@ -66,6 +68,7 @@ def write(directory: Path) -> Path:
                 file.flush()
                 os.fsync(file.fileno())
             aside.replace(path)
+            sync(directory)
         except OSError as error:
             raise DigitscanError(f"{path}: cannot be written: {error.strerror}") from error
         finally:

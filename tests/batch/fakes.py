@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -77,6 +78,15 @@ def deadly_read(forms: Sequence[Form], model: Path | None, engine: Engine) -> Re
         return read(ref)
 
     return deadly
+
+
+def refused_read(_forms: Sequence[Form], _model: Path | None, _engine: Engine) -> Read:
+    """Fails as where too many files are open."""
+
+    def refuse(_ref: PageRef) -> PageResult:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    return refuse
 
 
 def forbidden_read(_forms: Sequence[Form], _model: Path | None, _engine: Engine) -> Read:

@@ -193,6 +193,31 @@ def _place(bench: Bench, output: Path) -> str:
     return "outputs being written" if (output / ".fields.csv.part").exists() else "looking or reading"
 
 
+def real_kills(bench: Bench, count: int, seed: int) -> Counter[str]:
+    """Kill so many runs of the program as it is, with its own reader and a worker; pages they had read."""
+    drawn = random.Random(seed)
+    scans = [HERE / "sample_scans" / name for name in ("001_office.pdf", "004_flatbed.png")]
+    line = [sys.executable, "-m", "digitscan", "run", *map(str, scans)]
+    line += ["--form", str(HERE / "configs" / "household.toml"), "--workers", "1", "--output"]
+    call = partial(subprocess.Popen, cwd=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    begun = time.monotonic()
+    assert call([*line, str(bench.root / "real")]).wait() == 0
+    seconds = time.monotonic() - begun
+    places: Counter[str] = Counter()
+    for number in range(count):
+        output = bench.root / f"real{number}"
+        killed = call([*line, str(output)])
+        time.sleep(drawn.uniform(0.2, 1) * seconds)
+        killed.kill()
+        killed.wait()
+        done = reads(output)
+        places[f"{len(done)} pages read"] += 1
+        assert call([*line, str(output)]).wait() == 0
+        assert bench.tables(output.name) == bench.tables("real")
+        assert all(reads(output)[page] == 1 for page in done)
+    return places
+
+
 def double_starts(bench: Bench, count: int) -> None:
     """Start two at once so often: always one runs, and the other exits with 4."""
     for number in range(count):
@@ -326,10 +351,7 @@ def _traced(bench: Bench, output: Path, inject: list[str]) -> tuple[subprocess.C
     line = ["strace", "-f", "-o", str(trace), "-e", f"trace={CALLS}", *inject]
     line += [word for path in paths for word in ("-P", path)]
     line += [sys.executable, "-m", "tests.batch.faults", "--command", *bench.arguments(output)]
-    paths_found = {**os.environ, "PYTHONPATH": str(HERE)}
-    done = subprocess.run(
-        line, capture_output=True, text=True, check=False, timeout=120, cwd=HERE, env=paths_found
-    )
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=120, cwd=HERE)
     return done, trace.read_text(errors="replace")
 
 
@@ -340,6 +362,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--kills", type=int, default=180, help="runs killed that read in one process")
     parser.add_argument("--worker-kills", type=int, default=20, help="runs killed that have two workers")
+    parser.add_argument("--real-kills", type=int, default=5, help="runs of the program as it is, killed")
     parser.add_argument("--doubles", type=int, default=100, help="double starts")
     parser.add_argument("--limits", type=int, default=40, help="runs whose files cannot grow")
     parser.add_argument("--refusals", type=int, default=60, help="runs refused a call by Python")
@@ -357,6 +380,7 @@ def main() -> None:
                 asked.worker_kills,
                 lambda: kills(bench, asked.worker_kills, asked.seed, 2),
             ),
+            ("killed, as it is", asked.real_kills, lambda: real_kills(bench, asked.real_kills, asked.seed)),
             ("started twice", asked.doubles, lambda: double_starts(bench, asked.doubles)),
             ("files that cannot grow", asked.limits, lambda: limits(bench, asked.limits)),
             ("calls refused by Python", asked.refusals, lambda: refusals(bench, asked.refusals)),

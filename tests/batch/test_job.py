@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 import signal
 import sqlite3
@@ -16,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from digitscan.batch import job
+from digitscan.batch import job, journal, listing, logs, runs
+from digitscan.batch.job import Limits
 from digitscan.errors import DigitscanError, OutputLocked, UsageError
 from digitscan.forms import Form, load_form
 from tests.batch import fakes
@@ -154,6 +156,94 @@ def test_a_worker_that_dies_or_hangs_costs_its_page(
     assert summary.counts.ok == 9
 
 
+def test_what_a_limit_leaves_is_told_and_read_later(run: Run, scans: Path, tmp_path: Path) -> None:
+    run(scans, output="whole")
+    first = run(scans, limits=Limits(pages=4))
+    assert (first.read, first.counts.ok, first.counts.left) == (4, 4, 5)
+    left = [row for row in rows(tmp_path / "out" / "pages.csv") if row["status"] == "skipped"]
+    assert [(row["file"], row["page"]) for row in left[:2]] == [("4.png", "1"), ("5.png", "1")]
+    assert {row["reason"] for row in left} == {"left for the next run"}
+    late = run(scans, limits=Limits(until=time.time() - 1))
+    assert (late.read, late.counts.left) == (0, 5)
+    assert run(scans).read == 5
+    assert tables(tmp_path / "out") == tables(tmp_path / "whole")
+
+
+def test_no_file_is_opened_after_the_hour(run: Run, scans: Path, tmp_path: Path) -> None:
+    summary = run(scans, limits=Limits(until=time.time() - 1))
+    assert (summary.counts.ok, summary.counts.left) == (0, 7)
+    assert {row["page"] for row in rows(tmp_path / "out" / "pages.csv")} == {"0"}
+    assert run(scans).read == 9
+
+
+def test_what_failed_is_read_again_when_that_is_asked(run: Run, scans: Path, tmp_path: Path) -> None:
+    for number, name in enumerate(["wrong", "lost"]):
+        fakes.scan(scans / f"{name}.png", 200 + number)
+    (scans / "half.png").write_bytes(b"no picture")
+    assert run(scans, make_read=fakes.deadly_read).counts.failed == 3
+    assert run(scans).read == 0
+    summary = run(scans, limits=Limits(retry_failed=True))
+    assert (summary.read, summary.counts.failed) == (2, 1)
+    assert "ZeroDivisionError: by nought" in (tmp_path / "out" / logs.NAME).read_text()
+
+
+def test_what_the_disk_refused_is_always_tried_again(run: Run, scans: Path, tmp_path: Path) -> None:
+    first = run(scans, make_read=fakes.refused_read)
+    assert (first.counts.ok, first.counts.failed) == (0, 9)
+    assert {row["reason"] for row in rows(tmp_path / "out" / "pages.csv")} == {
+        "cannot be read now: Too many open files"
+    }
+    assert run(scans).read == 9
+
+
+def test_files_that_were_renamed_or_changed(run: Run, scans: Path, tmp_path: Path) -> None:
+    run(scans)
+    (scans / "0.png").rename(scans / "moved.png")
+    assert run(scans, make_read=fakes.forbidden_read).read == 0
+    assert rows(tmp_path / "out" / "fields.csv")[-1]["file"] == "moved.png"
+    times = (scans / "1.png").stat()
+    fakes.scan(scans / "1.png", 99)
+    os.utime(scans / "1.png", ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert run(scans).read == 1
+    assert rows(tmp_path / "out" / "fields.csv")[0]["value"] == "99"
+
+
+def test_files_that_lie_still_are_hashed_once(run: Run, scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "_REST_NS", 0)
+    run(scans)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("hashed again")
+
+    monkeypatch.setattr(hashlib, "file_digest", refuse)
+    assert run(scans).read == 0
+
+
+def test_how_far_a_run_is(run: Run, scans: Path, tmp_path: Path) -> None:
+    fakes.scan(scans / "lost.png", 200)
+    (scans / "half.png").write_bytes(b"no picture")
+    (scans / "notes.txt").write_text("no page")
+    run(scans, limits=Limits(pages=8), make_read=fakes.deadly_read)
+    with journal.opened(tmp_path / "out") as book:
+        state = runs.state(book)
+    assert state is not None
+    assert (state.ending, state.pages, state.done, state.left, state.unopened) == ("stopped", 10, 8, 2, 0)
+    assert (state.failed, state.skipped, state.fields, state.review) == (1, 1, 8, 8)
+    run(scans, make_read=fakes.deadly_read)
+    with journal.opened(tmp_path / "out") as book:
+        state = runs.state(book)
+    assert state is not None
+    assert (state.ending, state.done, state.left, state.failed) == ("done", 10, 0, 2)
+    assert state.pace is not None
+
+
+def test_the_log_has_pages_and_no_digits(run: Run, scans: Path, tmp_path: Path) -> None:
+    run(scans, output="first")
+    log = (tmp_path / "first" / logs.NAME).read_text()
+    assert "INFO deep/book.TIF page 3: level, 1 fields, 1 for review" in log
+    assert "103" not in log
+
+
 def test_names_that_are_not_utf8_and_formulas_are_defused(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "scans"
     fakes.scan(folder / "=1+1.png", 1)
@@ -209,7 +299,8 @@ def test_a_full_disk_leaves_the_old_outputs(
 SCRIPT = """
 import sys
 from pathlib import Path
-from digitscan.batch import job
+from digitscan.batch import job, journal, listing, logs, runs
+from digitscan.batch.job import Limits
 from digitscan.forms import load_form
 from tests.batch import fakes
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from digitscan.batch import journal
-from digitscan.errors import UsageError
+from digitscan.errors import DigitscanError, UsageError
 from digitscan.records import Candidate, DigitReading, FieldReading, PageFailure, PageRef, PageResult
 
 REF = PageRef(Path("/in/a.pdf"), "a.pdf", 3, "f" * 64)
@@ -83,11 +84,12 @@ def test_views_are_kept_beside_their_page(tmp_path: Path) -> None:
 
 def test_what_the_outputs_hold_is_known_once_they_are_written(tmp_path: Path) -> None:
     failed = PageFailure(PageRef(Path("/in/b\udcff.pdf"), "b\udcff.pdf", 0, ""), "open", "empty file")
+    outcomes: list[PageResult | PageFailure] = [RESULT, failed]
     with journal.opened(tmp_path) as book:
         book.record_page("a", RESULT)
-        for _ in book.listing("a", [RESULT, failed]):
+        for _ in book.listing("a", outcomes):
             pass
-        assert list(book.listed()) == [RESULT, failed]
+        assert list(book.listed()) == outcomes
         assert list(book.failures()) == [failed]
         rows = book.listing("a", [RESULT])
         next(rows)
@@ -100,3 +102,24 @@ def test_a_journal_of_another_format_is_refused(tmp_path: Path) -> None:
         book.connection.execute("PRAGMA user_version = 99")
     with pytest.raises(UsageError, match="another version"), journal.opened(tmp_path):
         pass
+
+
+def test_a_journal_of_the_first_format_is_refused_and_kept(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / journal.NAME)
+    connection.executescript("CREATE TABLE pages (outcome TEXT); PRAGMA user_version = 1;")
+    connection.close()
+    before = (tmp_path / journal.NAME).read_bytes()
+    with pytest.raises(UsageError, match="another version"), journal.opened(tmp_path):
+        pass
+    assert (tmp_path / journal.NAME).read_bytes()[100:] == before[100:]
+
+
+def test_a_disk_that_fails_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DigitscanError, match="start again") as told, journal.opened(tmp_path) as book:
+        (pages,) = book.connection.execute("PRAGMA page_count").fetchone()
+        book.connection.execute(f"PRAGMA max_page_count = {pages}")
+        for number in range(1000):
+            book.record_page("a", replace(RESULT, ref=replace(REF, page=number)))
+    assert told.value.exit_code == 1
+    with journal.opened(tmp_path) as book:
+        assert book.outcome(replace(REF, page=0), "a") is not None

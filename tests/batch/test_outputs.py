@@ -33,8 +33,8 @@ def test_rows(tmp_path: Path) -> None:
         FieldReading("age", "0", "0_", 0.5, "review", "rule: maximum 120", digits),
         FieldReading("sex", "", "_", 1.0, "accepted"),
     )
-    outcomes: list[PageResult | PageFailure] = [
-        PageResult(REF, "household", 90, 0.75, readings),
+    outcomes: list[outputs.PageRows | PageFailure] = [
+        outputs.rendered(PageResult(REF, "household", 90, 0.75, readings)),
         PageFailure(REF, "decode", "damaged, says Pillow"),
         PageFailure(REF, outputs.SKIPPED, "symbolic link"),
     ]
