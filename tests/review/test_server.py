@@ -46,6 +46,10 @@ UNTIL = """([name, text]) => new Promise((done, fail) => {
   };
   wait();
 })"""
+WIDTH = """() => {
+  const image = document.querySelector("[data-view] img");
+  return image.decode().then(() => image.naturalWidth);
+}"""
 REVIEWER = """async (truth) => {
   const said = [];
   const told = () => part("file").textContent + " " + part("field").textContent;
@@ -374,7 +378,8 @@ def test_hostile_texts_do_nothing(tmp_path: Path, opened: Opened) -> None:
             assert by.decide(by.next("keying"), "value", f"{number}", "keying")[0] == 200
         page = begun(opened, server, "Bea", mode=3)
         assert "<img src=x" in part(page, "reason")
-        assert page.evaluate("document.querySelector('[data-view] img').naturalWidth") > 100
+        seen(page)
+        assert page.evaluate(WIDTH) > 100
         press(page, "Escape")
         press(page, "z")
         for mode in range(4):
@@ -397,6 +402,7 @@ def test_somebody_was_quicker(tmp_path: Path, opened: Opened) -> None:
     out = made.run(tmp_path / "out", [made.usual(f"{name}.png", 0.5) for name in "ab"])
     with served(out) as server:
         page = begun(opened, server)
+        seen(page)
         item = page.evaluate("trail[at]")
         assert server.by("Bea").decide(item, "value", "12")[0] == 200
         press(page, "9", "Enter")
