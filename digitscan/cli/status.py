@@ -13,29 +13,34 @@ from digitscan.errors import UsageError
 
 if TYPE_CHECKING:
     from digitscan.batch.runs import State
+    from digitscan.review.audits import Figure
 
 
 @click.command()
 @click.argument("directory", metavar="DIR", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(directory: Path, as_json: bool) -> None:
-    """Say what is done, failed, in doubt and left, and how quickly it goes."""
+    """Say what is done, failed, in doubt and left, how quickly it goes, and what an audit gave."""
     import json
     import time
     from dataclasses import asdict
 
     from digitscan.batch import journal, runs
+    from digitscan.review import ledger
 
     if not (directory / journal.NAME).is_file():
         raise UsageError(f"{directory}: not the output directory of a run: it has no {journal.NAME}")
     with journal.opened(directory) as book:
         state = runs.state(book)
+        audit = ledger.known(directory, book).audit
     if state is None:
         raise UsageError(f"{directory}: no run was begun there yet")
     if as_json:
-        click.echo(json.dumps({**asdict(state), "left": state.left}))
+        click.echo(
+            json.dumps({**asdict(state), "left": state.left, "audit": asdict(audit) if audit else None})
+        )
     else:
-        click.echo(_told(state, time.time()))
+        click.echo(_told(state, audit, time.time()))
 
 
 _ENDINGS = {
@@ -48,7 +53,7 @@ _ENDINGS = {
 }
 
 
-def _told(state: State, now: float) -> str:
+def _told(state: State, audit: Figure | None, now: float) -> str:
     unopened = f", and {state.unopened} files not opened yet" if state.unopened else ""
     lines = [
         f"run      {_ENDINGS[state.ending]} {_when(state.ended or state.started)}",
@@ -61,6 +66,8 @@ def _told(state: State, now: float) -> str:
         if state.ending == "running" and state.left:
             end = f", done {_when(now + state.left / state.pace)} at that pace"
         lines.append(f"pace     {60 * state.pace:.1f} pages a minute{end}")
+    if audit:
+        lines.append(f"audit    {audit.told.removeprefix('Audit: ')}")
     return "\n".join(lines)
 
 

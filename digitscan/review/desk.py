@@ -140,6 +140,9 @@ class Desk:
         """
         item = self._lines[mode].items[key]
         if self._last(mode, key) != seen:
+            latest = self._latest(mode, key)
+            if latest and (latest.who, latest.state, latest.value) == (by.who, state, value):
+                return latest  # said again, because the answer was lost
             raise OvertakenError
         shown = self._shown(mode, item)
         seen_as = "" if shown["blind"] else str(shown["raw"])
@@ -161,7 +164,7 @@ class Desk:
         self._turn(entry)
         line = self._lines[mode]
         item = line.items.get(entry.key)
-        if item is None or entry.key in line.done or not self._claims.free(by.session, entry.key):
+        if item is None or not self._claims.free(by.session, entry.key):
             return self.next(mode, by)
         self._claims.take(by.session, entry.key)
         return {"item": self._shown(mode, item), "progress": line.progress}
@@ -193,7 +196,7 @@ class Desk:
         return carpet if carpet is not None and carpet.id == name else None
 
     def look_over(self, by: Reviewer, carpet: Carpet, odd: Iterable[int]) -> int:
-        """Keep that a carpet was looked over; odd: the glyphs that are not its digit. Number of fields marked."""
+        """Keep that a carpet was looked over, and the odd glyphs on it; the number of fields marked."""
         found = self._found(dict.fromkeys(carpet.glyphs[i][0] for i in sorted(set(odd))))
         marked = [self._entry("carpet", by, item, "open", "", carpet.digit) for item in found]
         for entry in self._store.look_over(by.who, carpet.digit, carpet.glyphs, marked):
@@ -255,17 +258,21 @@ class Desk:
         if mode == "keying":
             told = " and ".join(f"{e.who} {e.value or e.state}" for e in keyed)
             return {**data, "reason": f"keyed differently: {told}" if told else "two people key this field"}
-        return {**data, "reason": self._ledger.doubted(item.key) or data["reason"]}
+        now = self._ledger.decision(item.key)
+        said = f"{now.who}: {now.value or now.state}" if now else ""
+        return {**data, "reason": self._ledger.doubted(item.key) or data["reason"], "said": said}
 
     def _may(self, mode: FieldMode, key: Key, who: str) -> bool:
         """Whether that person may decide the field: who has keyed it is not its second."""
         return mode != "keying" or all(person(e.who) != person(who) for e in self._ledger.keyed(key))
 
+    def _latest(self, mode: FieldMode, key: Key) -> Entry | None:
+        return self._ledger.audited(key, self._audit) if mode == "audit" else self._ledger.latest(key)
+
     def _last(self, mode: FieldMode, key: Key) -> int:
-        if mode != "audit":
-            return self._ledger.last(key)
-        said = self._ledger.audited(key, self._audit)
-        return said.id if said else 0
+        """The number of the last entry; 0 where there is none, or none of the server's."""
+        latest = self._latest(mode, key)
+        return latest.id if latest else 0
 
     def _turn(self, entry: Entry) -> None:
         """Look anew at a field of which something was said, or taken back."""

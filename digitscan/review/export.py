@@ -38,7 +38,9 @@ HISTORY = Table(
     (
         *FINAL.columns[:6],
         Column("sha256", "text", "Of the file, in hexadecimal"),
-        Column("shown", "text", "What was read, as the person saw it"),
+        Column("mode", "text", "doubtful, carpet, audit (which changes no value), keying, or report"),
+        Column("shown", "text", "What was read, as the person saw it; empty where that was hidden"),
+        Column("before", "text", "What held before, and by whom; empty where it was not kept"),
         *FINAL.columns[6:],
     ),
 )
@@ -150,7 +152,8 @@ def _row(item: Item, end: Decision) -> Row:
 def _past(change: Change) -> Row:
     key, end = change.key, change.decision
     start = (change.file, key.page, key.form, key.field, end.value, end.state)
-    return (*start, key.sha256, change.shown, end.source, end.who, end.when)
+    seen = (change.mode, change.shown, change.before)
+    return (*start, key.sha256, *seen, end.source, end.who, end.when)
 
 
 class _WideTables:

@@ -55,9 +55,10 @@ class Ledger:
                 people[person(entry.who)] = entry
         return list(people.values())
 
-    def last(self, key: Key) -> int:
-        """The number of the field's last entry that holds, 0 where there is none: changes when they do."""
-        return max((entry.id for entry in self._said.get(key, ())), default=0)
+    def latest(self, key: Key) -> Entry | None:
+        """The last of a field's entries that hold, but those of audits."""
+        said = self._said.get(key)
+        return said[-1] if said else None
 
     def decision(self, key: Key) -> Decision | None:
         """What a field is by what people said; None where it is open, or nobody said anything."""
@@ -199,7 +200,9 @@ def _handed_in(change: Change) -> Entry:
 
 def _told(entries: Iterable[Entry]) -> Iterator[Change]:
     for e in entries:
-        yield Change(e.key, e.file, Decision(e.state, e.value, "person", e.who, e.at), e.shown)
+        end = Decision(e.state, e.value, "person", e.who, e.at)
+        before = "" if e.mode == "report" else f"{e.was_who or 'machine'}: {e.was_value or e.was_state}"
+        yield Change(e.key, e.file, end, e.shown, e.mode, before)
         if e.undone_at:
-            was = Decision("open", "", "person", e.who, e.undone_at)
-            yield Change(e.key, e.file, was, "")
+            back = Decision("open", "", "person", e.who, e.undone_at)
+            yield Change(e.key, e.file, back, "", e.mode, f"{e.who}: {e.value or e.state}")

@@ -60,6 +60,10 @@ class Change:
     decision: Decision
     shown: str
     """What the person saw as read; empty where that was hidden."""
+    mode: str = "report"
+    """In which kind of work it was taken, as of `decisions.Mode`."""
+    before: str = ""
+    """What held before, and by whom; empty where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

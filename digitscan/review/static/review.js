@@ -45,7 +45,7 @@ async function ask(path, sent) {
       answer = await fetch(path, { headers });
     }
   } catch {
-    throw new Refused(0, { told: "The server does not answer, and nothing was stored: is it still running?" });
+    throw new Refused(0, { told: "The server does not answer: is it still running? What you say is here; say it again." });
   }
   if (answer.status === 401) throw new Refused(401, { told: "Open the address that the server printed when it started." });
   if (answer.ok) return answer;
@@ -84,8 +84,9 @@ async function viewOf(item, of) {
 
 async function view(item) {
   const address = await viewOf(item, "field");
-  if (address && trail[at] === item) {
+  if (trail[at] === item) {
     ready = true;
+    gone = !address;
     lock();
   }
   return address;
@@ -97,7 +98,8 @@ let mode = "";
 let trail = [];
 let at = 0;
 let busy = false;
-let ready = false;
+let ready = false; /* whether the picture is there, or known to be gone */
+let gone = false;
 
 function lock() {
   screen.input.readOnly = busy || !ready;
@@ -153,7 +155,10 @@ function go(answer) {
 
 function decide(state, value) {
   const item = trail[at];
-  if (!ready && !busy) return screen.hint("There is no picture of this field to decide by: s skips it.");
+  if (!ready) return screen.hint("Wait for the picture.");
+  if (gone && state === "value" && screen.input.value === "") {
+    return screen.hint("There is no picture to say that by: type the value from the paper, or s skips it.");
+  }
   return onField(async () => {
     let answer;
     try {

@@ -1,0 +1,130 @@
+"""What follows from all that people said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from digitscan.review import audits, decisions, ledger, queue
+from digitscan.review.decisions import Entry, Mode
+from digitscan.review.ledger import Ledger
+from digitscan.review.queue import Key, State
+from tests.review import made
+
+AGE = Key("a" * 64, 1, "census", "person[1].age")
+_numbers: Iterator[int] = iter(range(1, 10**6))
+
+
+def said(
+    who: str, value: str, mode: Mode = "keying", state: State | None = None, was: str = "17", key: Key = AGE
+) -> Entry:
+    number = next(_numbers)
+    at = f"2026-01-02T03:04:05.{number:03}+00:00"
+    state = state or ("value" if value else "blank")
+    was_state: State = "value" if was else "blank"
+    return Entry(number, at, who, mode, key, "a.png", state, value, "", was_state, was, "")
+
+
+def end(*entries: Entry) -> tuple[str, str, str] | None:
+    found = Ledger(entries, ["person[].age"]).decision(AGE)
+    return None if found is None else (found.value, found.source, found.who)
+
+
+def test_two_people_who_key_the_same_agree() -> None:
+    assert end(said("Ada", "12")) is None
+    assert end(said("Ada", "12"), said("Bea", "12")) == ("12", "agreed", "Ada, Bea")
+
+
+def test_a_third_decides_where_two_differ() -> None:
+    two = [said("Ada", "12"), said("Bea", "21")]
+    assert end(*two) is None
+    assert end(*two, said("Cyd", "21")) == ("21", "person", "Cyd")
+    assert end(*two, said("Cyd", "99")) == ("99", "person", "Cyd")
+
+
+def test_nobody_agrees_with_herself() -> None:
+    assert end(said("Ada", "12"), said("  ada ", "12")) is None
+
+
+def test_blank_and_unreadable_are_no_agreement() -> None:
+    assert end(said("Ada", ""), said("Bea", "", state="unreadable")) is None
+
+
+def test_leading_zeros_count() -> None:
+    assert end(said("Ada", "07"), said("Bea", "7")) is None
+
+
+def test_what_was_taken_back_does_not_count() -> None:
+    gone = replace(said("Bea", "12"), undone_at="2026-01-02T03:04:06+00:00")
+    assert end(said("Ada", "12"), gone) is None
+    book = Ledger([said("Ada", "12")], ["person[].age"])
+    second = said("Bea", "12")
+    book.add(second)
+    assert book.decision(AGE) is not None
+    book.remove(second)
+    assert book.decision(AGE) is None
+
+
+def test_of_a_field_that_one_person_settles_the_last_word_holds() -> None:
+    book = Ledger([said("Ada", "12", "doubtful"), said("Bea", "21", "doubtful")], ())
+    decision = book.decision(AGE)
+    assert decision is not None
+    assert (decision.value, decision.source, decision.who) == ("21", "person", "Bea")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return made.run(tmp_path / "out", [made.usual(f"{i}.png") for i in range(20)])
+
+
+def test_an_audit_measures_and_changes_nothing_until_its_findings_are_settled(out: Path) -> None:
+    with queue.opened(out) as book, decisions.opened(out) as store:
+        hashed, population = audits.outputs(book)
+        sample = audits.draw(book, 10, 1)
+        store.draw(1, population, hashed, sample)
+        first = next(key for key in sample if key.field == "district")
+        rest = [key for key in sample if key != first]
+
+        def found() -> tuple[int, int, int, bool]:
+            known = ledger.known(out, book)
+            assert known.audit is not None
+            figure = known.audit
+            return figure.judged, figure.wrong, figure.unsettled, first in known.reopened
+
+        assert found() == (0, 0, 0, False)
+        for key in rest:
+            item = queue.find(book, key)
+            assert item is not None
+            store.decide(said("Ada", item.reading.value, "audit", was=item.reading.value, key=key))
+        assert found() == (9, 0, 0, False)
+        store.decide(said("Ada", "999", "audit", was="007", key=first))
+        assert found() == (10, 1, 1, True)
+        assert first not in ledger.known(out, book).settled
+        store.decide(said("Bea", "999", "doubtful", key=first))
+        assert found() == (10, 1, 0, False)
+        store.decide(said("Bea", "007", "doubtful", key=first))
+        assert found() == (10, 0, 0, False)  # it was the auditor's slip, not the machine's
+
+
+def test_fields_that_two_people_key_wait_even_where_they_were_accepted(out: Path) -> None:
+    with queue.opened(out) as book, decisions.opened(out) as store:
+        store.double("district", True)
+        assert {key.field for key in ledger.known(out, book).reopened} == {"district"}
+        assert len(ledger.known(out, book).reopened) == 20
+        key = next(iter(ledger.known(out, book).reopened))
+        for who in ("Ada", "Bea"):
+            store.decide(said(who, "007", key=key))
+        assert len(ledger.known(out, book).reopened) == 19
+        assert ledger.known(out, book).settled[key].source == "agreed"
+
+
+def test_a_mark_on_a_carpet_brings_a_field_into_doubt(out: Path) -> None:
+    with queue.opened(out) as book, decisions.opened(out) as store:
+        key = next(item.key for item in queue.fields(book) if item.reading.field == "district")
+        store.look_over("Ada", "7", [(key, 3)], [said("Ada", "", "carpet", "open", "007", key)])
+        assert set(ledger.known(out, book).reopened) == {key}
+        store.take_back("Ada", "carpet")
+        assert not ledger.known(out, book).reopened
