@@ -32,4 +32,4 @@ def test_conv3_64_sees_no_difference_in_ink() -> None:
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(UsageError, match="conv2-adam, conv3-64, conv3-sgd, digitscan"):
         find("resnet")
-    assert set(ARCHITECTURES) == {"conv2-adam", "conv3-64", "conv3-sgd", "digitscan"}
+    assert set(ARCHITECTURES) == {"conv2-adam", "conv3-64", "conv3-sgd", "digitscan", "strings"}
