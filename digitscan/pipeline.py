@@ -14,11 +14,11 @@ from digitscan.recognition.decoding import read_field
 from digitscan.recognition.evidence import settle
 from digitscan.recognition.rivals import settle as settle_places
 from digitscan.recognition.strings import Columns, StringNetwork
-from digitscan.records import DigitReading, FieldReading, Image, PageRef, PageResult
+from digitscan.records import FieldReading, Image, PageRef, PageResult
 from digitscan.vision import pages
 from digitscan.vision.constellation import apply
 from digitscan.vision.fields import FieldCrop, cut_fields, field_ink, page_ink_level
-from digitscan.vision.glyphs import fit_many, fit_string
+from digitscan.vision.glyphs import fit, fit_many, fit_string
 from digitscan.vision.preview import draw_preview
 from digitscan.vision.registration import RegisteredPage, register
 from digitscan.vision.segmentation import Segmentation, number_ink, segment
@@ -64,13 +64,7 @@ def read_fields(
     registered: RegisteredPage, classifier: Classifier, strings: StringNetwork | None = None
 ) -> tuple[FieldReading, ...]:
     """All fields of a registered page, its glyphs classified in one batch."""
-    settings = registered.form.cleaning
-    crops = cut_fields(registered)
-    level = page_ink_level(crops, settings)
-    inks = [field_ink(crop, level, settings) for crop in crops]
-    found = [
-        segment(ink, c.box, c.cells, c.scale, rules) for (ink, rules), c in zip(inks, crops, strict=True)
-    ]
+    crops, found = _segmented(registered)
     glyphs = fit_many(h.ink for s in found for h in s.hypotheses)
     shares = np.split(classifier(glyphs), np.cumsum([len(s.hypotheses) for s in found])[:-1])
     columns = _whole_numbers(crops, found, strings)
@@ -80,6 +74,33 @@ def read_fields(
     ]
     readings = settle([crop.field for crop in crops], said, registered.form.checks)
     return tuple(_on_page(reading, crop) for reading, crop in zip(readings, crops, strict=True))
+
+
+def read_glyphs(registered: RegisteredPage, readings: Sequence[FieldReading]) -> dict[tuple[str, int], Image]:
+    """What the network of single digits saw of readings of this page: 28x28, by field and position.
+
+    Left out are cells where nothing stands, and what is not found again where it was read.
+    """
+    glyphs: dict[tuple[str, int], Image] = {}
+    for place in (registered, *registered.rivals):
+        for crop, segmentation in zip(*_segmented(place), strict=True):
+            inks = {_page_box(h.box, crop): h.ink for h in segmentation.hypotheses}
+            for reading in (r for r in readings if r.field == crop.field.name):
+                for digit in (d for d in reading.digits if d.digit != "_" and d.box in inks):
+                    glyphs.setdefault((reading.field, digit.position), fit(inks[digit.box]))
+    return glyphs
+
+
+def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmentation]]:
+    """The fields of a registered page, and the guesses at digits in each."""
+    settings = registered.form.cleaning
+    crops = cut_fields(registered)
+    level = page_ink_level(crops, settings)
+    inks = [field_ink(crop, level, settings) for crop in crops]
+    found = [
+        segment(ink, c.box, c.cells, c.scale, rules) for (ink, rules), c in zip(inks, crops, strict=True)
+    ]
+    return crops, found
 
 
 def _whole_numbers(
@@ -97,15 +118,18 @@ def _whole_numbers(
 
 def _on_page(reading: FieldReading, crop: FieldCrop) -> FieldReading:
     """The reading with its digits' boxes, and its field's corners, in page px."""
+    digits = tuple(replace(digit, box=_page_box(digit.box, crop)) for digit in reading.digits)
+    placed = tuple((round(float(x)), round(float(y))) for x, y in _page_corners(crop.box, crop))
+    return replace(reading, digits=digits, corners=placed)
 
-    def corners(box: Sequence[float]) -> NDArray[np.float64]:
-        x, y, w, h = box
-        return apply(crop.to_page, np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], np.float64))
 
-    def moved(digit: DigitReading) -> DigitReading:
-        low, high = (f(corners(digit.box), axis=0) for f in (np.min, np.max))
-        left, top, right, bottom = (round(float(v)) for v in (*low, *high))
-        return replace(digit, box=(left, top, right - left, bottom - top))
+def _page_box(box: Sequence[float], crop: FieldCrop) -> tuple[int, int, int, int]:
+    """The upright rectangle, page px, around a box in a crop."""
+    low, high = (f(_page_corners(box, crop), axis=0) for f in (np.min, np.max))
+    left, top, right, bottom = (round(float(v)) for v in (*low, *high))
+    return left, top, right - left, bottom - top
 
-    placed = tuple((round(float(x)), round(float(y))) for x, y in corners(crop.box))
-    return replace(reading, digits=tuple(moved(d) for d in reading.digits), corners=placed)
+
+def _page_corners(box: Sequence[float], crop: FieldCrop) -> NDArray[np.float64]:
+    x, y, w, h = box
+    return apply(crop.to_page, np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], np.float64))
