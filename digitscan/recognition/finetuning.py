@@ -97,9 +97,9 @@ def finetune(
     base = default_model()
     recipe = find(str(read_card(base)["architecture"]))
     model = _opened(base, seed)
-    old = _figures(_predict(model, held.pictures), held, _predict(model, digits.test), digits)
+    old = _figures(model, held, digits)
     replayed = _fit(model, learnt, digits, seed)
-    new = _figures(_predict(model, held.pictures), held, _predict(model, digits.test), digits)
+    new = _figures(model, held, digits)
     if not is_better(old, new):
         raise ModelError(
             f"{output}: not written, since the new network is not better: {told(old, new, len(held.labels))}"
@@ -169,7 +169,8 @@ def _fit(model: keras.Model, learnt: Decided, digits: Digits, seed: int) -> int:
         sample(digits.train[c], digits.train_labels[c], GENTLE, [seed, 2, epoch])[0]
         for epoch, c in enumerate(chosen)
     ]
-    answers = [_predict(model, pictures) for pictures in again]  # before anything is learnt
+    # at once, and before anything is learnt
+    answers = np.split(_predict(model, np.concatenate(again)), EPOCHS)
     truth = np.eye(answers[0].shape[1], dtype=np.float32)[learnt.labels]
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     for layer in norms:  # their statistics are those of all hands
@@ -191,7 +192,9 @@ def _bent(pictures: Image, rng: np.random.Generator) -> Image:
     return np.stack([another_hand(p, rng) if rng.random() < CHANGED else p for p in pictures])
 
 
-def _figures(answers: Probabilities, held: Decided, tested: Probabilities, digits: Digits) -> Figures:
+def _figures(model: keras.Model, held: Decided, digits: Digits) -> Figures:
+    answers = _predict(model, np.concatenate([held.pictures, digits.test]))
+    answers, tested = np.split(answers, [len(held.labels)])
     own = answers[np.arange(len(held.labels)), held.labels].astype(np.float64)
     return Figures(
         right=int((answers.argmax(axis=1) == held.labels).sum()),
