@@ -10,18 +10,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 
 from digitscan.batch import journal
+from digitscan.cli import commands
 from digitscan.deck.deck import make_deck
 from digitscan.errors import UsageError
 from digitscan.forms import Form
 from digitscan.pipeline import read_glyphs, read_page, register_page
+from digitscan.recognition import finetuning
+from digitscan.recognition.cards import Card
 from digitscan.recognition.classifier import FakeClassifier, Probabilities
 from digitscan.records import CROSSED, FieldReading, Image, PageRef, PageResult
 from digitscan.review import corrections, learning
 from digitscan.review.learning import labels, lessons
 from digitscan.review.queue import Change, Decision, Key, State
 from tests.drawn_pages import SMALL_FORM, write_form
+from tests.recognition.drawn import data_set
 from tests.review import made
 
 NOW = "2026-01-01T00:00:00.000+00:00"
@@ -155,3 +160,47 @@ def test_too_few_decisions_are_refused(reviewed: Reviewed) -> None:
         lessons(reviewed.output, [reviewed.form])
     with pytest.raises(UsageError, match="not the output directory"):
         lessons(reviewed.output.parent, [reviewed.form])
+
+
+def train(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(commands, ["train", *map(str, arguments)])
+
+
+def test_the_command_hands_over_what_was_decided(
+    reviewed: Reviewed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learning, "LEAST", 10)
+    reviewed.decide(reviewed.pages)
+    data = data_set(20, 10)
+    mnist = tmp_path / "drawn.npz"
+    np.savez(mnist, x_train=data.train, y_train=data.train_labels, x_test=data.test, y_test=data.test_labels)
+    figures = finetuning.Figures(9, 0.1, 0.99, 0.0)
+    handed: list[tuple[finetuning.Decided, int]] = []
+
+    def finetune(learnt: finetuning.Decided, *_: object, seed: int, **__: object) -> finetuning.Tuned:
+        handed.append((learnt, seed))
+        return finetuning.Tuned(Card("digitscan", [], 0, "", {}, {}, {}, {}, {}), figures, figures, 10)
+
+    monkeypatch.setattr(finetuning, "finetune", finetune)
+    where = ("--from-reviews", reviewed.output, "--form", reviewed.form.path)
+    said = train(*where, "--data", mnist, "--output", "tuned.keras", "--seed", "4")
+    assert said.exception is None
+    assert said.output.endswith("\ntuned.keras\n")
+    expected = lessons(reviewed.output, [reviewed.form], seed=4).learnt
+    ((learnt, seed),) = handed
+    assert seed == 4
+    assert np.array_equal(learnt.pictures, expected.pictures)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["--from-reviews", "out"], "name them with --form"),
+        (["--from-reviews", "out", "--form", "f.toml", "--epochs", "3"], "leave them out"),
+        (["--form", "f.toml"], "leave it out"),
+    ],
+)
+def test_options_that_do_not_go_together(arguments: list[str], fault: str) -> None:
+    said = train(*arguments, "--data", "nowhere", "--output", "tuned.keras")
+    assert isinstance(said.exception, UsageError)
+    assert fault in str(said.exception)
