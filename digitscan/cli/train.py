@@ -36,7 +36,7 @@ def train(
     from_reviews: Path | None,
     forms: tuple[Path, ...],
 ) -> None:
-    """Train a network on MNIST and export it."""
+    """Train a network on MNIST, or go on with what people decided, and export it."""
     if from_reviews is not None:
         if architecture or epochs or plots:
             raise UsageError("--from-reviews: takes no --architecture, --epochs or --plots: leave them out")

@@ -33,9 +33,9 @@ RATE = 3e-4
 CHANGED = 0.7
 """Of the decided glyphs, those that are bent a little each time they are shown."""
 REPLAYED = 3000
-"""Pictures of MNIST that each epoch shows again, changed and with others that are no digits; not fewer than
-`REPLAYED_EACH` for each decided glyph."""
+"""Pictures of MNIST that each epoch shows again, changed, with others that are no digits among them."""
 REPLAYED_EACH = 2
+"""Where this many for each decided glyph is more, so many."""
 MOST_LOST = 0.001
 """Of MNIST's test part."""
 
