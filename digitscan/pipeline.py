@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digitscan.forms import Form
 from digitscan.recognition.classifier import Classifier
@@ -17,7 +18,7 @@ from digitscan.records import FieldReading, Image, PageRef, PageResult
 from digitscan.vision import pages
 from digitscan.vision.constellation import apply
 from digitscan.vision.fields import FieldCrop, cut_fields, field_inks, page_ink_level
-from digitscan.vision.glyphs import fit_many, fit_string
+from digitscan.vision.glyphs import fit, fit_many, fit_string
 from digitscan.vision.preview import draw_preview
 from digitscan.vision.registration import RegisteredPage, register
 from digitscan.vision.segmentation import Segmentation, number_ink, segment
@@ -63,13 +64,7 @@ def read_fields(
     registered: RegisteredPage, classifier: Classifier, strings: StringNetwork | None = None
 ) -> tuple[FieldReading, ...]:
     """All fields of a registered page, its glyphs classified in one batch."""
-    settings = registered.form.cleaning
-    crops = cut_fields(registered)
-    level = page_ink_level(crops, settings)
-    inks = field_inks(crops, level, settings)
-    found = [
-        segment(ink, c.box, c.cells, c.scale, rules) for (ink, rules), c in zip(inks, crops, strict=True)
-    ]
+    crops, found = _segmented(registered)
     glyphs = fit_many(h.ink for s in found for h in s.hypotheses)
     shares = np.split(classifier(glyphs), np.cumsum([len(s.hypotheses) for s in found])[:-1])
     columns = _whole_numbers(crops, found, strings)
@@ -79,6 +74,34 @@ def read_fields(
     ]
     readings = settle([crop.field for crop in crops], said, registered.form.checks)
     return tuple(_on_page(reading, crop) for reading, crop in zip(readings, crops, strict=True))
+
+
+def read_glyphs(registered: RegisteredPage, readings: Sequence[FieldReading]) -> dict[tuple[str, int], Image]:
+    """What the network of single digits saw of readings of this page: 28x28, by field and position.
+
+    Left out are cells where nothing stands, and what is not found again where it was read.
+    """
+    glyphs: dict[tuple[str, int], Image] = {}
+    for place in (registered, *registered.rivals):
+        for crop, segmentation in zip(*_segmented(place), strict=True):
+            boxes, _ = _on_page_px([h.box for h in segmentation.hypotheses], crop)
+            inks = {box: h.ink for box, h in zip(boxes, segmentation.hypotheses, strict=True)}
+            for reading in (r for r in readings if r.field == crop.field.name):
+                for digit in (d for d in reading.digits if d.digit != "_" and d.box in inks):
+                    glyphs.setdefault((reading.field, digit.position), fit(inks[digit.box]))
+    return glyphs
+
+
+def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmentation]]:
+    """The fields of a registered page, and the guesses at digits in each."""
+    settings = registered.form.cleaning
+    crops = cut_fields(registered)
+    level = page_ink_level(crops, settings)
+    inks = field_inks(crops, level, settings)
+    found = [
+        segment(ink, c.box, c.cells, c.scale, rules) for (ink, rules), c in zip(inks, crops, strict=True)
+    ]
+    return crops, found
 
 
 def _whole_numbers(
@@ -96,13 +119,18 @@ def _whole_numbers(
 
 def _on_page(reading: FieldReading, crop: FieldCrop) -> FieldReading:
     """The reading with its digits' boxes, and its field's corners, in page px."""
-    boxes = np.array([crop.box, *(digit.box for digit in reading.digits)], np.float64)
-    around = boxes[:, None, :2] + boxes[:, None, 2:] * np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
-    corners = apply(crop.to_page, around.reshape(-1, 2)).reshape(-1, 4, 2)
-    spans = np.rint(np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)).astype(int).tolist()
-    digits = tuple(
-        replace(digit, box=(left, top, right - left, bottom - top))
-        for digit, (left, top, right, bottom) in zip(reading.digits, spans[1:], strict=True)
-    )
+    (_, *boxes), corners = _on_page_px([crop.box, *(digit.box for digit in reading.digits)], crop)
+    digits = tuple(replace(digit, box=box) for digit, box in zip(reading.digits, boxes, strict=True))
     placed = tuple((round(x), round(y)) for x, y in corners[0].tolist())
     return replace(reading, digits=digits, corners=placed)
+
+
+def _on_page_px(
+    boxes: Sequence[Sequence[float]], crop: FieldCrop
+) -> tuple[list[tuple[int, int, int, int]], NDArray[np.float64]]:
+    """Boxes in a crop to upright rectangles around them in page px; and their corners, n x 4 x 2."""
+    given = np.array(boxes, np.float64).reshape(-1, 4)
+    around = given[:, None, :2] + given[:, None, 2:] * np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+    corners = apply(crop.to_page, around.reshape(-1, 2)).reshape(-1, 4, 2)
+    spans = np.rint(np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)).astype(int).tolist()
+    return [(left, top, right - left, bottom - top) for left, top, right, bottom in spans], corners

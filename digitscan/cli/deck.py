@@ -15,10 +15,11 @@ from digitscan.cli.options import PATH, load_forms
 @click.option("--seed", required=True, type=click.IntRange(0))
 @click.option("--output", required=True, type=PATH, help="Directory for the scans and truth.csv.")
 @click.option("--digits", type=PATH, help="MNIST files to take the handwriting from; by default it is drawn.")
-def deck(form: Path, pages: int, seed: int, output: Path, digits: Path | None) -> None:
+@click.option("--hand", type=click.IntRange(0), help="All pages by one writer, the one of that number.")
+def deck(form: Path, pages: int, seed: int, output: Path, digits: Path | None, hand: int | None) -> None:
     """Make filled-in, scanned pages of a form, with the truth, for tests."""
     (definition,) = load_forms([form])
     from digitscan.deck.deck import make_deck
 
-    for path in make_deck(definition, pages, seed, output, digits=digits):
+    for path in make_deck(definition, pages, seed, output, digits=digits, hand=hand):
         click.echo(path)

@@ -59,13 +59,14 @@ def make_deck(
     presets: Sequence[str] = tuple(PRESETS),
     kinds: Sequence[FileKind] = KINDS,
     habits: Habits = USUAL,
+    hand: int | None = None,
 ) -> list[Path]:
     """Write `pages` pages in mixed files and truth.csv into `output`; returns the files of pages.
 
     The same form, seed and settings give the same bytes. Digits are drawn, or taken from the MNIST files
-    in the directory `digits`, each page by one writer. `kinds` are the files, again and again in this
-    order; `presets` limits them to these ways of scanning. Raises `UsageError` for settings that cannot be
-    used.
+    in the directory `digits`, each page by one writer; `hand`, a number of 0 or more, names the writer of
+    all pages. `kinds` are the files, again and again in this order; `presets` limits them to these ways of
+    scanning. Raises `UsageError` for settings that cannot be used.
     """
     if pages < 1 or seed < 0:
         raise UsageError(
@@ -92,7 +93,8 @@ def make_deck(
                 # apart, so that what is written does not hang on how it is drawn, nor that on the scanner
                 saying, writing, scanning = rng.spawn(3)
                 raws = fill_page(form, habits, saying)
-                ink = write_page(form, raws, _writer(given, habits, writing), kind.dpi, writing)
+                writer = _writer(given, habits, writing if hand is None else np.random.default_rng(hand))
+                ink = write_page(form, raws, writer, kind.dpi, writing)
                 filled = on_paper(blanks[kind.dpi], ink, writing.uniform(0.62, 0.96), writing)
                 images.append(_scanned(form, filled, kind, scanning))
                 truth.writerows((path.name, page, name, raw) for name, raw in raws.items())

@@ -70,6 +70,23 @@ def sample(
     return np.stack(pictures)[order], np.asarray(answers, np.int64)[order]
 
 
+def another_hand(glyph: Image, rng: np.random.Generator) -> Image:
+    """One glyph as another hand would have written it for MNIST: grey, its size and place as there."""
+    turn, slant = np.deg2rad(rng.normal(0, 6)), rng.normal(0, 0.1)
+    across, down = np.exp(rng.normal(0, 0.06, 2))
+    cos, sin = np.cos(turn), np.sin(turn)
+    matrix = np.array([[cos, -sin], [sin, cos]]) @ np.array([[across, slant], [0, down]])
+    offset = (1 - matrix.sum(axis=1)) * (SIZE - 1) / 2 + rng.uniform(-0.8, 0.8, 2)
+    bend = cv2.resize(
+        rng.normal(0, rng.uniform(0, 0.7), (5, 5, 2)).astype(np.float32), (SIZE, SIZE),
+        interpolation=cv2.INTER_CUBIC,
+    )  # fmt: skip
+    x, y = GRID_X[:SIZE, :SIZE], GRID_Y[:SIZE, :SIZE]
+    map_x = (matrix[0, 0] * x + matrix[0, 1] * y + offset[0]).astype(np.float32) + bend[..., 0]
+    map_y = (matrix[1, 0] * x + matrix[1, 1] * y + offset[1]).astype(np.float32) + bend[..., 1]
+    return np.asarray(cv2.remap(glyph, map_x, map_y, cv2.INTER_LINEAR), np.uint8)
+
+
 def digit(glyph: Image, label: int, neighbour: Image, strength: float, rng: np.random.Generator) -> Image:
     """One glyph as another hand, pen and scanner would have made it; uint8 28x28."""
     canvas = warp(glyph, strength, rng)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pypdfium2
@@ -10,10 +11,14 @@ import pytest
 from PIL import Image as Pictures
 from PIL import ImageOps
 
+from digitscan.deck import deck as deck_module
+from digitscan.deck import drawing
 from digitscan.deck.deck import make_deck
+from digitscan.deck.drawing import Writer
 from digitscan.deck.filling import holds, obeys, value_of
 from digitscan.errors import UsageError
 from digitscan.forms import Form, load_form
+from digitscan.records import Image
 
 ROOT = Path(__file__).parents[2]
 Truth = dict[tuple[str, int], dict[str, str]]
@@ -62,6 +67,23 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(
         assert path.read_bytes() == (deck / path.name).read_bytes(), path.name
     make_deck(form, 1, 6, tmp_path / "other")
     assert (tmp_path / "other" / "truth.csv").read_bytes() != (deck / "truth.csv").read_bytes()
+
+
+def test_a_deck_is_written_by_many_hands_or_by_one(
+    form: Form, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writers: list[Writer] = []
+
+    def write_page(*arguments: Any) -> Image:
+        writers.append(arguments[2])
+        return drawing.write_page(*arguments)
+
+    monkeypatch.setattr(deck_module, "write_page", write_page)
+    make_deck(form, 3, 5, tmp_path / "many")
+    make_deck(form, 2, 5, tmp_path / "one", hand=4)
+    make_deck(form, 1, 6, tmp_path / "the same", hand=4)
+    make_deck(form, 1, 6, tmp_path / "another", hand=5)
+    assert [len(set(map(repr, part))) for part in (writers[:3], writers[3:6], writers[5:])] == [3, 1, 2]
 
 
 def test_nothing_in_a_file_comes_from_the_clock(deck: Path) -> None:

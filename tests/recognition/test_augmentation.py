@@ -15,6 +15,7 @@ from digitscan.recognition.augmentation import (
     CANVAS,
     INK,
     Mix,
+    another_hand,
     break_stroke,
     digit,
     other,
@@ -109,6 +110,15 @@ def test_shaving_takes_little_and_only_from_a_side(index: int, seed: int) -> Non
     columns = np.flatnonzero((canvas > 0).any(axis=0))
     middle = canvas[:, columns[len(columns) * 2 // 5] : columns[len(columns) * 3 // 5]]
     assert np.array_equal(after[:, columns[len(columns) * 2 // 5] : columns[len(columns) * 3 // 5]], middle)
+
+
+def test_another_hand_stays_within_mnist_s_frame() -> None:
+    glyphs, _ = drawn_digits(50, 1)
+    for index in range(50):
+        made = another_hand(glyphs[index], np.random.default_rng(index))
+        assert made.shape == (28, 28)
+        assert 0.7 < made.sum() / glyphs[index].sum() < 1.4
+        assert not np.array_equal(made, glyphs[index])
 
 
 @pytest.mark.parametrize("seed", range(40))
