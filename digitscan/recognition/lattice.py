@@ -43,9 +43,9 @@ DASH_IN_NUMBER = 0.02  # of the marks in an open box: struck out, and not a piec
 DIRT = 0.3
 LEAST_DIRT = math.log(1e-4)
 TINY = 1e-9
-# How much the lattice and the network of whole numbers count when they are put together, and how often one of
-# them is quite wrong though it is quite sure: fitted on numbers by writers held back from training.
-LATTICE, COLUMNS, BLUNDER = 0.7, 1.0, 0.01
+# How often the lattice, or the network of whole numbers, is quite wrong though quite sure: with it both count
+# alike on numbers by writers held back from training, some of whose digits touch.
+BLUNDER = 0.01
 SHARED = -1.5  # log-weight of two digits that share a piece
 SHARED_WIDTH = 0.4  # in heights of a digit: a wider piece is not shared
 ONE_OR_SEVERAL = 0.95  # width, in heights of a digit, of ink that is one digit as often as several
@@ -160,7 +160,7 @@ def readings(
         found.append((probability, text, partial.marks))
     found.sort(key=lambda item: -item[0])
     doubt = 1 - found[0][0]
-    overrated = doubt**DOUBT / doubt if 0 < doubt < 1 else 1.0
+    overrated = doubt**DOUBT / doubt if 0 < doubt < 1 and columns is None else 1.0
     return [
         # the empty value of what is unreadable says nothing of the ink
         Reading(
@@ -392,7 +392,7 @@ def _second_opinion(shares: dict[str, float], columns: Columns) -> dict[str, flo
     second = {text: log_probability(columns, text) if text.isdigit() else -math.inf for text in shares}
 
     def together(first: float, other: float) -> float:
-        return LATTICE * math.log(math.exp(first) + BLUNDER) + COLUMNS * math.log(math.exp(other) + BLUNDER)
+        return math.log(math.exp(first) + BLUNDER) + math.log(math.exp(other) + BLUNDER)
 
     weights = {text: together(shares[text], second[text]) for text in shares}
     rest = [math.log(max(1 - sum(map(math.exp, known.values())), TINY)) for known in (shares, second)]
