@@ -19,7 +19,7 @@ from digitscan.records import Image
 from digitscan.vision.glyphs import fit, light_on_dark
 
 DEFAULT = "digitscan"
-RECIPES = tuple(sorted(set(ARCHITECTURES) - {DEFAULT}))
+RECIPES = tuple(sorted(n for n, a in ARCHITECTURES.items() if n != DEFAULT and not a.reads_numbers))
 
 
 def digits_table(classifiers: Mapping[str, Classifier], sets: Mapping[str, Labelled]) -> Table:

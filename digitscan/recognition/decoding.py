@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from digitscan.forms import FormField
-from digitscan.recognition.lattice import BLANK, LABELS, Mark, Probabilities, readings
+from digitscan.recognition.beams import Mark
+from digitscan.recognition.lattice import BLANK, LABELS, Probabilities, readings
 from digitscan.recognition.strings import Columns
 from digitscan.records import OTHER, Alternative, Box, DigitReading, FieldInk
 from digitscan.vision.segmentation import Segmentation

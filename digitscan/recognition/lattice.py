@@ -10,22 +10,20 @@ recognition using a space displacement neural network", 1992).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import accumulate
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digitscan.recognition.beams import NOTHING, Beam, Mark, Partial, begun
 from digitscan.recognition.strings import Columns, log_probability, spelled
 from digitscan.records import CLASSES, CROSSED, OTHER, Box
 from digitscan.vision.segmentation import Cut, Segmentation
 
 Probabilities = NDArray[np.float32]
 
-KEPT = 16  # values at each step
-FAINT = 14.0  # natural logarithms under the best at which a value is dropped
 FLOOR = 1e-6
 OPTIONS = 4  # readings of a glyph that are followed
 HOPELESS = 1e-5  # of the likeliest reading of a glyph: less is not followed
@@ -52,14 +50,6 @@ ONE_OR_SEVERAL = 0.95  # width, in heights of a digit, of ink that is one digit 
 LABELS = tuple("X" if c == "crossed" else "?" if c == "other" else c for c in CLASSES)
 
 
-class Mark(NamedTuple):
-    """One cell or glyph of a path."""
-
-    hypothesis: int | None
-    """None for a blank cell."""
-    label: str
-
-
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A value that the ink may be."""
@@ -69,64 +59,6 @@ class Reading:
     marks: tuple[Mark, ...]
     """Of the likeliest path to it."""
     probability: float
-
-
-@dataclass(slots=True)
-class _Partial:
-    """All paths up to some place that read alike."""
-
-    weight: float
-    """Logarithm of their summed weight."""
-    best: float
-    """That of the heaviest of them, whose marks are kept."""
-    marks: tuple[Mark, ...]
-
-
-@dataclass(slots=True)
-class _Beam:
-    """What was read up to some place of the lattice."""
-
-    total: float = -math.inf
-    """Logarithm of the weight of all paths, of those no longer followed too."""
-    partials: dict[str, _Partial] = field(default_factory=dict)
-
-    def extend(self, before: _Beam, total: float, options: Sequence[tuple[Mark, float]]) -> None:
-        """Take in the paths of `before` with one more mark, or none: marks and logarithms of weights."""
-        self.total = _added(self.total, before.total + total)
-        labelled = [
-            (mark.label if mark.label not in "_X" else "", (mark,) if mark.label else (), weight)
-            for mark, weight in options
-        ]
-        partials = self.partials
-        for text, partial in before.partials.items():
-            for label, marks, weight in labelled:
-                new = _Partial(partial.weight + weight, partial.best + weight, partial.marks + marks)
-                if text + label in partials:
-                    self._take(text + label, new)
-                else:
-                    partials[text + label] = new
-
-    def merge(self, other: _Beam) -> None:
-        self.total = _added(self.total, other.total)
-        for text, partial in other.partials.items():
-            self._take(text, partial)
-
-    def _take(self, text: str, new: _Partial) -> None:
-        old = self.partials.get(text)
-        if old is None:
-            self.partials[text] = new
-            return
-        better = new if new.best > old.best else old
-        self.partials[text] = _Partial(_added(old.weight, new.weight), better.best, better.marks)
-
-    def prune(self) -> None:
-        if len(self.partials) > 1:
-            ranked = sorted(self.partials.items(), key=lambda item: -item[1].weight)
-            least = ranked[0][1].weight - FAINT
-            self.partials = {text: p for text, p in ranked[:KEPT] if p.weight >= least}
-
-
-NOTHING = Mark(None, "")
 
 
 def readings(
@@ -172,6 +104,10 @@ def readings(
     ]
 
 
+_Options = tuple[float, list[tuple[Mark, float]]]
+"""Logarithm of the weight of all readings of a glyph, and the likeliest with theirs."""
+
+
 class _Lattice:
     def __init__(
         self, segmentation: Segmentation, probabilities: Probabilities, cells: tuple[Box, ...]
@@ -187,72 +123,67 @@ class _Lattice:
         self.dirt = [self._dirt(index) for index in range(len(self.pieces))]
         self.centres = [self._centres(index) for index in range(len(self.hypotheses))]
 
-    def through_cells(self) -> _Beam:
+    def through_cells(self) -> Beam:
         """Every cell has one glyph or none."""
-        beams = {0: _start()}
+        beams = {0: begun()}
         self._skip_dirt(beams)
         for cell in self.cells:
-            after: dict[int, _Beam] = {}
+            after: dict[int, Beam] = {}
             for used, beam in beams.items():
                 blank = math.log(BLANK)
-                after.setdefault(used, _Beam()).extend(beam, blank, [(Mark(None, "_"), blank)])
+                after.setdefault(used, Beam()).extend(beam, blank, [(Mark(None, "_"), blank)])
                 for index, shape in self._glyphs_from(used):
                     prior = shape + self._misplaced(index, cell)
-                    self._glyph(after.setdefault(self.hypotheses[index].last, _Beam()), beam, index, prior)
+                    _read(
+                        after.setdefault(self.hypotheses[index].last, Beam()),
+                        beam,
+                        self.options[index],
+                        prior,
+                    )
             beams = {used: after[used] for used in sorted(after)}
             self._skip_dirt(beams)
         return beams[len(self.pieces)]
 
-    def through_box(self, digits: tuple[int, int]) -> _Beam:
+    def through_box(self, digits: tuple[int, int]) -> Beam:
         """Any number of glyphs that the field allows; where there is none, any number."""
-        # (pieces used, glyphs)
-        beams = {(0, 0): _start()}
-        for used in range(len(self.pieces)):
-            for count in [c for u, c in beams if u == used]:
-                beam = beams[used, count]
-                beam.prune()
-                dirt = self.dirt[used]
-                beams.setdefault((used + 1, count), _Beam()).extend(beam, dirt, [(NOTHING, dirt)])
-                for index, shape in self._glyphs_from(used):
-                    after = beams.setdefault((self.hypotheses[index].last, count + 1), _Beam())
-                    self._glyph(after, beam, index, shape)
-        final = {count: beam for (used, count), beam in beams.items() if used == len(self.pieces)}
-        end = _Beam()
+        final = self._through_open(lambda index, _: self.options[index])
+        end = Beam()
         allowed = [count for count in final if digits[0] <= count <= digits[1]]
         for count in allowed or final:
             end.merge(final[count])
         end.prune()
         return end
 
-    def through_number(self, text: str) -> _Partial | None:
+    def through_number(self, text: str) -> Partial | None:
         """All paths that read as this number, however badly; None where there is none."""
+
+        def forced(index: int, count: int) -> _Options | None:
+            if count == len(text):
+                return None
+            weight = self._as_digit(index, int(text[count]))
+            return weight, [(Mark(index, text[count]), weight)]
+
+        final = self._through_open(forced)
+        return final[len(text)].partials[text] if len(text) in final else None
+
+    def _through_open(self, options: Callable[[int, int], _Options | None]) -> dict[int, Beam]:
+        """What was read at the end of an open box, by the number of glyphs.
+
+        options: of a hypothesis after so many glyphs; None where there is to be no other.
+        """
         # (pieces used, glyphs)
-        partials = {(0, 0): _Partial(0.0, 0.0, ())}
-
-        def take(place: tuple[int, int], new: _Partial) -> None:
-            beam = _Beam(partials={"": partials[place]} if place in partials else {})
-            beam._take("", new)
-            partials[place] = beam.partials[""]
-
+        beams = {(0, 0): begun()}
         for used in range(len(self.pieces)):
-            for count in range(len(text) + 1):
-                before = partials.get((used, count))
-                if before is None:
-                    continue
+            for count in [c for u, c in beams if u == used]:
+                beam = beams[used, count]
+                beam.prune()
                 dirt = self.dirt[used]
-                take((used + 1, count), _Partial(before.weight + dirt, before.best + dirt, before.marks))
-                if count == len(text):
-                    continue
+                beams.setdefault((used + 1, count), Beam()).extend(beam, dirt, [(NOTHING, dirt)])
                 for index, shape in self._glyphs_from(used):
-                    weight = shape + self._as_digit(index, int(text[count]))
-                    take(
-                        (self.hypotheses[index].last, count + 1),
-                        _Partial(
-                            before.weight + weight, before.best + weight,
-                            (*before.marks, Mark(index, text[count])),
-                        ),
-                    )  # fmt: skip
-        return partials.get((len(self.pieces), len(text)))
+                    if (read := options(index, count)) is not None:
+                        after = beams.setdefault((self.hypotheses[index].last, count + 1), Beam())
+                        _read(after, beam, read, shape)
+        return {count: beam for (used, count), beam in beams.items() if used == len(self.pieces)}
 
     def glyphs_whole(self, marks: tuple[Mark, ...]) -> float:
         """Probability that each glyph of a path is a digit, and no cut took too much: no path stands for it.
@@ -306,21 +237,17 @@ class _Lattice:
                 ]
         return found
 
-    def _glyph(self, after: _Beam, before: _Beam, index: int, prior: float) -> None:
-        total, options = self.options[index]
-        after.extend(before, prior + total, [(mark, prior + weight) for mark, weight in options])
-
-    def _skip_dirt(self, beams: dict[int, _Beam]) -> None:
+    def _skip_dirt(self, beams: dict[int, Beam]) -> None:
         """The beams, and those reached from them by leaving pieces unread."""
         for used in range(len(self.pieces)):
             if used in beams:
                 beams[used].prune()
                 dirt = self.dirt[used]
-                beams.setdefault(used + 1, _Beam()).extend(beams[used], dirt, [(NOTHING, dirt)])
+                beams.setdefault(used + 1, Beam()).extend(beams[used], dirt, [(NOTHING, dirt)])
         if len(self.pieces) in beams:
             beams[len(self.pieces)].prune()
 
-    def _options(self, index: int) -> tuple[float, list[tuple[Mark, float]]]:
+    def _options(self, index: int) -> _Options:
         """Logarithm of the weight of all readings of a glyph, and the likeliest with theirs."""
         row = self.probabilities[index, :OTHER].astype(np.float64)
         row /= 1 + (MORE_OTHER - 1) * float(self.probabilities[index, OTHER])
@@ -387,6 +314,12 @@ class _Lattice:
         return next(i for i in self.starting[piece] if self.hypotheses[i].last == piece + 1)
 
 
+def _read(after: Beam, before: Beam, options: _Options, prior: float) -> None:
+    """Take the paths of `before`, with one more glyph, into `after`."""
+    total, marks = options
+    after.extend(before, prior + total, [(mark, prior + weight) for mark, weight in marks])
+
+
 def _second_opinion(shares: dict[str, float], columns: Columns) -> dict[str, float]:
     """What the lattice and the network of whole numbers say together: logarithms of probabilities."""
     second = {text: log_probability(columns, text) if text.isdigit() else -math.inf for text in shares}
@@ -398,16 +331,6 @@ def _second_opinion(shares: dict[str, float], columns: Columns) -> dict[str, flo
     rest = [math.log(max(1 - sum(map(math.exp, known.values())), TINY)) for known in (shares, second)]
     total = float(np.logaddexp.reduce([*weights.values(), together(*rest)]))
     return {text: weight - total for text, weight in weights.items()}
-
-
-def _start() -> _Beam:
-    return _Beam(0.0, {"": _Partial(0.0, 0.0, ())})
-
-
-def _added(a: float, b: float) -> float:
-    """log(exp(a) + exp(b))"""
-    high, low = (a, b) if a >= b else (b, a)
-    return high if low == -math.inf else high + math.log1p(math.exp(low - high))
 
 
 def _harmless(size: float) -> float:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from digitscan.recognition import classifier as glyphs
 from digitscan.recognition.architectures import NUMBER_CLASSES
+from digitscan.recognition.beams import added
 from digitscan.records import Image
 
 Columns = NDArray[np.float32]
@@ -58,11 +59,11 @@ def spelled(columns: Columns, digits: tuple[int, int]) -> dict[str, float]:
     beam = {"": (0.0, -math.inf)}
     for row in rows:
         if row[0] > SURELY_NOTHING:
-            beam = {text: (_added(*ends) + row[0], -math.inf) for text, ends in beam.items()}
+            beam = {text: (added(*ends) + row[0], -math.inf) for text, ends in beam.items()}
             continue
         after: dict[str, tuple[float, float]] = {}
         for text, (nothing, last) in beam.items():
-            either = _added(nothing, last)
+            either = added(nothing, last)
             _take(after, text, either + row[0], -math.inf)
             if text:
                 _take(after, text, -math.inf, last + row[int(text[-1]) + 1])
@@ -70,10 +71,10 @@ def spelled(columns: Columns, digits: tuple[int, int]) -> dict[str, float]:
                 sign = str(digit)
                 before = nothing if text.endswith(sign) else either
                 _take(after, text + sign, -math.inf, before + row[digit + 1])
-        ranked = sorted(after.items(), key=lambda item: -_added(*item[1]))[:WIDEST_BEAM]
-        least = _added(*ranked[0][1]) - FAINT
-        beam = {text: ends for text, ends in ranked if _added(*ends) >= least}
-    found = {text: _added(*ends) for text, ends in beam.items()}
+        ranked = sorted(after.items(), key=lambda item: -added(*item[1]))[:WIDEST_BEAM]
+        least = added(*ranked[0][1]) - FAINT
+        beam = {text: ends for text, ends in ranked if added(*ends) >= least}
+    found = {text: added(*ends) for text, ends in beam.items()}
     return {text: p for text, p in found.items() if digits[0] <= len(text) <= digits[1]} or found
 
 
@@ -96,9 +97,4 @@ def log_probability(columns: Columns, text: str) -> float:
 
 def _take(after: dict[str, tuple[float, float]], text: str, nothing: float, last: float) -> None:
     known = after.get(text)
-    after[text] = (nothing, last) if known is None else (_added(known[0], nothing), _added(known[1], last))
-
-
-def _added(a: float, b: float) -> float:
-    high, low = (a, b) if a >= b else (b, a)
-    return high if low == -math.inf else high + math.log1p(math.exp(low - high))
+    after[text] = (nothing, last) if known is None else (added(known[0], nothing), added(known[1], last))
