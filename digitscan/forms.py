@@ -86,6 +86,11 @@ class Form:
         """Crop pixels per millimetre."""
         return self.page.resolution / 25.4
 
+    @property
+    def has_open_boxes(self) -> bool:
+        """Whether a field has no printed cells: the network of whole numbers is asked as well."""
+        return any(not field.cells for field in self.fields)
+
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of a definition, for editors that complete TOML."""

@@ -113,7 +113,8 @@ def run(
         KeyboardInterrupt: what was read till then is in the journal; the outputs are still the old ones.
     """
     known = {"forms": [form.fingerprint for form in forms], "model": fingerprint(model), "engine": engine}
-    known["strings"] = strings_fingerprint()
+    if any(form.has_open_boxes for form in forms):
+        known["strings"] = strings_fingerprint()
     setup = hashlib.sha256(json.dumps([__version__, known]).encode()).hexdigest()
     with (
         _held(output),

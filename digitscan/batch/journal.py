@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from digitscan.batch.database import connected
 from digitscan.batch.outputs import PageRows, rendered
 from digitscan.batch.packing import packed, unpacked
 from digitscan.errors import DigitscanError, UsageError
@@ -237,18 +238,8 @@ def opened(directory: Path) -> Iterator[Journal]:
     """
     path = directory / NAME
     try:
-        connection = sqlite3.connect(path)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            (found,) = connection.execute("PRAGMA user_version").fetchone()
-            if found == 0:
-                connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_FORMAT}; COMMIT;")
-            elif found != _FORMAT:
-                raise UsageError(f"{path}: written by another version of digitscan: choose another --output")
+        with connected(path, _SCHEMA, _FORMAT, "choose another --output") as connection:
             yield Journal(connection)
-        finally:
-            connection.close()
     except sqlite3.DatabaseError as error:
         raise _explained(path, error) from error
 

@@ -40,7 +40,8 @@ Work = Callable[[InputFile | PageRef], int | PageResult | PageFailure | Broken]
 def pipeline_reader(forms: Sequence[Form], model: Path | None, engine: Engine) -> Read:
     """What reads a page as one of the forms; raises `ModelError` for a missing or refused model."""
     cv2.setNumThreads(1)  # the pages share the cores already
-    return partial(read_page, forms=forms, classifier=load(model, engine), strings=load_strings())
+    strings = load_strings() if any(form.has_open_boxes for form in forms) else None
+    return partial(read_page, forms=forms, classifier=load(model, engine), strings=strings)
 
 
 def maker(

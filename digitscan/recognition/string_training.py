@@ -7,14 +7,15 @@ import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from digitscan.recognition.architectures import Architecture
 from digitscan.recognition.datasets import Digits, Labels
-from digitscan.recognition.schedule import learning_rate
+from digitscan.recognition.schedule import paced
 from digitscan.recognition.string_pictures import numbers
 from digitscan.recognition.strings import log_probability
 from digitscan.records import Image
@@ -42,20 +43,24 @@ def fit(
     *,
     epochs: int,
     seed: int,
+    progress: bool,
 ) -> dict[str, list[float]]:
     """Train; after each epoch the loss, and the share of numbers by writers held back that are read right."""
     test = _held_numbers(digits, held, seed) if held.any() else None
     history: dict[str, list[float]] = {"loss": []}
-    with _pictures(digits, ~held, epochs, seed) as each:
+    steps = -(-PICTURES // recipe.batch)
+    bar = tqdm(desc=recipe.name, total=epochs * steps, unit="batch", disable=None if progress else True)
+    with _pictures(digits, ~held, epochs, seed) as each, bar:
         for epoch, (pictures, labels) in enumerate(each):
             fitted = model.fit(
                 pictures[..., None], labels + 1, batch_size=recipe.batch, epochs=1, shuffle=False, verbose=0,
-                callbacks=[_rate(model, epoch, epochs, -(-len(pictures) // recipe.batch))],
+                callbacks=[paced(model, bar, epoch, epochs, steps, PEAK)],
             )  # fmt: skip
             history["loss"].append(float(fitted.history["loss"][0]))
             if test is not None:
                 history.setdefault("val_accuracy", []).append(_right(_columns(model, test[0]), test[1]))
             last = {key: f"{values[-1]:.4f}" for key, values in history.items()}
+            bar.set_postfix(last)
             log.info("%s epoch %d of %d: %s", recipe.name, epoch + 1, epochs, last)
     return history
 
@@ -68,18 +73,8 @@ def measured(
         return {}, {}
     test, answers = _held_numbers(digits, held, seed)
     columns = _columns(model, test)
-    loss = -np.mean([log_probability(c, text(a)) for c, a in zip(columns, answers, strict=True)])
+    loss = -np.mean([log_probability(c, _text(a)) for c, a in zip(columns, answers, strict=True)])
     return {f"numbers of {digits.name} held back": _right(columns, answers)}, {"loss": float(loss)}
-
-
-def _rate(model: keras.Model, epoch: int, epochs: int, steps: int) -> keras.callbacks.Callback:
-    import keras
-
-    class Rate(keras.callbacks.Callback):  # type: ignore[misc]
-        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-            model.optimizer.learning_rate = learning_rate(epoch + batch / steps, epochs, PEAK)
-
-    return Rate()
 
 
 def _held_numbers(digits: Digits, held: NDArray[np.bool_], seed: int) -> tuple[Image, Labels]:
@@ -96,14 +91,14 @@ def _columns(model: keras.Model, pictures: Image) -> NDArray[np.float32]:
 
 
 def _right(columns: NDArray[np.float32], answers: Labels) -> float:
-    return float(np.mean([g == text(a) for g, a in zip(greedy(columns), answers, strict=True)]))
+    return float(np.mean([g == _text(a) for g, a in zip(_greedy(columns), answers, strict=True)]))
 
 
-def text(digits: Labels) -> str:
+def _text(digits: Labels) -> str:
     return "".join(str(d) for d in digits if d >= 0)
 
 
-def greedy(columns: NDArray[np.float32]) -> list[str]:
+def _greedy(columns: NDArray[np.float32]) -> list[str]:
     """The number of the likeliest sign of each column."""
     found = []
     for row in columns.argmax(axis=2):

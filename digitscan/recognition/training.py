@@ -11,7 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from digitscan.recognition.classifier import Probabilities
 from digitscan.recognition.datasets import Digits, Labels, held_back, read_digits
 from digitscan.recognition.litert import no_stderr
 from digitscan.recognition.plots import plot_confusion, plot_learning
-from digitscan.recognition.schedule import learning_rate
+from digitscan.recognition.schedule import paced
 from digitscan.records import OTHER, Image
 
 if TYPE_CHECKING:
@@ -83,7 +83,9 @@ def train(
     model = recipe.build()
     rounds = epochs or recipe.epochs
     if recipe.reads_numbers:
-        history = string_training.fit(model, recipe, digits, held, epochs=rounds, seed=seed)
+        history = string_training.fit(
+            model, recipe, digits, held, epochs=rounds, seed=seed, progress=progress
+        )
         result, calibration = string_training.measured(model, digits, held, seed)
     else:
         history = _fit(model, recipe, digits, held, epochs=rounds, seed=seed, progress=progress)
@@ -144,10 +146,10 @@ def _fit(
         for epoch, (pictures, answers) in enumerate(rounds):
             steps = -(-len(pictures) // recipe.batch)
             bar.total = epochs * steps
-            each_batch = _each_batch(model, bar, epoch, epochs, steps if recipe.augmented else None)
+            pace = paced(model, bar, epoch, epochs, steps, PEAK if recipe.augmented else None)
             fitted = model.fit(
                 pictures[..., None], answers, batch_size=recipe.batch, epochs=1, shuffle=False, verbose=0,
-                validation_data=validation, validation_batch_size=1024, callbacks=[each_batch],
+                validation_data=validation, validation_batch_size=1024, callbacks=[pace],
             )  # fmt: skip
             for key, values in fitted.history.items():
                 history.setdefault(key, []).extend(float(value) for value in values)
@@ -155,23 +157,6 @@ def _fit(
             bar.set_postfix(last)
             log.info("%s epoch %d of %d: %s", recipe.name, epoch + 1, epochs, last)
     return history
-
-
-def _each_batch(
-    model: keras.Model, bar: Any, epoch: int, epochs: int, steps: int | None
-) -> keras.callbacks.Callback:
-    """Moves the bar and, where `steps` of an epoch are given, sets the learning rate."""
-    import keras
-
-    class EachBatch(keras.callbacks.Callback):  # type: ignore[misc]
-        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-            if steps is not None:
-                model.optimizer.learning_rate = learning_rate(epoch + batch / steps, epochs, PEAK)
-
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-            bar.update()
-
-    return EachBatch()
 
 
 def mix_of(epoch: int, epochs: int) -> Mix:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from digitscan.batch.database import connected
 from digitscan.errors import DigitscanError, UsageError
 from digitscan.review.queue import Key, State
 
@@ -224,18 +225,8 @@ def opened(directory: Path) -> Iterator[Store]:
     except OSError as error:
         raise UsageError(f"{path}: cannot be opened or written: {error.strerror}") from None
     try:
-        connection = sqlite3.connect(path)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            (found,) = connection.execute("PRAGMA user_version").fetchone()
-            if found == 0:
-                connection.executescript(f"BEGIN; {_SCHEMA}{_INDEX} PRAGMA user_version = {_FORMAT}; COMMIT;")
-            elif found != _FORMAT:
-                raise UsageError(f"{path}: written by another version of digitscan")
+        with connected(path, _SCHEMA + _INDEX, _FORMAT, "use that one") as connection:
             yield Store(connection)
-        finally:
-            connection.close()
     except sqlite3.DatabaseError as error:
         kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from digitscan.records import (
     PageRef,
     PageResult,
 )
+from digitscan.review.queue import Key
 from digitscan.vision.views import with_views
 
 SIZE = (300, 200)
@@ -103,3 +105,21 @@ def run(directory: Path, outcomes: Sequence[PageResult | PageFailure]) -> Path:
 def renamed(result: PageResult, file: str) -> PageResult:
     """A copy of a page under another name."""
     return replace(result, ref=replace(result.ref, file=file))
+
+
+def thousand(folder: Path) -> tuple[Path, dict[Key, str]]:
+    """A run with 1,000 doubtful fields, two in five of them misread, and what is written in each."""
+    chance = random.Random(7)
+    truth: dict[Key, str] = {}
+    pages = []
+    for number in range(100):
+        readings = []
+        for field in range(10):
+            written = str(chance.randrange(10 ** chance.randint(1, 4)))
+            read = written if chance.random() < 0.6 else str(chance.randrange(1000))
+            place = corners(10 + 90 * (field % 3), 10 + 45 * (field // 3))
+            readings.append(reading(f"f{field}", read, chance.random(), "review", place))
+            truth[Key(f"{number}.png", 1, "census", f"f{field}")] = written
+        pages.append(page(f"{number}.png", readings))
+    out = run(folder, pages)
+    return out, truth

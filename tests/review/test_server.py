@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import random
 import shutil
 from dataclasses import replace
 from itertools import pairwise
@@ -65,19 +64,7 @@ def test_a_sample_run_is_settled_by_keyboard_alone(tmp_path: Path, opened: Opene
 
 
 def test_a_thousand_fields_cost_a_key_each_or_their_digits_and_one(tmp_path: Path, opened: Opened) -> None:
-    chance = random.Random(7)
-    truth: dict[Key, str] = {}
-    pages = []
-    for number in range(100):
-        readings = []
-        for field in range(10):
-            written = str(chance.randrange(10 ** chance.randint(1, 4)))
-            read = written if chance.random() < 0.6 else str(chance.randrange(1000))
-            place = made.corners(10 + 90 * (field % 3), 10 + 45 * (field // 3))
-            readings.append(made.reading(f"f{field}", read, chance.random(), "review", place))
-            truth[Key(f"{number}.png", 1, "census", f"f{field}")] = written
-        pages.append(made.page(f"{number}.png", readings))
-    out = made.run(tmp_path / "out", pages)
+    out, truth = made.thousand(tmp_path / "out")
     told = {f"{key.sha256}, page 1 {key.field}": value for key, value in truth.items()}
     with served(out) as server:
         said = begun(opened, server).evaluate(REVIEWER, told)
