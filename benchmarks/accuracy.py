@@ -82,7 +82,7 @@ def main(
     document: Path | None,
 ) -> None:
     """Print the tables as Markdown, and put them into a document."""
-    logging.getLogger("digitscan").setLevel(logging.ERROR)  # blank designs lie among the real forms
+    logging.disable(logging.WARNING)  # blank designs lie among the real forms
     settings, wanted = Settings(data, models, deck_pages), names or tuple(TABLES)
     try:
         if document:
@@ -97,6 +97,8 @@ def main(
                 document.write_text(_with_table(document, name, text), encoding="utf-8")
     except DigitscanError as error:
         raise click.ClickException(str(error)) from None
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _with_table(document: Path, name: str, text: str) -> str:
