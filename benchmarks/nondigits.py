@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from benchmarks.marks import DRAWN
 from benchmarks.tables import Table, percent, thousands
-from digitscan.recognition.classifier import Classifier, load
+from digitscan.recognition.classifier import Classifier, Probabilities, confidences, load
 from digitscan.recognition.datasets import Digits, Labels, read_digits
 from digitscan.recognition.reliability import Share, share_of
 from digitscan.records import Image
@@ -70,16 +70,19 @@ def table(refused: Refused) -> Table:
 def refused_share(classifier: Classifier, data: Path) -> Refused:
     """Measure a network on `nondigits`; `data` holds `mnist/`."""
     digits = read_digits(data / "mnist")
-    sure = classifier(digits.test)[:, :10].max(axis=1)
-    threshold = float(np.quantile(sure, 1 - ACCEPTED, method="lower"))
+    threshold = float(np.quantile(_as_digits(classifier(digits.test)), 1 - ACCEPTED, method="lower"))
     pictures, kinds = nondigits(digits)
-    answers = classifier(pictures)
-    refused = (answers.argmax(axis=1) >= 10) | (answers[:, :10].max(axis=1) < threshold)
+    refused = _as_digits(classifier(pictures)) < threshold
     by_kind = {
         kind: share_of(int(refused[kinds == kind].sum()), int((kinds == kind).sum())) for kind in KINDS
     }
     worst = sorted(by_kind.items(), key=lambda item: item[1].count / item[1].of)
     return Refused(threshold, share_of(int(refused.sum()), len(pictures)), dict(worst))
+
+
+def _as_digits(answers: Probabilities) -> NDArray[np.float64]:
+    """How sure it is that each glyph is the digit that is read; 0 where it is read as none."""
+    return np.where(answers.argmax(axis=1) < 10, confidences(answers), 0.0)
 
 
 def nondigits(digits: Digits, count: int = COUNT, seed: int = SEED) -> tuple[Image, NDArray[np.str_]]:

@@ -69,12 +69,12 @@ def make_hand(rng: np.random.Generator) -> Hand:
 
 def draw_digit(hand: Hand, digit: int, height: float, rng: np.random.Generator) -> Image:
     """A digit (0-9) about `height` pixels high, in this hand's way of writing it."""
-    return _draw_skeleton(hand, DIGITS[digit][hand.ways[digit]], height, rng)
+    return draw_skeleton(hand, DIGITS[digit][hand.ways[digit]], height, rng)
 
 
-def draw_letter(hand: Hand, rng: np.random.Generator, height: float) -> Image:
-    """A letter about `height` pixels high, none that could be taken for a digit."""
-    return _draw_skeleton(hand, LETTERS[str(rng.choice(list(LETTERS)))], height, rng)
+def draw_letter(hand: Hand, rng: np.random.Generator, height: float, letter: str | None = None) -> Image:
+    """A letter about `height` pixels high, any by default, none that could be taken for a digit."""
+    return draw_skeleton(hand, LETTERS[letter or str(rng.choice(list(LETTERS)))], height, rng)
 
 
 def draw_cross(hand: Hand, width: float, height: float, rng: np.random.Generator) -> Image:
@@ -117,11 +117,13 @@ def draw_scribble(hand: Hand, width: float, height: float, rng: np.random.Genera
     return _ink([_written(_spline(line, ()), hand, height, rng)], hand, height, rng)
 
 
-def draw_strokes(hand: Hand, count: int, height: float, rng: np.random.Generator) -> Image:
-    """`count` strokes, straight or bent, that begin and end anywhere in a square."""
+def draw_strokes(
+    hand: Hand, count: int, height: float, rng: np.random.Generator, *, least: int = 2, most: int = 4
+) -> Image:
+    """`count` strokes through `least` to `most` points anywhere in a square."""
     lines = []
     for _ in range(count):
-        points = rng.uniform(0, height, (int(rng.integers(2, 5)), 2))
+        points = rng.uniform(0, height, (int(rng.integers(least, most + 1)), 2))
         corners = tuple(range(1, len(points) - 1)) if rng.random() < 0.3 else ()
         lines.append(_written(_spline(points, corners), hand, height, rng))
     return _ink(lines, hand, height, rng)
@@ -153,6 +155,31 @@ def _closed(rng: np.random.Generator, x: float, y: float, radius: float, corners
     return _spline(np.vstack([points, points[:1]]), () if round_ else tuple(range(1, corners)))
 
 
+def draw_hook(hand: Hand, height: float, rng: np.random.Generator) -> Image:
+    """One stroke with a bend that points down or to the left; its arms are about as long."""
+    towards = rng.uniform(0.25, 1.1) * np.pi  # of the bend, 0 to the right and clockwise
+    opening = rng.uniform(0.25, 0.65) * np.pi
+    angles = towards + np.pi + np.array([-opening / 2, opening / 2])
+    arms = rng.uniform(0.6, 1.0, 2)[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    points = np.array([arms[0], 0.5 * arms[0], [0, 0], 0.5 * arms[1], arms[1]])
+    points[[1, 3]] += rng.normal(0, 0.05, (2, 2))
+    line = _spline(points, (2,) if rng.random() < 0.5 else ())
+    return _ink([_written(line * height, hand, height, rng)], hand, height, rng)
+
+
+def draw_dotted(hand: Hand, height: float, rng: np.random.Generator) -> Image:
+    """A stroke, straight or bent, and a dot above or below it."""
+    bow = rng.normal(0, 0.06) if rng.random() < 0.5 else rng.uniform(-0.5, 0.5)
+    line = np.array([[0.0, 0.0], [bow, 0.4], [rng.normal(0, 0.1), 0.8]])
+    below = bool(rng.random() < 0.6)
+    stem = line[-1] if below else line[0]
+    away = rng.uniform(0.2, 0.35)
+    at = stem + np.array([rng.normal(0, 0.05), away if below else -away])
+    ring = 0.03 * np.stack([np.cos(np.arange(0, 7)), np.sin(np.arange(0, 7))], axis=1)
+    drawn = [_written(_spline(part, ()) * height, hand, height, rng) for part in (line, at + ring)]
+    return _ink(drawn, hand, height, rng)
+
+
 def draw_tick(hand: Hand, height: float, rng: np.random.Generator) -> Image:
     """A tick: down to the right, then up, farther."""
     short, long = rng.uniform(0.33, 0.6), 1.0
@@ -167,7 +194,7 @@ def _free_ways(digit: int) -> list[str]:
     return [way for way in DIGITS[digit] if not way.startswith(BLOCK)]
 
 
-def _draw_skeleton(hand: Hand, skeleton: str, height: float, rng: np.random.Generator) -> Image:
+def draw_skeleton(hand: Hand, skeleton: str, height: float, rng: np.random.Generator) -> Image:
     size = height * (1 + rng.normal(0, hand.size_jitter))
     narrower = 1 - hand.pen  # the pen's width adds to the line's
     slant = hand.slant + rng.normal(0, 0.03)

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from digitscan.errors import UsageError
-from digitscan.records import CLASSES
+from digitscan.records import CLASSES, OTHER
 from digitscan.vision.glyphs import SIZE, STRING_HEIGHT, STRING_WIDTH
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ GLYPH = "28x28, 0-255, white on black, fitted as MNIST: body 20x20, centre of ma
 NUMBER = "24x128, 0-255, white on black: a whole number, 22 high, from the left"
 NUMBER_CLASSES = ("", *CLASSES[:10])
 """Of each column of a number: nothing new, or a digit."""
+
+BACKGROUND = "background"
+"""The layer of what is like nothing that was learnt."""
 
 Builder = Callable[[], "keras.Model"]
 
@@ -78,11 +83,14 @@ def find(name: str) -> Architecture:
     return ARCHITECTURES[name]
 
 
-@architecture("digitscan", classes=CLASSES, epochs=64, batch=256, validation=0.05, augmented=True)
+@architecture("digitscan", classes=CLASSES, epochs=80, batch=256, validation=0.05, augmented=True)
 def digitscan() -> keras.Model:
     """The default: convolutions that halve the picture soon, for speed, each followed by a residual one.
 
     Residual connections after He, Zhang, Ren, Sun: "Deep residual learning for image recognition", 2016.
+    What is like nothing that was learnt has small logits (Vaze, Han, Vedaldi, Zisserman: "Open-set
+    recognition: a good closed-set classifier is all you need?", 2022): beside them stands a constant one, set
+    by calibration, whose probability goes to `other`.
     """
     import keras
     from keras import layers
@@ -101,8 +109,18 @@ def digitscan() -> keras.Model:
     x = halved(halved(x, 32), 64)
     x = layers.Dense(128, use_bias=False)(layers.Flatten()(x))
     x = layers.Dropout(0.3)(layers.ReLU()(layers.BatchNormalization()(x)))
-    logits = layers.Dense(len(CLASSES), name="logits")(x)
-    model = keras.Model(picture, layers.Softmax(name="probabilities")(logits), name="digitscan")
+    logits = layers.Dense(len(CLASSES), name="logits", dtype="float32")(x)
+    background = layers.Dense(
+        1, name=BACKGROUND, dtype="float32", trainable=False, kernel_initializer="zeros",
+        bias_initializer=keras.initializers.Constant(-30.0),
+    )(x)  # fmt: skip
+    shares = layers.Softmax(dtype="float32")(layers.Concatenate(dtype="float32")([logits, background]))
+    probabilities = layers.Dense(
+        len(CLASSES), use_bias=False, name="probabilities", dtype="float32", trainable=False
+    )(shares)
+    model = keras.Model(picture, probabilities, name="digitscan")
+    each = np.eye(len(CLASSES), dtype=np.float32)
+    model.get_layer("probabilities").set_weights([np.vstack([each, each[OTHER]])])
     optimizer = keras.optimizers.AdamW(weight_decay=0.02)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
@@ -139,8 +157,10 @@ def strings() -> keras.Model:
     for _ in range(2):
         x = layers.ReLU()(layers.Add()([x, convolution(x, 128, (1, 5))]))
     x = layers.Dropout(0.2)(layers.Reshape((STRING_WIDTH // 2, 128))(x))
-    x = layers.Dense(len(NUMBER_CLASSES))(x)
-    model = keras.Model(picture, layers.Activation("log_softmax", name="columns")(x), name="strings")
+    x = layers.Dense(len(NUMBER_CLASSES), dtype="float32")(x)
+    model = keras.Model(
+        picture, layers.Activation("log_softmax", name="columns", dtype="float32")(x), name="strings"
+    )
     # log-probabilities are logits of themselves
     model.compile(keras.optimizers.AdamW(weight_decay=0.01), loss=keras.losses.CTC())
     return model

@@ -19,13 +19,15 @@ from numpy.typing import NDArray
 
 from digitscan.errors import ModelError
 from digitscan.recognition.litert import LiteRT, no_stderr
-from digitscan.records import CLASSES, Image
+from digitscan.records import CLASSES, OTHER, Image
 
 Probabilities = NDArray[np.float32]
 """One row a glyph, one column a class."""
 Engine = Literal["litert", "tensorflow"]
 
 BATCH = 256
+DOUBTFUL = 0.2
+"""Of `other`: with this probability of it, what was read instead is believed half as much."""
 GLYPH_CLASSES = (CLASSES, CLASSES[:10])
 REFUSED = {".h5", ".hdf5", ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".npy", ".npz"}
 """Kinds of model file that can run code when they are opened, or are no model of ours."""
@@ -40,6 +42,19 @@ class Classifier(Protocol):
 
     def __call__(self, glyphs: Image) -> Probabilities:
         """Calibrated probabilities, n x classes, of uint8 glyphs, n x 28 x 28; n may be 0."""
+
+
+def confidences(probabilities: Probabilities) -> NDArray[np.float64]:
+    """How sure each row's most probable class is, 0-1.
+
+    People write more kinds of what is no digit than training shows. So what may be `other` is believed less
+    than its probability says, and a digit that may be another digit is not.
+    """
+    sure = probabilities.max(axis=1).astype(np.float64)
+    if probabilities.shape[1] <= OTHER:
+        return sure
+    strange = probabilities[:, OTHER].astype(np.float64) / DOUBTFUL
+    return np.where(probabilities.argmax(axis=1) == OTHER, sure, sure / (1 + strange**2))
 
 
 def default_model(name: str = "digits") -> Path:

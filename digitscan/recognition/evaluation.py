@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.recognition import reliability
-from digitscan.recognition.classifier import Classifier, Probabilities
+from digitscan.recognition.classifier import Classifier, Probabilities, confidences
 from digitscan.recognition.datasets import Digits, Labels
 from digitscan.recognition.reliability import Measured, Share
 from digitscan.recognition.thresholds import Advice, recommend
@@ -57,7 +57,7 @@ def confusion(probabilities: Probabilities, labels: Labels) -> NDArray[np.int64]
 
 def calibration_error(probabilities: Probabilities, labels: Labels, bins: int = 15) -> float:
     """Expected calibration error of the most probable classes, 0-1; nan for no pictures."""
-    sure = probabilities.max(axis=1).astype(np.float64)
+    sure = confidences(probabilities)
     right = probabilities.argmax(axis=1) == labels
     error = reliability.calibration_error(reliability.reliability(sure, right, bins))
     return float("nan") if error is None else error
@@ -69,7 +69,7 @@ def evaluate_model(classifier: Classifier, digits: Digits, target_error: float |
     target_error: wanted of the accepted digits, 0-1; without it nothing is recommended.
     """
     probabilities, labels = classifier(digits.test), digits.test_labels
-    sure = probabilities.max(axis=1).astype(np.float64)
+    sure = confidences(probabilities)
     answer = probabilities.argmax(axis=1)
     right = answer == labels
     acceptable = answer != OTHER

@@ -15,10 +15,10 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from digitscan.errors import PageError
-from digitscan.recognition.classifier import Classifier, Probabilities
+from digitscan.recognition.classifier import Classifier, Probabilities, confidences
 from digitscan.records import OTHER, Image
-from digitscan.vision.crops import guesses
-from digitscan.vision.glyphs import light_on_dark, squeeze
+from digitscan.vision.crops import Guesses, guesses
+from digitscan.vision.glyphs import is_fitted, light_on_dark, squeeze
 
 Preprocess = Literal["fit", "resize"]
 
@@ -47,13 +47,14 @@ def classify_picture(path: Path, classifier: Classifier, preprocess: Preprocess 
     whole picture into 28x28, the naive way. Raises `PageError` for a file that is missing, unreadable,
     damaged, or shows nothing.
     """
-    probabilities = read_pictures([read_grey(path)], classifier, preprocess)[0]
+    answers = read_pictures([read_grey(path)], classifier, preprocess)
+    probabilities = answers[0]
     if not probabilities.any():
         raise PageError("read", "the picture is empty")
     second, best = (int(index) for index in np.argsort(probabilities, kind="stable")[-2:])
     return PictureReading(
         classifier.classes[best],
-        float(probabilities[best]),
+        float(confidences(answers)[0]),
         classifier.classes[second],
         float(probabilities[second]),
     )
@@ -65,13 +66,16 @@ def read_pictures(
     """The probabilities of the classes, float32 n x classes, for grey pictures (uint8, height x width).
 
     `fit` takes the mean over guesses at which ink is the digit, each weighed by its geometry and by how sure
-    the classifier is that it is a digit, or a crossed cell: guesses that agree make a sure answer. A row is
-    all 0 where the picture shows nothing.
+    the classifier is that it is a digit, or a crossed cell: guesses that agree make a sure answer. A picture
+    that is as MNIST has them is read as it is. A row is all 0 where the picture shows nothing.
     """
     if preprocess == "resize":
         inks = [p if light_on_dark(p) else np.asarray(255 - p, np.uint8) for p in pictures]
         return classifier(np.stack([squeeze(ink) for ink in inks]))
-    found = [guesses(picture) for picture in pictures]
+    found = [
+        Guesses(picture[None], np.zeros(1)) if is_fitted(picture) else guesses(picture)
+        for picture in pictures
+    ]
     answers = classifier(np.concatenate([guess.glyphs for guess in found]))
     mixed = np.zeros((len(found), answers.shape[1]), np.float32)
     start = 0

@@ -11,6 +11,18 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 
+CYCLES = 3
+"""After the main part, rates rise and fall so many times again; the weights at the ends are averaged."""
+CYCLE = 16
+"""The part of all epochs that is one cycle: one in so many."""
+
+
+def parts(epochs: int) -> list[int]:
+    """Epochs of the main part and of each cycle; few epochs have no cycles."""
+    cycle = epochs // CYCLE
+    return [epochs - CYCLES * cycle, *[cycle] * CYCLES] if cycle else [epochs]
+
+
 def learning_rate(progress: float, epochs: int, peak: float) -> float:
     """At `progress` epochs: a short rise, then half a cosine (Loshchilov and Hutter, 2017)."""
     rise = min(1.0, (progress + 0.01) / (epochs / 20))

@@ -10,16 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.deck import handwriting
+from digitscan.deck.skeletons import RARE
 from digitscan.records import Image
 
 HEIGHT = 60
 
 
 def draw_digit(digit: int, rng: np.random.Generator) -> Image:
-    """A digit in a new hand; a 1 is a bare bar, thin or thick, more often than hands write it so."""
-    if digit == 1 and rng.random() < 0.3:
+    """A digit in a new hand, one in five in a rare way.
+
+    A 1 is a bare bar, thin or thick, more often than hands write it so, or broad, as a felt pen writes it.
+    """
+    hand = handwriting.make_hand(rng)
+    kind = rng.random()
+    if digit == 1 and kind < 0.3:
         return _bar(rng)
-    return handwriting.draw_digit(handwriting.make_hand(rng), digit, HEIGHT, rng)
+    if digit in RARE and kind < 0.2:
+        return handwriting.draw_skeleton(hand, str(rng.choice(RARE[digit])), HEIGHT, rng)
+    ink = handwriting.draw_digit(hand, digit, HEIGHT, rng)
+    # with a foot it would be a 2
+    if digit == 1 and kind < 0.45 and "foot" not in hand.ways[1]:
+        height, width = ink.shape
+        return np.asarray(cv2.resize(ink, (round(width * rng.uniform(1.2, 2.4)), height)), np.uint8)
+    return ink
 
 
 def draw_crossed(rng: np.random.Generator) -> Image:
@@ -49,6 +62,28 @@ def draw_scribble(rng: np.random.Generator) -> Image:
 def draw_strokes(rng: np.random.Generator) -> Image:
     """Three to five strokes that have nothing to do with each other; fewer might make a digit."""
     return handwriting.draw_strokes(handwriting.make_hand(rng), int(rng.integers(3, 6)), HEIGHT, rng)
+
+
+def draw_turned_letter(rng: np.random.Generator) -> Image:
+    """A letter on its side or its head, of those that are no digit then either."""
+    letter = str(rng.choice(list("AFHKRTkt")))
+    ink = handwriting.draw_letter(handwriting.make_hand(rng), rng, HEIGHT, letter)
+    return np.ascontiguousarray(np.rot90(ink, int(rng.integers(1, 4))))
+
+
+def draw_hook(rng: np.random.Generator) -> Image:
+    """One bent stroke, its corner anywhere but at the top, where it would be a 1 or a 7."""
+    return handwriting.draw_hook(handwriting.make_hand(rng), HEIGHT, rng)
+
+
+def draw_dotted(rng: np.random.Generator) -> Image:
+    """A stroke, straight or bent, with a dot well above or below it, as in i or !."""
+    return handwriting.draw_dotted(handwriting.make_hand(rng), HEIGHT, rng)
+
+
+def draw_squiggle(rng: np.random.Generator) -> Image:
+    """One long line that wanders about."""
+    return handwriting.draw_strokes(handwriting.make_hand(rng), 1, HEIGHT, rng, most=10, least=6)
 
 
 def draw_outline(rng: np.random.Generator) -> Image:

@@ -20,14 +20,14 @@ from tqdm import tqdm
 
 from digitscan.errors import UsageError
 from digitscan.recognition import evaluation, string_training
-from digitscan.recognition.architectures import Architecture, find
+from digitscan.recognition.architectures import BACKGROUND, Architecture, Builder, find
 from digitscan.recognition.augmentation import Mix, sample
 from digitscan.recognition.cards import Card, write_model
 from digitscan.recognition.classifier import Probabilities
 from digitscan.recognition.datasets import Digits, Labels, held_back, read_digits
 from digitscan.recognition.litert import no_stderr
 from digitscan.recognition.plots import plot_confusion, plot_learning
-from digitscan.recognition.schedule import paced
+from digitscan.recognition.schedule import paced, parts
 from digitscan.records import OTHER, Image
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ GENTLE = Mix(strength=0.8, untouched=0.35)
 PART_GENTLE = 0.3
 EXPECTED_OTHER = 0.03
 """Of the glyphs that are read; training shows more, so that the network knows many kinds."""
+LEAST_LOGIT = 0.5
+"""Of what is like something that was learnt; about one digit in a thousand has less."""
 PEAK = 3e-3
+CYCLE_PEAK = 1.2e-3
 
 
 def train(
@@ -80,15 +83,17 @@ def train(
     keras.utils.set_random_seed(seed)
     started = time.monotonic()
     held = held_back(digits, recipe.validation, seed)
-    model = recipe.build()
+    model = in_short_numbers(recipe.build) if recipe.augmented else recipe.build()
     rounds = epochs or recipe.epochs
     if recipe.reads_numbers:
         history = string_training.fit(
             model, recipe, digits, held, epochs=rounds, seed=seed, progress=progress
         )
+        model = in_full_numbers(model, recipe)
         result, calibration = string_training.measured(model, digits, held, seed)
     else:
         history = _fit(model, recipe, digits, held, epochs=rounds, seed=seed, progress=progress)
+        model = in_full_numbers(model, recipe)
         result, calibration = _measured(model, recipe, digits, held, seed)
     training = {
         "data": digits.name,
@@ -112,6 +117,31 @@ def train(
             counts = evaluation.confusion(_predict(model, digits.test), digits.test_labels)
             plot_confusion(counts, card.classes, plots / f"{output.stem}-confusion.png")
     return card
+
+
+def in_short_numbers(build: Builder) -> keras.Model:
+    """The network with bfloat16 between its layers, where the processor multiplies that in hardware.
+
+    A third faster. Weights, batch statistics and the last layers keep float32.
+    """
+    import keras
+
+    flags = Path("/proc/cpuinfo")
+    if not (flags.exists() and "avx512_bf16" in flags.read_text()):
+        return build()
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        return build()
+    finally:
+        keras.config.set_dtype_policy(usual)
+
+
+def in_full_numbers(model: keras.Model, recipe: Architecture) -> keras.Model:
+    """The network as it is written to a file: float32 throughout."""
+    plain = recipe.build()
+    plain.set_weights(model.get_weights())
+    return plain
 
 
 def _measured(
@@ -142,21 +172,43 @@ def _fit(
     validation = (digits.train[held][..., None], digits.train_labels[held]) if held.any() else None
     history: dict[str, list[float]] = {}
     bar = tqdm(desc=recipe.name, unit="batch", disable=None if progress else True)
+    ends = []
     with _pictures(recipe, glyphs, labels, epochs, seed) as rounds, bar:
+        pace = _pace(recipe, epochs)
         for epoch, (pictures, answers) in enumerate(rounds):
             steps = -(-len(pictures) // recipe.batch)
             bar.total = epochs * steps
-            pace = paced(model, bar, epoch, epochs, steps, PEAK if recipe.augmented else None)
+            part, within, length, peak = pace[epoch]
             fitted = model.fit(
                 pictures[..., None], answers, batch_size=recipe.batch, epochs=1, shuffle=False, verbose=0,
-                validation_data=validation, validation_batch_size=1024, callbacks=[pace],
+                validation_data=validation, validation_batch_size=1024,
+                callbacks=[paced(model, bar, within, length, steps, peak)],
             )  # fmt: skip
             for key, values in fitted.history.items():
                 history.setdefault(key, []).extend(float(value) for value in values)
             last = {key: f"{values[-1]:.4f}" for key, values in history.items()}
             bar.set_postfix(last)
             log.info("%s epoch %d of %d: %s", recipe.name, epoch + 1, epochs, last)
+            if part and within == length - 1:
+                ends.append(model.get_weights())
+    if ends:
+        model.set_weights([np.mean(weights, axis=0) for weights in zip(*ends, strict=True)])
     return history
+
+
+def _pace(recipe: Architecture, epochs: int) -> list[tuple[int, int, int, float | None]]:
+    """Of each epoch: its part of the training, its place in it, that part's length and highest rate.
+
+    Averaged weights lie flatter and read better than any of them (Izmailov, Podoprikhin, Garipov, Vetrov,
+    Wilson: "Averaging weights leads to wider optima and better generalization", 2018).
+    """
+    if not recipe.augmented:
+        return [(0, epoch, epochs, None) for epoch in range(epochs)]
+    return [
+        (part, within, length, CYCLE_PEAK if part else PEAK)
+        for part, length in enumerate(parts(epochs))
+        for within in range(length)
+    ]
 
 
 def mix_of(epoch: int, epochs: int) -> Mix:
@@ -225,7 +277,8 @@ def _calibrate(
 
     A network with its own augmentation is calibrated on plain and changed pictures together, since real
     forms are harder than MNIST. Then its prior of `other` is set to what reading meets rather than training
-    (Saerens, Latinne, Decaestecker, 2002). Nothing held back: nothing is changed.
+    (Saerens, Latinne, Decaestecker, 2002), and so is the logit under which all is strange. Nothing held
+    back: nothing is changed.
     """
     if not len(glyphs):
         return {"temperature": 1.0}
@@ -234,7 +287,7 @@ def _calibrate(
         glyphs, labels = np.concatenate([glyphs, made]), np.concatenate([labels, answers])
     before = _predict(model, glyphs)
     temperature = fit_temperature(before, labels)
-    last = next(layer for layer in reversed(model.layers) if layer.get_weights())
+    last = next(layer for layer in reversed(model.layers) if layer.trainable and layer.get_weights())
     kernel, bias = (weights / temperature for weights in last.get_weights())
     last.set_weights([kernel, bias])
     result = {
@@ -246,7 +299,9 @@ def _calibrate(
         learnt = GENTLE.other / (1 + GENTLE.drawn + GENTLE.crossed + GENTLE.other)
         bias[OTHER] += np.log(EXPECTED_OTHER / (1 - EXPECTED_OTHER) * (1 - learnt) / learnt)
         last.set_weights([kernel, bias])
-        result |= {"other learnt": learnt, "other expected": EXPECTED_OTHER}
+        background = model.get_layer(BACKGROUND)
+        background.set_weights([background.get_weights()[0], np.full(1, LEAST_LOGIT, np.float32)])
+        result |= {"other learnt": learnt, "other expected": EXPECTED_OTHER, "least logit": LEAST_LOGIT}
     return result
 
 

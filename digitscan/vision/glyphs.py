@@ -53,6 +53,18 @@ def fit(ink: Mask) -> Image:
     return out
 
 
+def is_fitted(picture: Image) -> bool:
+    """Whether a grey picture is one that `fit` might have made."""
+    if picture.shape != (SIZE, SIZE):
+        return False
+    _, _, width, height = cv2.boundingRect(picture)
+    moments = cv2.moments(picture)
+    mass = moments["m00"]
+    if max(width, height) != BODY or mass == 0:
+        return False
+    return all(abs(moments[way] / mass - SIZE / 2) <= 1 for way in ("m10", "m01"))
+
+
 def fit_string(ink: Mask) -> Image:
     """All ink of a number in one picture: uint8 24x128, white on black; all black where there is no ink.
 

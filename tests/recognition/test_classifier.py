@@ -12,11 +12,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from digitscan.errors import ModelError
 from digitscan.recognition import classifier, strokes
-from digitscan.recognition.classifier import Classifier, FakeClassifier, default_model, fingerprint, load
-from digitscan.records import CLASSES, CROSSED
+from digitscan.recognition.classifier import (
+    Classifier,
+    FakeClassifier,
+    confidences,
+    default_model,
+    fingerprint,
+    load,
+)
+from digitscan.records import CLASSES, CROSSED, OTHER
 from digitscan.vision.glyphs import fit, fit_many
 from tests.recognition.drawn import drawn_digits
 
@@ -140,5 +149,19 @@ def test_struck_out_cells_and_what_is_no_digit_are_told_apart(shipped: Classifie
     assert (shipped(crossed).argmax(axis=1) == CROSSED).mean() > 0.97
     drawn = (strokes.draw_letter, strokes.draw_junk, strokes.draw_scribble)
     answers = shipped(fit_many([drawn[i % 3](rng) > 100 for i in range(300)]))
-    sure_digits = (answers.argmax(axis=1) < 10) & (answers.max(axis=1) > 0.95)
+    sure_digits = (answers.argmax(axis=1) < 10) & (confidences(answers) > 0.95)
     assert sure_digits.mean() < 0.02
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 1000))
+def test_what_may_be_no_digit_is_less_sure(seed: int) -> None:
+    shares = np.random.default_rng(seed).dirichlet(np.full(12, 0.3), 200).astype(np.float32)
+    sure = confidences(shares)
+    best = shares.argmax(axis=1)
+    assert ((sure > 0) & (sure <= shares.max(axis=1))).all()
+    assert np.allclose(sure[best == OTHER], shares[best == OTHER, OTHER])
+    halved = (best != OTHER) & (np.abs(shares[:, OTHER] - 0.2) < 0.01)
+    assert np.allclose(sure[halved], shares[halved].max(axis=1) / 2, rtol=0.06)
+    # a network of digits alone says all it knows
+    assert np.array_equal(confidences(shares[:, :10]), shares[:, :10].max(axis=1).astype(np.float64))

@@ -15,6 +15,7 @@ from digitscan.recognition.classifier import Classifier, FakeClassifier, load
 from digitscan.recognition.pictures import classify_picture, read_grey, read_pictures
 from digitscan.recognition.strokes import draw_digit
 from digitscan.records import Image
+from digitscan.vision.glyphs import fit
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +146,18 @@ def test_names_that_are_not_utf8(tmp_path: Path, shipped: Classifier) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xe9.png"))
     path.write_bytes(cv2.imencode(".png", paper(2))[1].tobytes())
     assert classify_picture(path, shipped).digit == "2"
+
+
+def test_a_picture_as_mnist_has_them_is_read_as_it_is() -> None:
+    seen = []
+
+    def answer(glyphs: Image) -> NDArray[np.float32]:
+        seen.append(glyphs)
+        return np.full((len(glyphs), 12), 1 / 12, np.float32)
+
+    fitted = fit(draw_digit(7, np.random.default_rng(3)) > 100)
+    moved = np.roll(fitted, 3, axis=1)
+    read_pictures([fitted], FakeClassifier(answer))
+    read_pictures([moved], FakeClassifier(answer))
+    assert np.array_equal(seen[0], fitted[None])
+    assert len(seen[1]) > 1

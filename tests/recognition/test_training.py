@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digitscan.errors import ModelError, UsageError
-from digitscan.recognition import string_training
+from digitscan.recognition import schedule, string_training
 from digitscan.recognition.architectures import find
 from digitscan.recognition.cards import check_export
 from digitscan.recognition.classifier import Engine, load
 from digitscan.recognition.datasets import held_back
-from digitscan.recognition.schedule import learning_rate
+from digitscan.recognition.schedule import learning_rate, parts
 from digitscan.recognition.strings import load_strings
 from digitscan.recognition.training import GENTLE, PEAK, STEEP, fit_temperature, mix_of, train
 from tests.recognition.drawn import data_set, drawn_digits
@@ -97,6 +97,22 @@ def test_the_learning_rate_rises_once_and_falls_to_nothing(epochs: int) -> None:
     assert max(rates) == pytest.approx(PEAK, rel=0.05)
     assert (np.diff(rates[rates.index(max(rates)) :]) <= 0).all()
     assert rates[-1] < 0.01 * PEAK
+
+
+@pytest.mark.parametrize(
+    ("epochs", "expected"), [(1, [1]), (15, [15]), (16, [13, 1, 1, 1]), (80, [65, 5, 5, 5])]
+)
+def test_the_last_epochs_are_cycles(epochs: int, expected: list[int]) -> None:
+    assert parts(epochs) == expected
+
+
+def test_weights_of_the_cycles_are_averaged(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "CYCLE", 4)
+    card = train(data, "digitscan", tmp_path / "small.keras", epochs=4, progress=False)
+    assert card.training["epochs"] == 4
+    assert load(tmp_path / "small.keras")(drawn_digits(10, 2)[0]).shape == (10, 12)
 
 
 def test_pictures_become_gentler() -> None:

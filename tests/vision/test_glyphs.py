@@ -5,12 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from digitscan.records import Image
-from digitscan.vision.glyphs import fit, fit_many, fit_string, light_on_dark, squeeze
+from digitscan.vision.glyphs import fit, fit_many, fit_string, is_fitted, light_on_dark, squeeze
 
 
 def blob(seed: int, height: int, width: int) -> NDArray[np.bool_]:
@@ -128,3 +128,15 @@ def test_squeeze_keeps_no_aspect() -> None:
     picture = np.zeros((56, 112), np.uint8)
     picture[:, :56] = 200
     assert np.array_equal(squeeze(picture), np.repeat([[200] * 14 + [0] * 14], 28, axis=0))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 1000), st.integers(20, 80), st.integers(20, 80))
+def test_what_is_fitted_is_known_as_such(seed: int, height: int, width: int) -> None:
+    picture = fit(blob(seed, height, width))
+    # ink so lopsided that it would leave the picture is not moved all the way
+    assume(not (picture[[0, -1]].any() or picture[:, [0, -1]].any()))
+    assert is_fitted(picture)
+    assert not is_fitted(np.roll(picture, 3, axis=0))
+    assert not is_fitted(np.pad(picture, 2))
+    assert not is_fitted(np.zeros((28, 28), np.uint8))
