@@ -50,11 +50,12 @@ def confidences(probabilities: Probabilities) -> NDArray[np.float64]:
     People write more kinds of what is no digit than training shows. So what may be `other` is believed less
     than its probability says, and a digit that may be another digit is not.
     """
-    sure = probabilities.max(axis=1).astype(np.float64)
+    sure: NDArray[np.float64] = probabilities.max(axis=1).astype(np.float64)
     if probabilities.shape[1] <= OTHER:
         return sure
     strange = probabilities[:, OTHER].astype(np.float64) / DOUBTFUL
-    return np.where(probabilities.argmax(axis=1) == OTHER, sure, sure / (1 + strange**2))
+    strange[probabilities.argmax(axis=1) == OTHER] = 0
+    return np.asarray(sure / (1 + strange**2), np.float64)
 
 
 def default_model(name: str = "digits") -> Path:
