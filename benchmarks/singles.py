@@ -13,7 +13,7 @@ from benchmarks.tables import Table, percent
 from digitscan.recognition.architectures import ARCHITECTURES
 from digitscan.recognition.classifier import Classifier, Probabilities, load
 from digitscan.recognition.evaluation import calibration_error
-from digitscan.recognition.pictures import read_pictures
+from digitscan.recognition.pictures import picture_confidences, read_pictures
 from digitscan.recognition.reliability import Share, share_of
 from digitscan.records import Image
 from digitscan.vision.glyphs import fit, light_on_dark
@@ -40,7 +40,8 @@ def calibration_table(classifier: Classifier, sets: Mapping[str, Labelled]) -> T
     for title, found in sets.items():
         answers = chain(found.pictures, classifier)
         refused = share_of(int((answers.argmax(axis=1) >= 10).sum()), len(answers))
-        rows.append([title, f"{calibration_error(answers, found.labels):.4f}", percent(refused)])
+        error = calibration_error(answers, found.labels, sure=picture_confidences(found.pictures, answers))
+        rows.append([title, f"{error:.4f}", percent(refused)])
     head = ["pictures", "expected calibration error", "called no digit"]
     return Table(head, rows, [title for title in SETS if title not in sets])
 

@@ -77,11 +77,19 @@ def draw_letter(hand: Hand, rng: np.random.Generator, height: float, letter: str
     return draw_skeleton(hand, LETTERS[letter or str(rng.choice(list(LETTERS)))], height, rng)
 
 
-def draw_cross(hand: Hand, width: float, height: float, rng: np.random.Generator) -> Image:
-    """An X of about width x height pixels that strikes out a cell; one in six is scrawled."""
+def draw_cross(
+    hand: Hand, width: float, height: float, rng: np.random.Generator, uneven: float = 0.0
+) -> Image:
+    """An X of about width x height pixels that strikes out a cell; one in six is scrawled.
+
+    uneven: the part of their length by which arms may be shorter than the others.
+    """
     jitter = rng.normal(0, 0.06, (2, 3, 2))
     falling = np.array([[0, 0], [0.5, 0.5], [1, 1]]) + jitter[0]
     rising = np.array([[1, 0], [0.5, 0.5], [0, 1]]) + jitter[1]
+    if uneven:
+        for arm in (falling, rising):
+            arm[[0, 2]] += (arm[1] - arm[[0, 2]]) * rng.uniform(0, uneven, (2, 1))
     strokes = [_spline(falling, ()), _spline(rising, ())]
     kind = rng.random()
     if kind < 1 / 6:  # scrawled: both ways again without care

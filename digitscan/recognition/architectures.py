@@ -24,8 +24,8 @@ NUMBER = "24x128, 0-255, white on black: a whole number, 22 high, from the left"
 NUMBER_CLASSES = ("", *CLASSES[:10])
 """Of each column of a number: nothing new, or a digit."""
 
-BACKGROUND = "background"
-"""The layer of what is like nothing that was learnt."""
+LOGITS, BACKGROUND = "logits", "background"
+"""The layers of what was learnt and of what is like nothing of it."""
 
 Builder = Callable[[], "keras.Model"]
 
@@ -109,7 +109,7 @@ def digitscan() -> keras.Model:
     x = halved(halved(x, 32), 64)
     x = layers.Dense(128, use_bias=False)(layers.Flatten()(x))
     x = layers.Dropout(0.3)(layers.ReLU()(layers.BatchNormalization()(x)))
-    logits = layers.Dense(len(CLASSES), name="logits", dtype="float32")(x)
+    logits = layers.Dense(len(CLASSES), name=LOGITS, dtype="float32")(x)
     background = layers.Dense(
         1, name=BACKGROUND, dtype="float32", trainable=False, kernel_initializer="zeros",
         bias_initializer=keras.initializers.Constant(-30.0),

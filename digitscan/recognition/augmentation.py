@@ -35,6 +35,11 @@ class Mix:
     other: float = 0.26
 
 
+STEEP = Mix()
+GENTLE = Mix(strength=0.8, untouched=0.35)
+"""For the last part of a training: what is read later is less odd than what is learnt from."""
+
+
 def sample(
     glyphs: Image, labels: NDArray[np.int64], mix: Mix, seed: list[int]
 ) -> tuple[Image, NDArray[np.int64]]:

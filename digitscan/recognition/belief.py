@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.forms import Check, FormField
-from digitscan.recognition.rules import broken_rules, comes_out, factors
+from digitscan.recognition.rules import broken_rules, broken_up, comes_out, factors
 from digitscan.records import Alternative
 
 Alternatives = tuple[Alternative, ...]
@@ -43,7 +43,7 @@ def own_weights(field: FormField, alternatives: Alternatives) -> Weights:
     weights.append(max(1 - sum(weights), 0.0))
     odds = RULE_BROKEN / (1 - RULE_BROKEN)
     for i, alternative in enumerate(alternatives):
-        if any(broken_rules(field, alternative.value)):
+        if broken_up(alternative) or any(broken_rules(field, alternative.value)):
             weights[i] *= odds
     return _shares(np.array(weights))
 

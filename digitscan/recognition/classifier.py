@@ -26,7 +26,7 @@ Probabilities = NDArray[np.float32]
 Engine = Literal["litert", "tensorflow"]
 
 BATCH = 256
-DOUBTFUL = 0.2
+DOUBTFUL = 0.04
 """Of `other`: with this probability of it, what was read instead is believed half as much."""
 GLYPH_CLASSES = (CLASSES, CLASSES[:10])
 REFUSED = {".h5", ".hdf5", ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".npy", ".npz"}

@@ -55,9 +55,17 @@ def confusion(probabilities: Probabilities, labels: Labels) -> NDArray[np.int64]
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
 
-def calibration_error(probabilities: Probabilities, labels: Labels, bins: int = 15) -> float:
-    """Expected calibration error of the most probable classes, 0-1; nan for no pictures."""
-    sure = confidences(probabilities)
+def calibration_error(
+    probabilities: Probabilities,
+    labels: Labels,
+    bins: int = 15,
+    sure: NDArray[np.float64] | None = None,
+) -> float:
+    """Expected calibration error of the most probable classes, 0-1; nan for no pictures.
+
+    sure: their confidences, where they are not those of single glyphs.
+    """
+    sure = confidences(probabilities) if sure is None else sure
     right = probabilities.argmax(axis=1) == labels
     error = reliability.calibration_error(reliability.reliability(sure, right, bins))
     return float("nan") if error is None else error

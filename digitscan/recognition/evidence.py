@@ -14,7 +14,7 @@ import numpy as np
 
 from digitscan.forms import Check, FormField
 from digitscan.recognition.belief import Alternatives, Weights, own_weights, posterior
-from digitscan.recognition.rules import broken_rules, factors, faults, holds
+from digitscan.recognition.rules import BROKEN_UP, broken_rules, broken_up, factors, faults, holds
 from digitscan.records import Alternative, Candidate, FieldInk, FieldReading
 
 # That two fields are misread alike if one is: a 7 that looks like a 1 does so in a part and in its sum.
@@ -82,7 +82,10 @@ def _causes(
 ) -> dict[str, str]:
     """The first rule or check that each field's likeliest ink breaks; empty where it keeps them all."""
     ink = {name: alternatives[0] for name, alternatives in options.items()}
-    causes = {name: next(broken_rules(field, ink[name].value), "") for name, field in fields.items()}
+    causes = {
+        name: BROKEN_UP if broken_up(ink[name]) else next(broken_rules(field, ink[name].value), "")
+        for name, field in fields.items()
+    }
     for check in checks:
         if not holds(check, ink):
             causes |= {name: causes[name] or f"check: {check.rule}" for name in factors(check)}

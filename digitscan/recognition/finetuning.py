@@ -16,12 +16,12 @@ import numpy as np
 from digitscan.errors import ModelError, UsageError
 from digitscan.recognition import evaluation
 from digitscan.recognition.architectures import find
-from digitscan.recognition.augmentation import another_hand, sample
+from digitscan.recognition.augmentation import GENTLE, another_hand, sample
+from digitscan.recognition.calibration import predict
 from digitscan.recognition.cards import Card, write_model
-from digitscan.recognition.classifier import Probabilities, default_model, read_card, verified
+from digitscan.recognition.classifier import default_model, read_card, verified
 from digitscan.recognition.datasets import Digits, Labels
 from digitscan.recognition.litert import no_stderr
-from digitscan.recognition.training import GENTLE
 from digitscan.records import Image
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _fit(model: keras.Model, learnt: Decided, digits: Digits, seed: int) -> int:
         for epoch, c in enumerate(chosen)
     ]
     # at once, and before anything is learnt
-    answers = np.split(_predict(model, np.concatenate(again)), EPOCHS)
+    answers = np.split(predict(model, np.concatenate(again)), EPOCHS)
     truth = np.eye(answers[0].shape[1], dtype=np.float32)[learnt.labels]
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     for layer in norms:  # their statistics are those of all hands
@@ -193,7 +193,7 @@ def _bent(pictures: Image, rng: np.random.Generator) -> Image:
 
 
 def _figures(model: keras.Model, held: Decided, digits: Digits) -> Figures:
-    answers = _predict(model, np.concatenate([held.pictures, digits.test]))
+    answers = predict(model, np.concatenate([held.pictures, digits.test]))
     answers, tested = np.split(answers, [len(held.labels)])
     own = answers[np.arange(len(held.labels)), held.labels].astype(np.float64)
     return Figures(
@@ -202,7 +202,3 @@ def _figures(model: keras.Model, held: Decided, digits: Digits) -> Figures:
         test=evaluation.accuracy(tested, digits.test_labels),
         calibration_error=evaluation.calibration_error(tested, digits.test_labels),
     )
-
-
-def _predict(model: keras.Model, glyphs: Image) -> Probabilities:
-    return np.asarray(model.predict(glyphs[..., None], batch_size=1024, verbose=0), np.float32)

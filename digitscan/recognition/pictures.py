@@ -11,6 +11,7 @@ from typing import Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
@@ -47,14 +48,15 @@ def classify_picture(path: Path, classifier: Classifier, preprocess: Preprocess 
     whole picture into 28x28, the naive way. Raises `PageError` for a file that is missing, unreadable,
     damaged, or shows nothing.
     """
-    answers = read_pictures([read_grey(path)], classifier, preprocess)
+    picture = read_grey(path)
+    answers = read_pictures([picture], classifier, preprocess)
     probabilities = answers[0]
     if not probabilities.any():
         raise PageError("read", "the picture is empty")
     second, best = (int(index) for index in np.argsort(probabilities, kind="stable")[-2:])
     return PictureReading(
         classifier.classes[best],
-        float(confidences(answers)[0]),
+        float(picture_confidences([picture], answers)[0]),
         classifier.classes[second],
         float(probabilities[second]),
     )
@@ -87,6 +89,16 @@ def read_pictures(
             weights = np.exp(guess.priors - guess.priors.max()) * np.maximum(surest, LEAST) ** SURENESS
             row[:] = weights @ own / weights.sum()
     return mixed
+
+
+def picture_confidences(pictures: Sequence[Image], answers: Probabilities) -> NDArray[np.float64]:
+    """How sure the most probable class of each picture is, 0-1; `answers` are its rows of `read_pictures`.
+
+    Where there are guesses at which ink is the digit, what looks like no digit is mostly ink that intrudes,
+    and tells nothing against a digit on which they agree.
+    """
+    alone = np.array([is_fitted(picture) for picture in pictures], np.bool_)
+    return np.where(alone, confidences(answers), answers.max(axis=1))
 
 
 def read_grey(path: Path) -> Image:

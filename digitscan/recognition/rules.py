@@ -8,16 +8,23 @@ from collections.abc import Iterator, Mapping
 from digitscan.forms import Check, FormField
 from digitscan.records import Alternative
 
+BROKEN_UP = "blank between digits"
+
 
 def faults(field: FormField, reading: Alternative) -> Iterator[str]:
     """Why somebody must look at what was read in a field, whatever the other fields say."""
     if "?" in reading.raw:
         yield "unreadable"
-    if re.search(r"\d[_X]+\d", reading.raw):
-        yield "blank between digits"
+    if broken_up(reading):
+        yield BROKEN_UP
     if "X" in reading.raw and field.crossed == "review":
         yield "crossed out"
     yield from broken_rules(field, reading.value)
+
+
+def broken_up(reading: Alternative) -> bool:
+    """Whether a cell between two digits is blank or struck out, which no number is."""
+    return re.search(r"\d[_X]+\d", reading.raw) is not None
 
 
 def broken_rules(field: FormField, value: str) -> Iterator[str]:

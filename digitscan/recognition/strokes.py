@@ -44,7 +44,8 @@ def draw_crossed(rng: np.random.Generator) -> Image:
     if kind < 0.35:
         return _two_dashes(hand, rng)
     aspect = np.exp(rng.uniform(np.log(0.4), np.log(2.2)))
-    ink = handwriting.draw_cross(hand, HEIGHT * min(aspect, 1), HEIGHT * min(1 / aspect, 1), rng)
+    uneven = float(rng.uniform(0, 0.8)) if rng.random() < 0.5 else 0.0
+    ink = handwriting.draw_cross(hand, HEIGHT * min(aspect, 1), HEIGHT * min(1 / aspect, 1), rng, uneven)
     return _with_rest_of_cell(ink, rng) if rng.random() < 0.15 else ink
 
 

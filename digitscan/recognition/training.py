@@ -15,20 +15,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from tqdm import tqdm
 
 from digitscan.errors import UsageError
 from digitscan.recognition import evaluation, string_training
-from digitscan.recognition.architectures import BACKGROUND, Architecture, Builder, find
-from digitscan.recognition.augmentation import Mix, sample
+from digitscan.recognition.architectures import Architecture, Builder, find
+from digitscan.recognition.augmentation import GENTLE, STEEP, Mix, sample
+from digitscan.recognition.calibration import calibrate, predict
 from digitscan.recognition.cards import Card, write_model
-from digitscan.recognition.classifier import Probabilities
 from digitscan.recognition.datasets import Digits, Labels, held_back, read_digits
 from digitscan.recognition.litert import no_stderr
 from digitscan.recognition.plots import plot_confusion, plot_learning
 from digitscan.recognition.schedule import paced, parts
-from digitscan.records import OTHER, Image
+from digitscan.records import Image
 
 if TYPE_CHECKING:
     import keras
@@ -39,14 +38,7 @@ CHUNK = 3000
 """Glyphs, about, that one background task makes into training pictures."""
 PASSES = 2
 """Epochs that go through the same training pictures; making new ones takes half as long as learning them."""
-STEEP = Mix()
-GENTLE = Mix(strength=0.8, untouched=0.35)
-"""For the last part of the epochs: what is read later is less odd than what is learnt from."""
 PART_GENTLE = 0.3
-EXPECTED_OTHER = 0.03
-"""Of the glyphs that are read; training shows more, so that the network knows many kinds."""
-LEAST_LOGIT = 0.5
-"""Of what is like something that was learnt; about one digit in a thousand has less."""
 PEAK = 3e-3
 CYCLE_PEAK = 1.2e-3
 
@@ -114,7 +106,7 @@ def train(
         plots.mkdir(parents=True, exist_ok=True)
         plot_learning(history, plots / f"{output.stem}-learning.png")
         if not recipe.reads_numbers:
-            counts = evaluation.confusion(_predict(model, digits.test), digits.test_labels)
+            counts = evaluation.confusion(predict(model, digits.test), digits.test_labels)
             plot_confusion(counts, card.classes, plots / f"{output.stem}-confusion.png")
     return card
 
@@ -148,11 +140,11 @@ def _measured(
     model: keras.Model, recipe: Architecture, digits: Digits, held: NDArray[np.bool_], seed: int
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Calibrate; the share of digits read right, and how far confidences are off."""
-    calibration = _calibrate(model, recipe, digits.train[held], digits.train_labels[held], seed)
-    tested = _predict(model, digits.test)
+    calibration = calibrate(model, recipe, digits.train[held], digits.train_labels[held], seed)
+    tested = predict(model, digits.test)
     result = {f"{digits.name} test": evaluation.accuracy(tested, digits.test_labels)}
     if held.any():
-        seen = _predict(model, digits.train[held])
+        seen = predict(model, digits.train[held])
         result[f"{digits.name} held back"] = evaluation.accuracy(seen, digits.train_labels[held])
     calibration[f"error on {digits.name} test"] = evaluation.calibration_error(tested, digits.test_labels)
     return result, calibration
@@ -268,58 +260,3 @@ def _keep(glyphs: Image, labels: Labels) -> None:
 def _make(indices: Labels, mix: Mix, seed: list[int]) -> tuple[Image, Labels]:
     glyphs, labels = _kept
     return sample(glyphs[indices], labels[indices], mix, seed)
-
-
-def _calibrate(
-    model: keras.Model, recipe: Architecture, glyphs: Image, labels: Labels, seed: int
-) -> dict[str, float]:
-    """Temperature scaling (Guo et al., 2017) on the pictures held back, put into the last layer's weights.
-
-    A network with its own augmentation is calibrated on plain and changed pictures together, since real
-    forms are harder than MNIST. Then its prior of `other` is set to what reading meets rather than training
-    (Saerens, Latinne, Decaestecker, 2002), and so is the logit under which all is strange. Nothing held
-    back: nothing is changed.
-    """
-    if not len(glyphs):
-        return {"temperature": 1.0}
-    if recipe.augmented:
-        made, answers = sample(glyphs, labels, Mix(untouched=0), [seed, 98])
-        glyphs, labels = np.concatenate([glyphs, made]), np.concatenate([labels, answers])
-    before = _predict(model, glyphs)
-    temperature = fit_temperature(before, labels)
-    last = next(layer for layer in reversed(model.layers) if layer.trainable and layer.get_weights())
-    kernel, bias = (weights / temperature for weights in last.get_weights())
-    last.set_weights([kernel, bias])
-    result = {
-        "temperature": round(temperature, 4),
-        "error before": evaluation.calibration_error(before, labels),
-        "error after": evaluation.calibration_error(_predict(model, glyphs), labels),
-    }
-    if recipe.augmented:
-        learnt = GENTLE.other / (1 + GENTLE.drawn + GENTLE.crossed + GENTLE.other)
-        bias[OTHER] += np.log(EXPECTED_OTHER / (1 - EXPECTED_OTHER) * (1 - learnt) / learnt)
-        last.set_weights([kernel, bias])
-        background = model.get_layer(BACKGROUND)
-        background.set_weights([background.get_weights()[0], np.full(1, LEAST_LOGIT, np.float32)])
-        result |= {"other learnt": learnt, "other expected": EXPECTED_OTHER, "least logit": LEAST_LOGIT}
-    return result
-
-
-def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
-    """The temperature, 0.25-4, under which these probabilities, n x classes, suit the labels best."""
-    logits = np.log(np.clip(probabilities.astype(np.float64), 1e-12, 1))
-
-    def loss(temperature: float) -> float:
-        scaled = logits / temperature
-        top = scaled.max(axis=1, keepdims=True)
-        total = np.log(np.exp(scaled - top).sum(axis=1)) + top[:, 0]
-        return float(np.mean(total - scaled[np.arange(len(labels)), labels]))
-
-    found = minimize_scalar(
-        lambda power: loss(float(np.exp(power))), bounds=np.log([0.25, 4]), method="bounded"
-    )
-    return float(np.exp(found.x))
-
-
-def _predict(model: keras.Model, glyphs: Image) -> Probabilities:
-    return np.asarray(model.predict(glyphs[..., None], batch_size=1024, verbose=0), np.float32)

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from digitscan.errors import ModelError, UsageError
 from digitscan.recognition import schedule, string_training
 from digitscan.recognition.architectures import find
+from digitscan.recognition.augmentation import GENTLE, STEEP
+from digitscan.recognition.calibration import fit_temperature
 from digitscan.recognition.cards import check_export
 from digitscan.recognition.classifier import Engine, load
 from digitscan.recognition.datasets import held_back
 from digitscan.recognition.schedule import learning_rate, parts
 from digitscan.recognition.strings import load_strings
-from digitscan.recognition.training import GENTLE, PEAK, STEEP, fit_temperature, mix_of, train
+from digitscan.recognition.training import PEAK, mix_of, train
 from tests.recognition.drawn import data_set, drawn_digits
 
 # Keras 3.15 hands its weights to NumPy 2 in the old way.
