@@ -185,10 +185,9 @@ def _count_pages(listing: Listing, book: journal.Journal, limits: Limits, each: 
     """Let the journal know how many pages each file has."""
 
     def uncounted() -> Iterator[InputFile]:
-        for file in listing.distinct():
+        for file in listing.uncounted(__version__):
             count = book.pages_in(file.sha256, __version__)
-            stage = count.stage if isinstance(count, PageFailure) else count
-            if not isinstance(stage, int) and limits.again(stage):
+            if limits.again(count.stage if isinstance(count, PageFailure) else None):
                 yield file
 
     for file, outcome in each(limits.until_over(uncounted())):
@@ -208,7 +207,7 @@ def _read_pages(
     """Read what is not read yet; how many pages that were."""
 
     def unread() -> Iterator[PageRef]:
-        for file in listing.distinct():
+        for file in listing.unfinished(__version__, setup):
             count = book.pages_in(file.sha256, __version__)
             if isinstance(count, int):
                 stages = book.stages(file.sha256, setup)
