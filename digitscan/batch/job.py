@@ -38,6 +38,8 @@ PAGE_SECONDS = 30.0
 PAGE_MEMORY = 1 << 30
 """Most bytes of data that a worker may hold."""
 
+_LOCK_SECONDS = 0.5
+"""A run that is killed while it starts a worker leaves the lock to it for some milliseconds."""
 _LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "pypdfium2", "ai-edge-litert")
 _log = logging.getLogger(__name__)
 
@@ -157,7 +159,7 @@ def run(
 def _held(output: Path) -> Iterator[None]:
     try:
         output.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(output / ".lock", blocking=False)
+        lock = FileLock(output / ".lock", timeout=_LOCK_SECONDS)
         lock.acquire()
     except Timeout:
         raise OutputLocked(f"{output}: another run holds this output directory") from None
