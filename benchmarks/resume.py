@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.speed import FORM, POLL, ROOT, peak_memory
 from digitscan.batch import job, logs
 from digitscan.batch.work import Read
 from digitscan.forms import Form, load_form
@@ -27,8 +29,6 @@ from digitscan.pipeline import read_page
 from digitscan.recognition.classifier import Engine, load
 from digitscan.records import PageRef
 
-ROOT = Path(__file__).resolve().parents[1]
-FORM = ROOT / "configs" / "household.toml"
 SAMPLE = ROOT / "sample_scans" / "001_office.pdf"
 
 
@@ -68,17 +68,19 @@ def resumed(root: Path) -> Resumed:
     log.unlink(missing_ok=True)
     command = [sys.executable, "-m", "digitscan", "run", str(root / "scans"), "--form", str(FORM)]
     command += ["--output", str(root / "out"), "--settle", "0", "--quiet", "--log-format", "json"]
-    begun = time.time()
-    process = os.posix_spawn(command[0], command, os.environ)
-    _, status, used = os.wait4(process, 0)
-    if status:
-        raise RuntimeError(f"digitscan run ended with {os.waitstatus_to_exitcode(status)}")
+    begun, before, peak = time.time(), os.times(), 0.0
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        while process.poll() is None:
+            peak = max(peak, peak_memory(process.pid))
+            time.sleep(POLL)
+    if process.returncode:
+        raise RuntimeError(f"digitscan run ended with {process.returncode}")
+    after = os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
     said = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     times = {line["message"]: datetime.fromisoformat(line["time"]).timestamp() for line in said}
     knew = times["0 pages to read"]
-    return Resumed(
-        knew - begun, max(times.values()) - knew, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e3
-    )
+    return Resumed(knew - begun, max(times.values()) - knew, cpu, peak)
 
 
 def main() -> None:
