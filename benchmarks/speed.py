@@ -153,7 +153,7 @@ def digitscan_run(inputs: list[Path], workers: int) -> tuple[float, float, dict[
             peaks: dict[int, float] = {}
             while process.poll() is None:
                 for pid in (process.pid, *_children(process.pid)):
-                    peaks[pid] = max(_peak(pid), peaks.get(pid, 0))
+                    peaks[pid] = max(peak_memory(pid), peaks.get(pid, 0))
                 time.sleep(POLL)
             if process.returncode:
                 raise RuntimeError(f"digitscan run ended with exit code {process.returncode}")
@@ -256,7 +256,7 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in listed.split()]
 
 
-def _peak(pid: int) -> float:
+def peak_memory(pid: int) -> float:
     """MB that a process used at most up to now; 0 where it has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -89,12 +90,13 @@ def _walk(root: Path, output: Path) -> Iterator[tuple[Path, str, str]]:
     stack = [(root, "")]
     while stack:
         path, file = stack.pop()
+        kind = _kind(path)
         if file and _HIDDEN.match(path.name):
             if path != output:
                 yield path, file, "hidden"
-        elif os.path.islink(path):  # noqa: PTH114 (pathlib's raises where a path is too long)
+        elif stat.S_ISLNK(kind):
             yield path, file, "symbolic link"
-        elif os.path.isdir(path):  # noqa: PTH112
+        elif stat.S_ISDIR(kind):
             if path == output:
                 continue
             try:
@@ -106,10 +108,18 @@ def _walk(root: Path, output: Path) -> Iterator[tuple[Path, str, str]]:
                 stack.append((path / name, f"{file}/{name}" if file else name))
         elif path.suffix and path.suffix.lower() not in pages.SUFFIXES:
             yield path, file, f"not a page format ({path.suffix})"
-        elif os.path.lexists(path) and not os.path.isfile(path):  # noqa: PTH113
+        elif kind and not stat.S_ISREG(kind):
             yield path, file, "not a regular file"
         else:
             yield path, file, ""
+
+
+def _kind(path: Path) -> int:
+    """The mode of what lies at a path; 0 where nobody can tell, which shows when it is opened."""
+    try:
+        return path.lstat().st_mode
+    except OSError:
+        return 0
 
 
 def _rests(path: Path, began: float, settle: float) -> bool:
@@ -132,6 +142,8 @@ def _rests(path: Path, began: float, settle: float) -> bool:
 def _hashed(path: Path, file: str, known: Known, *, sure: bool) -> InputFile | PageFailure:
     """The file; where it is not sure that it is meant to be one of pages, its beginning decides."""
     try:
+        if path.suffix and (kept := _kept(path, file, known)):
+            return kept
         with pages.open_file(path) as content:
             beginning = content.peek(_BEGINNING)[:_BEGINNING]
             if not sure and not pages.looks_like_page(beginning):
@@ -146,6 +158,19 @@ def _hashed(path: Path, file: str, known: Known, *, sure: bool) -> InputFile | P
         if not sure and error.stage != ACCESS:
             return PageFailure(_ref(path, file), SKIPPED, _NO_SUFFIX)
         return PageFailure(_ref(path, file), error.stage, error.reason)
+
+
+def _kept(path: Path, file: str, known: Known) -> InputFile | None:
+    """The file where its hash is known: what its beginning says of it was seen when it was hashed.
+
+    To open tens of thousands only to close them again takes minutes on a disk that is slow or far away.
+    """
+    try:
+        found = stamp(path.lstat())
+    except OSError:
+        return None  # what is wrong with it shows when it is opened
+    sha256 = known(path, found)
+    return InputFile(path, file, sha256, found) if sha256 else None
 
 
 def _ref(path: Path, file: str) -> PageRef:

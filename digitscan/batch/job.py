@@ -38,6 +38,8 @@ PAGE_SECONDS = 30.0
 PAGE_MEMORY = 1 << 30
 """Most bytes of data that a worker may hold."""
 
+_LOCK_SECONDS = 0.5
+"""A run that is killed while it starts a worker leaves the lock to it for some milliseconds."""
 _LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "pypdfium2", "ai-edge-litert")
 _log = logging.getLogger(__name__)
 
@@ -157,7 +159,7 @@ def run(
 def _held(output: Path) -> Iterator[None]:
     try:
         output.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(output / ".lock", blocking=False)
+        lock = FileLock(output / ".lock", timeout=_LOCK_SECONDS)
         lock.acquire()
     except Timeout:
         raise OutputLocked(f"{output}: another run holds this output directory") from None
@@ -185,10 +187,9 @@ def _count_pages(listing: Listing, book: journal.Journal, limits: Limits, each: 
     """Let the journal know how many pages each file has."""
 
     def uncounted() -> Iterator[InputFile]:
-        for file in listing.distinct():
+        for file in listing.uncounted(__version__):
             count = book.pages_in(file.sha256, __version__)
-            stage = count.stage if isinstance(count, PageFailure) else count
-            if not isinstance(stage, int) and limits.again(stage):
+            if limits.again(count.stage if isinstance(count, PageFailure) else None):
                 yield file
 
     for file, outcome in each(limits.until_over(uncounted())):
@@ -208,7 +209,7 @@ def _read_pages(
     """Read what is not read yet; how many pages that were."""
 
     def unread() -> Iterator[PageRef]:
-        for file in listing.distinct():
+        for file in listing.unfinished(__version__, setup):
             count = book.pages_in(file.sha256, __version__)
             if isinstance(count, int):
                 stages = book.stages(file.sha256, setup)

@@ -30,6 +30,15 @@ _FIRST = (
     " AND NOT EXISTS (SELECT 1 FROM inputs AS before"
     " WHERE before.run = inputs.run AND before.sha256 = inputs.sha256 AND before.row < inputs.row)"
 )
+# asked of SQLite, and not of each file in turn: of a night's files nearly all were read the night before
+_UNCOUNTED = (
+    " AND NOT EXISTS (SELECT 1 FROM files"
+    " WHERE files.sha256 = inputs.sha256 AND version = ? AND files.stage = '')"
+)
+_UNFINISHED = (
+    " AND (SELECT pages FROM files WHERE files.sha256 = inputs.sha256 AND version = ?)"
+    " > (SELECT count(*) FROM pages WHERE pages.sha256 = inputs.sha256 AND setup = ? AND pages.stage = '')"
+)
 
 
 class Listing:
@@ -60,9 +69,17 @@ class Listing:
         """All that was found, in its order."""
         return self._listed("")
 
-    def distinct(self) -> Iterator[InputFile]:
-        """The files that can be read, of copies only the first."""
-        return (file for file in self._listed(f" AND stage = ''{_FIRST}") if isinstance(file, InputFile))
+    def uncounted(self, version: str) -> Iterator[InputFile]:
+        """The files of which that version of the program does not know the pages, of copies the first."""
+        return self._wanting(_UNCOUNTED, version)
+
+    def unfinished(self, version: str, setup: str) -> Iterator[InputFile]:
+        """The files of which not all pages were read well with that setup, of copies the first."""
+        return self._wanting(_UNFINISHED, version, setup)
+
+    def _wanting(self, what: str, *values: str) -> Iterator[InputFile]:
+        found = self._listed(f" AND stage = ''{_FIRST}{what}", *values)
+        return (file for file in found if isinstance(file, InputFile))
 
     def unchanged(self, ref: PageRef) -> bool:
         """Whether a page's file is still the one that was hashed."""
@@ -72,13 +89,13 @@ class Listing:
         file = _found(found)
         return isinstance(file, InputFile) and file.unchanged()
 
-    def _listed(self, more: str) -> Iterator[InputFile | PageFailure]:
+    def _listed(self, more: str, *values: str) -> Iterator[InputFile | PageFailure]:
         last = 0
         query = (
             f"SELECT {_COLUMNS} FROM inputs NOT INDEXED"
             f" WHERE run = ? AND row > ?{more} ORDER BY row LIMIT {_AT_A_TIME}"
         )
-        while rows := self._connection.execute(query, (self._run, last)).fetchall():
+        while rows := self._connection.execute(query, (self._run, last, *values)).fetchall():
             yield from map(_found, rows)
             last = rows[-1][0]
 

@@ -39,6 +39,8 @@ _GLANCE = 400.0
 _DECODE = re.compile(rb"/Decode\s*[\[\d]")
 _PICTURE = re.compile(rb"/(?:DCT|CCITTFax|JPX|JBIG2)Decode|/Subtype\s*/Image")
 _MASK = re.compile(rb"/S?Mask\s*[\[\d]")
+# of a node of the page tree, or of another tree, which makes them more but never less
+_CHILDREN = re.compile(rb"/Kids\s*\[((?:\s*\d+\s+\d+\s+R)*)\s*\]\s*(?:/|>>)")
 _UNSEEN_ANNOTATIONS = (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
 
 
@@ -106,7 +108,21 @@ def is_pdf(content: bytes) -> bool:
 def count_pages(content: bytes) -> int:
     """Number of pages; `PageError` for a damaged or encrypted file."""
     with _opened(content) as document:
-        return len(document)
+        stated = len(document)
+        try:
+            document.get_page_size(stated - 1)
+        except pdfium.PdfiumError:
+            # PDFium takes a file at its word; pages that it names and lacks are lost, others never were
+            return min(stated, _most_named(content) or stated)
+        return stated
+
+
+def _most_named(content: bytes) -> int | None:
+    """Pages that a file names at most, whatever number it states; None where that cannot be told."""
+    lists: list[bytes] = _CHILDREN.findall(content)
+    if b"/ObjStm" in content or len(lists) != content.count(b"/Kids"):
+        return None  # some are packed away, or damaged
+    return sum(children.count(b"R") for children in lists)
 
 
 def read_page(

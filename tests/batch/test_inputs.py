@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import AbstractContextManager
+from io import BufferedReader
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from digitscan.batch import inputs
 from digitscan.batch.outputs import LEFT, SKIPPED
 from digitscan.errors import ACCESS
 from digitscan.records import PageFailure
+from digitscan.vision import pages
 
 
 @pytest.fixture
@@ -103,3 +106,22 @@ def test_a_pdf_named_as_a_picture_is_refused_beside_its_copy(tmp_path: Path) -> 
     for name in ("a.pdf", "b.png"):
         (tmp_path / name).write_bytes(b"%PDF-1.7 and so on")
     assert found(tmp_path, 0) == {"a.pdf": "", "b.png": "open"}
+
+
+def test_what_is_known_is_opened_only_where_its_name_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.png", "page", "README"):
+        (tmp_path / name).write_bytes(b"%PDF-1.7" if name == "page" else b"x")
+    opened = list[str]()
+    real = pages.open_file
+
+    def noted(path: Path) -> AbstractContextManager[BufferedReader]:
+        opened.append(path.name)
+        return real(path)
+
+    monkeypatch.setattr(pages, "open_file", noted)
+    listed = list(inputs.find([tmp_path], tmp_path / "out", known=lambda _path, _stamp: "its hash"))
+    hashes = {f.file: f.sha256 for f in listed if isinstance(f, inputs.InputFile)}
+    assert hashes == {"a.png": "its hash", "page": "its hash"}
+    assert opened == ["README", "page"]

@@ -13,9 +13,11 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from digitscan.batch import job, journal, listing, logs, runs
 from digitscan.batch.job import Limits
@@ -261,6 +263,14 @@ def test_names_that_are_not_utf8_and_formulas_are_defused(run: Run, tmp_path: Pa
 def test_one_run_at_a_time(run: Run, scans: Path, tmp_path: Path) -> None:
     with job._held(tmp_path / "out"), pytest.raises(OutputLocked):
         run(scans)
+    run(scans)
+
+
+def test_a_lock_that_is_let_go_a_moment_later_is_no_other_run(run: Run, scans: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    lock = FileLock(tmp_path / "out" / ".lock", thread_local=False)
+    lock.acquire()
+    Timer(0.1, lock.release).start()
     run(scans)
 
 
