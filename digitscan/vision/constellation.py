@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from digitscan.records import Box, Image, Matrix
+from digitscan.vision.reduction import reduced
 from digitscan.vision.skew import find_skew
 
 Points = NDArray[np.float64]
 
-DETECTION_LONG_SIDE = 1800  # px: a 3 mm mark on a page seen whole is still 15 px wide
+LEAST_LONG_SIDE = 1500  # px: a 3 mm mark on a page seen whole is still 15 px wide
 LOOSE = 0.05  # of the form's diagonal: what perspective moves a mark from where a similarity puts it
 KEPT_PER_ROTATION = 30
 MAX_SEED_BOXES = 12
@@ -48,7 +49,7 @@ def find_marks(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -
     image: grey, height x width. sizes_mm: (n, 2) widths and heights of the form's marks.
     Returns (m, 4): centre x, centre y, width, height in page px.
     """
-    small, scale = _reduced(image)
+    small, scale = reduced(image, max(image.shape) / LEAST_LONG_SIDE)
     ink = _dark(small)
     smallest = _px_per_mm(small, form_size) * SIZE_RANGE[0] * float(sizes_mm.min())
     # what is thinner than the thinnest mark (text, rules) goes before blobs are counted
@@ -70,7 +71,7 @@ def find_marks(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -
 
 def find_frames(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -> Points:
     """Rectangles closed by printed rules; arguments and result as for `find_marks`."""
-    small, scale = _reduced(image)
+    small, scale = reduced(image, max(image.shape) / LEAST_LONG_SIDE)
     height, width = small.shape
     # runs of ink are long only where rules are level
     level = cv2.getRotationMatrix2D((width / 2, height / 2), find_skew(small), 1)
@@ -134,13 +135,6 @@ def apply(transform: Matrix, points: Points) -> Points:
 def _largest(found: Points) -> Points:
     """Clutter (letters, codes) is smaller than marks and frames; without a limit its pairs take for ever."""
     return found[np.argsort(-found[:, 2] * found[:, 3], kind="stable")[:MAX_FOUND]]
-
-
-def _reduced(image: Image) -> tuple[Image, float]:
-    scale = min(1.0, DETECTION_LONG_SIDE / max(image.shape))
-    if scale == 1.0:
-        return image, 1.0
-    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)), scale
 
 
 def _dark(image: Image) -> Image:
