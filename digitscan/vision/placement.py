@@ -41,10 +41,13 @@ def crop_transform(placement: Matrix, origin: tuple[float, float], scale: float)
     return np.asarray(placement @ to_mm, np.float64)
 
 
-def cut(image: Image, transform: Matrix, size: tuple[int, int]) -> Image:
-    """The part of a page under a crop: transform is crop px -> page px, size is width, height."""
+def cut(image: Image, transform: Matrix, size: tuple[int, int], enlarge: int = cv2.INTER_CUBIC) -> Image:
+    """The part of a page under a crop: transform is crop px -> page px, size is width, height.
+
+    enlarge: interpolation where the crop has more pixels than the page.
+    """
     (a, b), (c, d) = transform[:2, :2].tolist()
-    interpolation = cv2.INTER_CUBIC if abs(a * d - b * c) < 1 else cv2.INTER_LINEAR
+    interpolation = enlarge if abs(a * d - b * c) < 1 else cv2.INTER_LINEAR
     # pixel centres, so that a crop at the page's own resolution is the page's own pixels
     centred = TO_CENTRES @ transform @ TO_EDGES
     flags = interpolation | cv2.WARP_INVERSE_MAP
@@ -96,7 +99,9 @@ class LaidPage:
         self._origin = np.array([left, top])
         small, scale = reduced(image, 1.1 * math.sqrt(abs(np.linalg.det(transform[:2, :2]))) / SCALE)
         to_small = crop_transform(np.diag([scale, scale, 1]) @ transform, (left, top), SCALE)
-        crop = cut(small, to_small, (round(width), round(height)))
+        # what was made smaller before has pixels enough
+        enlarge = cv2.INTER_CUBIC if scale == 1 else cv2.INTER_LINEAR
+        crop = cut(small, to_small, (round(width), round(height)), enlarge)
         thick = round(RULE_MM * SCALE)
         paper = paper_around(crop, thick)
         self._sums = {
