@@ -38,8 +38,8 @@ _REVIVALS = 3
 """Times that a pool is made anew without a single task done before the run is given up."""
 
 _MALLOPT = ((-1, 1 << 28), (-3, 1 << 25))
-"""M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc, bytes: free memory above goes back to the kernel, and larger
-blocks come from there."""
+"""M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc, bytes: free memory above the first goes back to the kernel,
+and blocks above the second come from there."""
 
 _make: Make | None = None
 _work: Work[Any, Any] | None = None
