@@ -18,7 +18,7 @@ Ink = NDArray[np.bool_]
 Edge = tuple[int, int, int]
 """Place, start, end; px."""
 
-SKEWS = np.arange(-4, 4.5, 0.5)  # px by which a rule may drift from end to end
+SKEWS = np.arange(-4, 4.5, 1.0)  # px by which a rule may drift from end to end
 PLACES = 24  # px within which it lies
 REACH_MM = 0.5  # a rule may lie this far from its cell's edge
 WIDEST_MM = 1.1
