@@ -39,12 +39,12 @@ def darknesses(crops: Sequence[Image], scale: float) -> list[Darkness]:
     side = round(3 * scale) | 1
     sheet = Sheet([crop.shape for crop in crops], side)
     grey = sheet.filled(crops)
-    # paper changes slowly: half the pixels tell it as well; black beyond a crop is never the brightest
-    half = cv2.resize(cv2.blur(grey, (3, 3)), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    near = side // 2 | 1
-    paper = cv2.blur(cv2.dilate(half, np.ones((near, near), np.uint8)), (near, near))
-    paper = cv2.resize(np.maximum(paper, 40), grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return sheet.parts(np.asarray(cv2.bitwise_not(cv2.divide(grey, paper, scale=255)), np.uint8))
+    # what is beyond a crop is black there, and never the brightest
+    paper = cv2.dilate(cv2.blur(grey, (3, 3)), np.ones((side, side), np.uint8))
+    paper = np.maximum(np.asarray(cv2.blur(paper, (side, side)), np.uint8), 40)
+    light = cv2.divide(grey, paper, scale=255, dtype=cv2.CV_32F)
+    # rounded down: what is hardly lighter than a level is not lighter
+    return sheet.parts(np.asarray(cv2.bitwise_not(cv2.convertScaleAbs(light, beta=-0.498)), np.uint8))
 
 
 def ink_level(

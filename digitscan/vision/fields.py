@@ -71,16 +71,14 @@ def page_ink_level(crops: list[FieldCrop], settings: CleaningSection) -> InkLeve
     insides, rules = [], []
     for crop in crops:
         reach = round(REACH_MM * crop.scale)
-        edges: dict[tuple[int, int, int], None] = {}  # most are of two cells
         for box in crop.cells or (crop.box,):
             inner = 0.12 * min(box.width, box.height)
             x, y, right, bottom = (round(v) for v in _corners(box, -inner))
             insides.append(crop.dark[y:bottom, x:right])
-            edges |= {(round(edge), y, bottom): None for edge in (box.x, box.x + box.width)}
-        for edge, y, bottom in edges:
-            # the rule is the darkest line along the edge, wherever it lies within reach
-            beside = crop.dark[y:bottom, max(0, edge - reach) : edge + reach + 1]
-            rules.append(cleaning.median(beside.max(axis=1)) / 255)
+            for edge in (round(box.x), round(box.x + box.width)):
+                # the rule is the darkest line along the edge, wherever it lies within reach
+                beside = crop.dark[y:bottom, max(0, edge - reach) : edge + reach + 1]
+                rules.append(cleaning.median(beside.max(axis=1)) / 255)
     return cleaning.ink_level(insides, rules, settings, crops[0].scale if crops else 1.0)
 
 
