@@ -6,6 +6,7 @@ after a second try with no other task beside it: at the first it may have lacked
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import resource
@@ -35,6 +36,10 @@ _AHEAD = 4
 """Tasks handed to the pool for each worker: few, so that memory stays flat; enough, so that none waits."""
 _REVIVALS = 3
 """Times that a pool is made anew without a single task done before the run is given up."""
+
+_MALLOPT = ((-1, 1 << 28), (-3, 1 << 25))
+"""M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc, bytes: free memory above the first goes back to the kernel,
+and blocks above the second come from there."""
 
 _make: Make | None = None
 _work: Work[Any, Any] | None = None
@@ -166,9 +171,18 @@ def _begin(make: Make, memory: int) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
     if most == resource.RLIM_INFINITY or memory < most:
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))  # its children too
+    _keep_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent alone answers Ctrl-C
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _keep_memory() -> None:
+    """The memory of one page serves the next: the kernel takes a while to hand it out, page by page."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):  # glibc alone has it
+        for option, size in _MALLOPT:
+            libc.mallopt(option, size)
 
 
 def _die_with_parent() -> None:

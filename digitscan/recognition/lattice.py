@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from digitscan.recognition.beams import NOTHING, Beam, Mark, Partial, begun
 from digitscan.recognition.strings import Columns, log_probability, spelled
 from digitscan.records import CLASSES, CROSSED, OTHER, Box
-from digitscan.vision.segmentation import Cut, Segmentation
+from digitscan.vision.segmentation import LARGE, Cut, Segmentation
 
 Probabilities = NDArray[np.float32]
 
@@ -125,6 +125,8 @@ class _Lattice:
 
     def through_cells(self) -> Beam:
         """Every cell has one glyph or none."""
+        if not self.pieces:
+            return Beam(0.0, {"": Partial(0.0, 0.0, (Mark(None, "_"),) * len(self.cells))})
         beams = {0: begun()}
         self._skip_dirt(beams)
         for cell in self.cells:
@@ -306,7 +308,7 @@ class _Lattice:
         pieces = range(hypothesis.first, hypothesis.last)
         if len(pieces) == 1:
             return [hypothesis.centre]
-        large = [p for p in pieces if max(self.pieces[p].box[2:]) > 0.5 * self.height]
+        large = [p for p in pieces if max(self.pieces[p].box[2:]) > LARGE * self.height]
         return [hypothesis.centre, *(self.hypotheses[self._alone(p)].centre for p in large)]
 
     def _alone(self, piece: int) -> int:

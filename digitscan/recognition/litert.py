@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-AT_ONCE = 32
+AT_ONCE = 16
 """Pictures read at a time, always: memory is set up once, and stays in cache."""
 
 

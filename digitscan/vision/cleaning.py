@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from digitscan.definition import CleaningSection
 from digitscan.records import Image
+from digitscan.vision.sheets import Sheet
 
-Darkness = NDArray[np.float32]
-"""Height x width: 0 the paper around, 1 black."""
+Darkness = Image
+"""Height x width: 0 the paper around, 255 black."""
 
 FAINTEST = 0.14  # darkness under which nothing is ink, on any page
 GAP_MM = 0.4
@@ -30,31 +31,34 @@ class InkLevel:
     """Usual width of a stroke, crop px."""
 
 
-def darkness(crop: Image, scale: float) -> Darkness:
+def darknesses(crops: Sequence[Image], scale: float) -> list[Darkness]:
     """How much darker than the paper around each pixel is; shadow and paper tone taken out.
 
-    crop: grey. scale: px/mm. The paper is the brightest within 3 mm, smoothed.
+    crops: grey. scale: px/mm. The paper is the brightest within 3 mm, smoothed.
     """
     side = round(3 * scale) | 1
-    paper = cv2.dilate(
-        cv2.blur(crop, (3, 3)), np.ones((side, side), np.uint8), borderType=cv2.BORDER_REPLICATE
-    )
-    paper = np.maximum(cv2.blur(paper, (side, side), borderType=cv2.BORDER_REPLICATE), 40)
-    return np.asarray(np.maximum(1 - cv2.divide(crop, paper, dtype=cv2.CV_32F), 0), np.float32)
+    sheet = Sheet([crop.shape for crop in crops], side)
+    grey = sheet.filled(crops)
+    # what is beyond a crop is black there, and never the brightest
+    paper = cv2.dilate(cv2.blur(grey, (3, 3)), np.ones((side, side), np.uint8))
+    paper = np.maximum(np.asarray(cv2.blur(paper, (side, side)), np.uint8), 40)
+    light = cv2.divide(grey, paper, scale=255, dtype=cv2.CV_32F)
+    # rounded down: what is hardly lighter than a level is not lighter
+    return sheet.parts(np.asarray(cv2.bitwise_not(cv2.convertScaleAbs(light, beta=-0.498)), np.uint8))
 
 
 def ink_level(
     insides: Sequence[Darkness], rules: Sequence[float], settings: CleaningSection, scale: float
 ) -> InkLevel:
-    """The page's ink, from the darkness inside its cells and of its printed rules.
+    """The page's ink, from the darkness inside its cells and of its printed rules, here from 0 to 1.
 
     Print that is paler than the pen (guides, screens, watermarks) must not become ink: where the form's
     own rules are pale, the threshold lies between them and the ink.
     """
-    seen = np.concatenate([i.ravel() for i in insides]) if insides else np.zeros(0, np.float32)
-    seen = seen[seen > FAINTEST]
+    seen = np.concatenate([i.ravel() for i in insides]) if insides else np.zeros(0, np.uint8)
+    seen = seen[seen > FAINTEST * 255]
     # a page with less ink than one thin digit has none that could be measured
-    ink = _upper_class(seen) if len(seen) > scale * scale * 2 else 0.6
+    ink = _upper_class(seen) / 255 if len(seen) > scale * scale * 2 else 0.6
     threshold = settings.ink * ink
     printed = float(np.median(rules)) if len(rules) else 0.0
     if FAINTEST < printed < PALE_PRINT * ink:
@@ -62,35 +66,40 @@ def ink_level(
     elif printed <= FAINTEST:
         threshold = max(threshold, 0.3 * ink)
     threshold = max(threshold, FAINTEST)
-    widths = _stroke_widths([i > threshold for i in insides])
+    widths = _stroke_widths([i > threshold * 255 for i in insides])
     return InkLevel(threshold, float(np.median(widths)) if widths else 0.4 * scale)
 
 
-def find_ink(dark: Darkness, level: InkLevel, settings: CleaningSection, scale: float) -> NDArray[np.bool_]:
-    """The crop's ink; specks smaller than `settings.speck` are gone.
-
-    dark: as `darkness` gives it.
-    """
-    image = np.asarray(255 - dark * 255, np.uint8)
+def find_inks(
+    darks: Sequence[Darkness], level: InkLevel, settings: CleaningSection, scale: float
+) -> list[NDArray[np.bool_]]:
+    """The ink of each crop; specks smaller than `settings.speck` are gone."""
+    window = max(3, round(settings.window * scale) | 1)
+    stroke = round(2 * level.stroke) | 1
+    sheet = Sheet([dark.shape for dark in darks], stroke)
+    dark = image = sheet.filled(darks)
     # the median may take dirt, never a stroke: it stays under half a stroke's width
     median = min(settings.median * scale, level.stroke / 2)
     if median >= 3:
         image = np.asarray(cv2.medianBlur(image, int(median - 1) // 2 * 2 + 1), np.uint8)
-    window = max(3, round(settings.window * scale) | 1)
-    local = cv2.adaptiveThreshold(
-        image, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, window, level.threshold * 255 * 0.4
+    least = level.threshold * 255
+    mean, how = cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY
+    # each by itself: what is beyond a crop is like its edge
+    local = sheet.filled(
+        [cv2.adaptiveThreshold(part, 255, mean, how, window, -0.4 * least) for part in sheet.parts(image)]
     )
     # the edge of a stroke lies where its own darkness has fallen to half, be it thick and black or thin
     # and grey; a little less, since pens press unevenly
-    side = round(2 * level.stroke) | 1
-    strokes = cv2.dilate(dark, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
-    ink = (local > 0) & (image < 255 * (1 - level.threshold)) & (dark >= 0.4 * strokes)
+    strokes = cv2.dilate(dark, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (stroke, stroke)))
+    inner = cv2.compare(dark, cv2.convertScaleAbs(strokes, alpha=0.4), cv2.CMP_GE)
+    _, ink = cv2.threshold(image, least, 255, cv2.THRESH_BINARY)
+    ink = cv2.bitwise_and(cv2.bitwise_and(ink, local), inner)
     # a pen that skips leaves gaps shorter than it is wide; between print and strokes paper shows, however
     # thick the pen
     gap = min(0.5 * level.stroke, GAP_MM * scale)
     side = max(1, (round(gap) - 1) // 2 * 2 + 1)  # odd: an even kernel would move the ink
-    joined = cv2.morphologyEx(ink.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
-    return _without_specks(np.asarray(joined, np.uint8), settings.speck * scale)
+    joined = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)), np.uint8)
+    return [_without_specks(part, settings.speck * scale) for part in sheet.parts(joined)]
 
 
 def stroke_width(ink: NDArray[np.bool_]) -> float:
@@ -119,14 +128,14 @@ def _stroke_widths(inks: Sequence[NDArray[np.bool_]]) -> list[float]:
     return [2 * _median_of_ordered(part) - 0.5 for part in parts if len(part)]
 
 
-def median(values: NDArray[np.float32]) -> float:
+def median(values: NDArray[np.uint8]) -> float:
     """As `np.median` has it, which takes five times as long over a few values."""
     return _median_of_ordered(np.sort(values, axis=None))
 
 
-def _median_of_ordered(values: NDArray[np.float32]) -> float:
+def _median_of_ordered(values: NDArray[np.float32] | NDArray[np.uint8]) -> float:
     half = len(values) // 2
-    return float(values[half] if len(values) % 2 else (values[half - 1] + values[half]) / 2)
+    return float(values[half]) if len(values) % 2 else (float(values[half - 1]) + float(values[half])) / 2
 
 
 def components(ink: Image) -> tuple[NDArray[np.integer], NDArray[np.int32]]:
@@ -140,11 +149,10 @@ def components(ink: Image) -> tuple[NDArray[np.integer], NDArray[np.int32]]:
     return np.asarray(labels), np.asarray(stats, np.int32)
 
 
-def _upper_class(values: NDArray[np.float32]) -> float:
+def _upper_class(values: NDArray[np.uint8]) -> float:
     """Median of the darker of two classes (Otsu 1979)."""
-    grey = np.asarray(values * 255, np.uint8).reshape(-1, 1)
-    split, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    upper = values[grey[:, 0] > split]
+    split, _ = cv2.threshold(values.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    upper = values[values > split]
     return float(np.median(upper if len(upper) else values))
 
 

@@ -7,6 +7,7 @@ page; the similarity that brings most of the other boxes onto a partner is grown
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -15,11 +16,12 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from digitscan.records import Box, Image, Matrix
+from digitscan.vision.reduction import reduced
 from digitscan.vision.skew import find_skew
 
 Points = NDArray[np.float64]
 
-DETECTION_LONG_SIDE = 1800  # px: a 3 mm mark on a page seen whole is still 15 px wide
+LEAST_LONG_SIDE = 1500  # px: a 3 mm mark on a page seen whole is still 15 px wide
 LOOSE = 0.05  # of the form's diagonal: what perspective moves a mark from where a similarity puts it
 KEPT_PER_ROTATION = 30
 MAX_SEED_BOXES = 12
@@ -27,6 +29,7 @@ MAX_SEED_PAIRS = 12
 MAX_FOUND = 120
 DARKER = np.clip(np.ceil(np.arange(256) * 0.8 - 8), 0, 170).astype(np.uint8)
 """What is darker than this is dark where its surroundings are so light."""
+AT_ONCE = 1 << 17  # distances between boxes: they stay in the processor's cache
 SIZE_RANGE = (0.35, 1.45)  # of the size a mark has where the page just fills the picture
 
 
@@ -48,7 +51,7 @@ def find_marks(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -
     image: grey, height x width. sizes_mm: (n, 2) widths and heights of the form's marks.
     Returns (m, 4): centre x, centre y, width, height in page px.
     """
-    small, scale = _reduced(image)
+    small, scale = reduced(image, max(image.shape) / LEAST_LONG_SIDE)
     ink = _dark(small)
     smallest = _px_per_mm(small, form_size) * SIZE_RANGE[0] * float(sizes_mm.min())
     # what is thinner than the thinnest mark (text, rules) goes before blobs are counted
@@ -70,7 +73,7 @@ def find_marks(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -
 
 def find_frames(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -> Points:
     """Rectangles closed by printed rules; arguments and result as for `find_marks`."""
-    small, scale = _reduced(image)
+    small, scale = reduced(image, max(image.shape) / LEAST_LONG_SIDE)
     height, width = small.shape
     # runs of ink are long only where rules are level
     level = cv2.getRotationMatrix2D((width / 2, height / 2), find_skew(small), 1)
@@ -107,9 +110,8 @@ def match(boxes: tuple[Box, ...], found: Points, form_size: tuple[float, float])
     centres = np.array([(b.x + b.width / 2, b.y + b.height / 2) for b in boxes])
     sizes = np.array([(b.width, b.height) for b in boxes])
     best: dict[int, tuple[float, Match]] = {}
-    tried: set[bytes] = set()
-    for transform in _promising(centres, sizes, found, form_size):
-        grown = _grown(transform, centres, sizes, found, form_size, tried)
+    for partner in _loose(_promising(centres, sizes, found, form_size), centres, sizes, found, form_size):
+        grown = _grown(partner, centres, sizes, found, form_size)
         if grown is not None:
             turn = rotation_of(grown[1].transform, form_size)
             if turn not in best or grown[0] > best[turn][0]:
@@ -134,13 +136,6 @@ def apply(transform: Matrix, points: Points) -> Points:
 def _largest(found: Points) -> Points:
     """Clutter (letters, codes) is smaller than marks and frames; without a limit its pairs take for ever."""
     return found[np.argsort(-found[:, 2] * found[:, 3], kind="stable")[:MAX_FOUND]]
-
-
-def _reduced(image: Image) -> tuple[Image, float]:
-    scale = min(1.0, DETECTION_LONG_SIDE / max(image.shape))
-    if scale == 1.0:
-        return image, 1.0
-    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)), scale
 
 
 def _dark(image: Image) -> Image:
@@ -217,60 +212,87 @@ def _promising(centres: Points, sizes: Points, found: Points, form_size: tuple[f
     ]
 
 
+def _loose(
+    transforms: list[Matrix], centres: Points, sizes: Points, found: Points, form_size: tuple[float, float]
+) -> Iterator[NDArray[np.int64]]:
+    """The loose matches that transforms make, those that are alike once: they grow into the same."""
+    tried: set[bytes] = set()
+    at_once = max(1, AT_ONCE // max(1, len(centres) * len(found)))
+    for start in range(0, len(transforms), at_once):
+        some = np.stack(transforms[start : start + at_once])
+        for partner in _partners(some, centres, sizes, found, LOOSE * float(np.hypot(*form_size)))[0]:
+            if partner.tobytes() not in tried:
+                tried.add(partner.tobytes())
+                yield partner
+
+
 def _grown(
-    transform: Matrix,
+    partner: NDArray[np.int64],
     centres: Points,
     sizes: Points,
     found: Points,
     form_size: tuple[float, float],
-    tried: set[bytes],
 ) -> tuple[float, Match] | None:
-    """Match all boxes, first loosely, then ever closer, while the fit goes from similarity to homography.
-
-    tried: loose matches that were grown before; they grow into the same.
-    """
-    scale = np.sqrt(abs(np.linalg.det(transform[:2, :2])))
-    diagonal = scale * float(np.hypot(*form_size))
-    partner = np.full(len(centres), -1)
-    distance = np.zeros(len(centres))
-    for tolerance in (LOOSE, 0.02, 0.01):
-        partner, distance = _partners(transform, centres, sizes, found, tolerance * diagonal)
-        hit = partner >= 0
-        if hit.sum() < 3 or (tolerance == LOOSE and partner.tobytes() in tried):
+    """Match boxes ever closer, from a loose match on, while the fit goes from similarity to homography."""
+    diagonal = float(np.hypot(*form_size))
+    transform = _fitted(partner, centres, found, form_size)
+    for tolerance in (0.02, 0.01):
+        if transform is None:
             return None
-        if tolerance == LOOSE:
-            tried.add(partner.tobytes())
-        source, target = centres[hit], found[partner[hit], :2]
-        if hit.sum() == 3:
-            fitted = np.vstack(
-                [cv2.getAffineTransform(*(p.astype(np.float32) for p in (source, target))), (0, 0, 1)]
-            )
-        else:
-            fitted, _ = cv2.findHomography(source, target, 0)
-        if fitted is None or not _plausible(fitted, form_size):
-            return None
-        transform = np.asarray(fitted, np.float64)
+        before = transform[None]
+        (partner,), (distance,) = _partners(before, centres, sizes, found, tolerance * diagonal)
+        transform = _fitted(partner, centres, found, form_size)
+    if transform is None:
+        return None
     hit = partner >= 0
-    closeness = 1 - float(distance[hit].mean()) / (0.02 * diagonal)
+    closeness = 1 - float(distance[hit].mean()) / (0.02 * diagonal * float(_scales(before)[0]))
     matched = int(hit.sum())
     return matched + closeness, Match(transform, matched, matched / len(centres))
 
 
+def _fitted(
+    partner: NDArray[np.int64], centres: Points, found: Points, form_size: tuple[float, float]
+) -> Matrix | None:
+    """The transform that a match makes; None where it makes none that a page may have."""
+    hit = partner >= 0
+    if hit.sum() < 3:
+        return None
+    source, target = centres[hit], found[partner[hit], :2]
+    if hit.sum() == 3:
+        fitted = np.vstack(
+            [cv2.getAffineTransform(*(p.astype(np.float32) for p in (source, target))), (0, 0, 1)]
+        )
+    else:
+        fitted, _ = cv2.findHomography(source, target, 0)
+    return np.asarray(fitted, np.float64) if fitted is not None and _plausible(fitted, form_size) else None
+
+
 def _partners(
-    transform: Matrix, centres: Points, sizes: Points, found: Points, tolerance: float
+    transforms: NDArray[np.float64], centres: Points, sizes: Points, found: Points, tolerance: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    moved = apply(transform, centres)
-    scale = np.sqrt(abs(np.linalg.det(transform[:2, :2])))
-    apart = np.hypot(moved[:, None, 0] - found[None, :, 0], moved[:, None, 1] - found[None, :, 1])
-    ratio = np.sqrt(found[:, 2] * found[:, 3])[None, :] / (scale * np.sqrt(sizes.prod(axis=1)))[:, None]
-    apart = np.where(np.abs(np.log(ratio)) < np.log(1.8), apart, np.inf)
-    nearest = apart.argmin(axis=1)
-    distance = apart[np.arange(len(centres)), nearest]
+    """The box on the page that is nearest to each of the form's, -1 where there is none; and how far it is.
+
+    transforms: n of them; results are n x boxes. tolerance: mm.
+    """
+    moved = np.column_stack([centres, np.ones(len(centres))]) @ transforms.transpose(0, 2, 1)
+    moved = moved[..., :2] / moved[..., 2:]
+    scale = _scales(transforms)[:, None]
+    apart = np.hypot(moved[:, :, None, 0] - found[:, 0], moved[:, :, None, 1] - found[:, 1])
+    expected = scale * np.sqrt(sizes.prod(axis=1))
+    ratio = np.sqrt(found[:, 2] * found[:, 3]) / expected[:, :, None]
+    apart[np.abs(np.log(ratio)) >= np.log(1.8)] = np.inf
+    nearest, distance = apart.argmin(axis=2), apart.min(axis=2)
     # a box of the page serves one box of the form only: the nearest
-    order = np.argsort(distance)
-    first_use = np.zeros(len(centres), bool)
-    first_use[order[np.unique(nearest[order], return_index=True)[1]]] = True
-    return np.where((distance <= tolerance) & first_use, nearest, -1), distance
+    rank = np.argsort(np.argsort(distance, axis=1, kind="stable"), axis=1)
+    same = nearest[:, :, None] == nearest[:, None, :]
+    first_use = ~(same & (rank[:, None, :] < rank[:, :, None])).any(axis=2)
+    return np.where((distance <= tolerance * scale) & first_use, nearest, -1), distance
+
+
+def _scales(transforms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Px/mm of each."""
+    linear = transforms[:, :2, :2]
+    return np.sqrt(np.abs(linear[:, 0, 0] * linear[:, 1, 1] - linear[:, 0, 1] * linear[:, 1, 0]))
 
 
 def _plausible(transform: Matrix, form_size: tuple[float, float]) -> bool:

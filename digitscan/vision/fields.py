@@ -46,26 +46,23 @@ class FieldCrop:
 def cut_fields(registered: RegisteredPage) -> list[FieldCrop]:
     """All fields of a page, in the form's order, at the form's resolution."""
     scale = registered.form.scale
-    crops = []
-    places = zip(registered.form.fields, registered.placements, registered.evidence, strict=True)
-    for field, placement, evidence in places:
+    cuts: list[tuple[Image, Matrix]] = []
+    for field, placement in zip(registered.form.fields, registered.placements, strict=True):
         box = field.box
-        origin = (box.x - MARGIN_MM, box.y - MARGIN_MM)
-        to_page = crop_transform(placement, origin, scale)
+        to_page = crop_transform(placement, (box.x - MARGIN_MM, box.y - MARGIN_MM), scale)
         size = (round((box.width + 2 * MARGIN_MM) * scale), round((box.height + 2 * MARGIN_MM) * scale))
-        image = cut(registered.page.image, to_page, size)
-
-        def in_crop(b: Box, origin: tuple[float, float] = origin) -> Box:
-            return Box(
-                (b.x - origin[0]) * scale, (b.y - origin[1]) * scale, b.width * scale, b.height * scale
-            )
-
-        cells = tuple(in_crop(c) for c in field.cells)
-        crops.append(
-            FieldCrop(
-                field, image, cleaning.darkness(image, scale), in_crop(box), cells, to_page, scale, evidence
-            )
+        cuts.append((cut(registered.page.image, to_page, size), to_page))
+    darks = cleaning.darknesses([image for image, _ in cuts], scale)
+    crops = []
+    for field, (image, to_page), dark, evidence in zip(
+        registered.form.fields, cuts, darks, registered.evidence, strict=True
+    ):
+        left, top = field.box.x - MARGIN_MM, field.box.y - MARGIN_MM
+        box, *cells = (
+            Box((b.x - left) * scale, (b.y - top) * scale, b.width * scale, b.height * scale)
+            for b in (field.box, *field.cells)
         )
+        crops.append(FieldCrop(field, image, dark, box, tuple(cells), to_page, scale, evidence))
     return crops
 
 
@@ -73,16 +70,15 @@ def page_ink_level(crops: list[FieldCrop], settings: CleaningSection) -> InkLeve
     """What ink is on this page: see `cleaning.ink_level`."""
     insides, rules = [], []
     for crop in crops:
+        reach = round(REACH_MM * crop.scale)
         for box in crop.cells or (crop.box,):
             inner = 0.12 * min(box.width, box.height)
             x, y, right, bottom = (round(v) for v in _corners(box, -inner))
             insides.append(crop.dark[y:bottom, x:right])
-            reach = round(REACH_MM * crop.scale)
-            for edge in (box.x, box.x + box.width):
-                lo = max(0, round(edge) - reach)
+            for edge in (round(box.x), round(box.x + box.width)):
                 # the rule is the darkest line along the edge, wherever it lies within reach
-                beside = crop.dark[y:bottom, lo : round(edge) + reach + 1]
-                rules.append(cleaning.median(beside.max(axis=1)))
+                beside = crop.dark[y:bottom, max(0, edge - reach) : edge + reach + 1]
+                rules.append(cleaning.median(beside.max(axis=1)) / 255)
     return cleaning.ink_level(insides, rules, settings, crops[0].scale if crops else 1.0)
 
 
@@ -90,28 +86,27 @@ def field_inks(
     crops: Sequence[FieldCrop], level: InkLevel, settings: CleaningSection
 ) -> list[tuple[Ink, Ink]]:
     """Each field's ink without its printed rules and fillers, and these; both height x width of the crop."""
-    found = [cleaning.find_ink(crop.dark, level, settings, crop.scale) for crop in crops]
-    written = [i for i, crop in enumerate(crops) if _written_in(found[i], crop)]
-    inks = [(np.zeros_like(ink), ink) for ink in found]
+    written = [i for i, crop in enumerate(crops) if _written_in(crop, level.threshold * 255)]
+    inks = [(np.zeros(crop.dark.shape, np.bool_),) * 2 for crop in crops]
     boxes = [crops[i].cells or (crops[i].box,) for i in written]
     scale = crops[0].scale if crops else 1.0
-    cleaned = remove_rules([found[i] for i in written], boxes, scale, level.stroke)
-    for i, ink in zip(written, cleaned, strict=True):
+    found = cleaning.find_inks([crops[i].dark for i in written], level, settings, scale)
+    cleaned = remove_rules(found, boxes, scale, level.stroke)
+    for i, seen, ink in zip(written, found, cleaned, strict=True):
         left = ink if crops[i].cells else remove_fillers(ink, crops[i].box, level.stroke)
-        inks[i] = _without_slivers(left, level.stroke), found[i] & ~ink
+        inks[i] = _without_slivers(left, level.stroke), seen & ~ink
     return inks
 
 
-def _written_in(ink: Ink, crop: FieldCrop) -> bool:
-    """Whether any ink is where the field's rules do not reach, beside it too: most fields are often blank."""
+def _written_in(crop: FieldCrop, threshold: float) -> bool:
+    """Whether anything is dark where the field's rules do not reach, beside it too: many fields are blank."""
     inset = BESIDE_RULE_MM * crop.scale
-    boxes = crop.cells or (crop.box,)
-    for box in boxes:
-        x, y, right, bottom = (round(v) for v in _corners(box, -inset))
-        if ink[y:bottom, x:right].any():
-            return True
     x, y, right, bottom = (max(0, round(v)) for v in _corners(crop.box, inset))
-    return bool(ink[:y].any() or ink[bottom:].any() or ink[:, :x].any() or ink[:, right:].any())
+    parts = [crop.dark[:y], crop.dark[bottom:], crop.dark[:, :x], crop.dark[:, right:]]
+    for box in crop.cells or (crop.box,):
+        x, y, right, bottom = (round(v) for v in _corners(box, -inset))
+        parts.append(crop.dark[y:bottom, x:right])
+    return any(part.max(initial=0) > threshold for part in parts)
 
 
 def _without_slivers(ink: Ink, stroke: float) -> Ink:

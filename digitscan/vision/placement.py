@@ -7,25 +7,30 @@ the proof that the page is the form it is taken for, and that it is the right wa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from digitscan.forms import FormField
-from digitscan.records import Box, Image, Matrix
+from digitscan.records import Image, Matrix
+from digitscan.vision.reduction import reduced
 
 Profile = NDArray[np.float64]
 
 SCALE = 6.0  # px/mm in which rules are looked for: a rule of 0.3 mm is then nearly two pixels
-REACH_MM = 2.5  # how far a field may lie from where registration puts it
-FINE_MM = 0.8
+REACHES_MM = (2.5, 0.8)  # how far a field may lie from where registration, and then its neighbours, put it
 RULE_MM = 1.2  # printed rules are thinner than this
 FULL_CONTRAST = 0.16  # of the paper's brightness: from here on a rule counts in full
+BESIDE = 2  # px beside the best place in which the middle of a rule is looked for
+FAINT = 0.05  # of a rule in full contrast: less is paper
 CONFIRMED = 0.4  # of a rule's length seen
-SAMPLE = 32  # fields that tell how the paper bends; each is then placed by itself
+MARGIN_MM = sum(REACHES_MM) + RULE_MM  # around all fields
 TO_EDGES = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # from pixel centres at whole numbers
 TO_CENTRES = np.linalg.inv(TO_EDGES)
 
@@ -36,35 +41,37 @@ def crop_transform(placement: Matrix, origin: tuple[float, float], scale: float)
     return np.asarray(placement @ to_mm, np.float64)
 
 
-def cut(image: Image, transform: Matrix, size: tuple[int, int]) -> Image:
-    """The part of a page under a crop: transform is crop px -> page px, size is width, height."""
+def cut(image: Image, transform: Matrix, size: tuple[int, int], enlarge: int = cv2.INTER_CUBIC) -> Image:
+    """The part of a page under a crop: transform is crop px -> page px, size is width, height.
+
+    enlarge: interpolation where the crop has more pixels than the page.
+    """
     (a, b), (c, d) = transform[:2, :2].tolist()
-    interpolation = cv2.INTER_CUBIC if abs(a * d - b * c) < 1 else cv2.INTER_LINEAR
+    interpolation = enlarge if abs(a * d - b * c) < 1 else cv2.INTER_LINEAR
     # pixel centres, so that a crop at the page's own resolution is the page's own pixels
     centred = TO_CENTRES @ transform @ TO_EDGES
     flags = interpolation | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpPerspective(image, centred, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
 
-def contrast(image: Image, thick: int) -> NDArray[np.float32]:
-    """How much darker than the paper, at each pixel, a rule at most `thick` px across counts in full."""
+def paper_around(image: Image, thick: int) -> Image:
+    """The grey of the paper around each pixel of a picture whose rules are at most `thick` px across."""
     around = 8 * thick | 1
-    paper = np.maximum(cv2.boxFilter(image, cv2.CV_32F, (around, around)), 32)
-    return np.asarray(paper * FULL_CONTRAST, np.float32)
+    return np.maximum(np.asarray(cv2.boxFilter(image, -1, (around, around)), np.uint8), 32)
 
 
-def ruled(image: Image, full: NDArray[np.float32], axis: int, thick: int, run: int) -> NDArray[np.float32]:
-    """0-1 for each pixel: how much of an upright (axis 0) or level (axis 1) rule lies there.
+def ruled(image: Image, paper: Image, axis: int, thick: int, run: int) -> Image:
+    """0-255 for each pixel: how much of an upright (axis 0) or level (axis 1) rule lies there.
 
     A rule is dark, at most `thick` px across, and runs on for `run` px; letters and digits do not.
-    full: as `contrast` gives it.
+    paper: as `paper_around` gives it.
     """
     across, beside, along = ((1, thick), (1, 3), (run, 1)) if axis == 0 else ((thick, 1), (3, 1), (1, run))
     hat = cv2.morphologyEx(image, cv2.MORPH_BLACKHAT, _block(across))
-    seen = np.minimum(hat / full, 1.0)
+    seen = cv2.divide(hat, paper, scale=255 / FULL_CONTRAST)
     wide = cv2.dilate(seen, _block(beside))
     opened = cv2.morphologyEx(wide, cv2.MORPH_OPEN, _block(along))
-    return np.asarray(np.minimum(seen, opened), np.float32)
+    return np.asarray(cv2.min(seen, opened), np.uint8)
 
 
 @lru_cache(maxsize=256)
@@ -73,128 +80,199 @@ def _block(shape: tuple[int, int]) -> Image:
     return np.ones(shape, np.uint8)
 
 
-def place_fields(
-    image: Image, transform: Matrix, fields: Sequence[FormField]
-) -> tuple[list[Matrix], list[float]]:
-    """Each field's own form mm -> page px, and the share of its printed rules found (0-1).
+class LaidPage:
+    """A page laid onto a form: what it shows of the rules around the form's fields.
 
-    image: grey page as scanned. transform: 3x3 form mm -> page px, good to about `REACH_MM`.
+    It is brought into the form's frame as a whole, and all fields are looked for at once.
     """
-    sample = spread(fields, SAMPLE)
-    coarse = [_offset(image, transform, f, (0.0, 0.0), REACH_MM) for f in sample]
-    moved = _smoothed(
-        _centres(sample), np.array([c[0] for c in coarse]), np.array([c[1] for c in coarse]), _centres(fields)
+
+    def __init__(self, image: Image, transform: Matrix, fields: tuple[FormField, ...]) -> None:
+        """image: grey page as scanned. transform: 3x3 form mm -> page px, good to 2.5 mm."""
+        self._transform = transform
+        self._kinds = _kinds(fields)
+        boxes = np.array([f.box for f in fields], np.float64)
+        self._sizes, self._centres = boxes[:, 2:], boxes[:, :2] + boxes[:, 2:] / 2
+        smallest = np.array([_smallest(f) for f in fields])
+        self._steps = {r: np.rint(np.minimum(r, 0.4 * smallest) * SCALE).astype(int) for r in REACHES_MM}
+        left, top = boxes[:, :2].min(axis=0) - MARGIN_MM
+        width, height = ((boxes[:, :2] + boxes[:, 2:]).max(axis=0) + MARGIN_MM - (left, top)) * SCALE
+        self._origin = np.array([left, top])
+        small, scale = reduced(image, 1.1 * math.sqrt(abs(np.linalg.det(transform[:2, :2]))) / SCALE)
+        to_small = crop_transform(np.diag([scale, scale, 1]) @ transform, (left, top), SCALE)
+        # what was made smaller before has pixels enough
+        enlarge = cv2.INTER_CUBIC if scale == 1 else cv2.INTER_LINEAR
+        crop = cut(small, to_small, (round(width), round(height)), enlarge)
+        thick = round(RULE_MM * SCALE)
+        paper = paper_around(crop, thick)
+        self._sums = {
+            (kind.run, axis): cv2.integral(ruled(crop, paper, axis, thick, kind.run))
+            for kind in self._kinds
+            for axis in (0, 1)
+        }
+        self._coarse = self._found(np.zeros_like(self._centres), REACHES_MM[0])
+        self.evidence = float(self._coarse.share.mean())
+        """Share of printed rules found near where they should be, without refinement (0-1)."""
+
+    def placed(self) -> tuple[list[Matrix], list[float]]:
+        """Each field's own form mm -> page px, and the share of its printed rules found (0-1)."""
+        expected = _smoothed(self._centres, self._coarse.shift, self._coarse.share)
+        found = self._found(expected, REACHES_MM[1])
+        sure = (found.share >= CONFIRMED)[:, None]
+        shift, stretch = np.where(sure, found.shift, expected), np.where(sure, found.stretch, 1.0)
+        # stretched about the box's centre, then shifted
+        corrections = np.tile(np.eye(3), (len(shift), 1, 1))
+        corrections[:, (0, 1), (0, 1)] = stretch
+        corrections[:, :2, 2] = self._centres * (1 - stretch) + shift
+        return list(self._transform @ corrections), found.share.tolist()
+
+    def _found(self, expected: Profile, reach: float) -> _Found:
+        """Each field's rules within `reach` mm of where a shift, mm, is expected to bring them."""
+        shift, stretch = expected.copy(), np.ones_like(expected)
+        seen, edges = np.zeros(len(expected)), np.zeros(len(expected))
+        for kind in self._kinds:
+            for axis in (0, 1):
+                moved, stretched, under = self._aligned(kind, axis, expected[kind.fields], reach)
+                shift[kind.fields, axis] += moved / SCALE
+                stretch[kind.fields, axis] = stretched
+                counts = kind.edges[axis].counts
+                seen[kind.fields] += counts * kind.edges[axis].mean((under > CONFIRMED).astype(float))
+                edges[kind.fields] += counts
+        return _Found(shift, stretch, seen / edges)
+
+    def _aligned(
+        self, kind: _Kind, axis: int, expected: Profile, reach: float
+    ) -> tuple[Profile, Profile, Profile]:
+        """Of fields of one kind, along an axis: the shift (px from the expected) and stretch that put most
+        rule under their edges; and what each edge then sees.
+        """
+        edges, fields = kind.edges[axis], kind.fields
+        steps, middle = self._steps[reach][fields], self._centres[fields, axis][edges.field]
+        # no edge moves by more than half a millimetre through stretch
+        slack = np.minimum(0.03, 0.5 / self._sizes[fields, axis])
+        stretches = 1 + np.array([0, -0.5, 0.5, -1, 1])[:, None] * slack
+        at = middle + (edges.place - middle) * stretches[:, edges.field] + expected[edges.field, axis]
+        exact = (at - self._origin[axis]) * SCALE - 0.5
+        columns = np.rint(exact).astype(int)
+        aside = columns - columns[0]
+        most, room = int(steps.max()), int(np.abs(aside).max()) + BESIDE
+        windows = columns[0][:, None] + np.arange(-most - room, most + room + 2)
+        seen = self._profiles(kind, axis, edges.spans + expected[edges.field, 1 - axis], windows)
+        # a rule seen within a pixel of the edge counts: it may lie across two
+        wide = np.asarray(cv2.dilate(seen, _block((1, 3))), np.float32)
+        edge, shifts = np.arange(len(edges.field)), np.arange(-most, most + 1)
+        under = sliding_window_view(wide, len(shifts), axis=1)[edge, aside + room]
+        # a hair's preference for the place expected, so that nothing seen means no move
+        total = np.add.reduceat(under, edges.first, axis=1) - 0.3 * np.abs(stretches - 1)[:, :, None]
+        total = np.where(np.abs(shifts) <= steps[:, None], total - 1e-3 * np.abs(shifts), -np.inf)
+        best = total.transpose(1, 0, 2).reshape(len(fields), -1).argmax(axis=1)
+        stretch, k = np.divmod(best, len(shifts))
+        own, here = stretch[edges.field], k[edges.field]
+        place = aside[own, edge] + here + room - BESIDE
+        beside = sliding_window_view(seen, 2 * BESIDE + 1, axis=1)[edge, place]
+        off = edges.mean(exact[own, edge] - columns[own, edge])
+        part = _middle(edges.mean(beside), off)
+        return shifts[k] + part, stretches[stretch, np.arange(len(fields))], under[own, edge, here]
+
+    def _profiles(
+        self, kind: _Kind, axis: int, spans: Profile, columns: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """How much rule (0-1) there is along each edge at each of its columns (rows, axis 1) but the last.
+
+        spans: (2, edges): from where to where, mm.
+        """
+        sums = self._sums[kind.run, axis] if axis == 0 else self._sums[kind.run, axis].T
+        ends = np.rint((spans - self._origin[1 - axis]) * SCALE).astype(int)
+        start, stop = np.minimum(np.maximum(ends, 0), len(sums) - 1)[:, :, None]
+        columns = np.minimum(np.maximum(columns, 0), sums.shape[1] - 1)
+        along = np.diff(sums[stop, columns] - sums[start, columns])
+        return np.asarray(along / np.maximum(255 * (stop - start), 1), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Of each field: shift (mm) and stretch that bring its edges onto printed rules; how many are seen."""
+
+    shift: Profile
+    stretch: Profile
+    share: Profile
+
+
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    """Printed edges of fields, upright or level, those of one field after another's."""
+
+    field: NDArray[np.int64]
+    first: NDArray[np.int64]
+    """Of each field."""
+    counts: NDArray[np.int64]
+    place: Profile
+    """Across the edge, mm."""
+    spans: Profile
+    """(2, edges): where each begins and ends, mm."""
+
+    def mean(self, values: Profile) -> Profile:
+        """Of each field, of values of its edges."""
+        counts = self.counts.reshape(-1, *(1,) * (values.ndim - 1))
+        return np.asarray(np.add.reduceat(values, self.first) / counts, np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Fields with cells of about one size: strokes up to a length are no rules there."""
+
+    run: int
+    fields: NDArray[np.int64]
+    edges: tuple[_Edges, _Edges]
+    """Upright and level ones."""
+
+
+@lru_cache(maxsize=16)
+def _kinds(fields: tuple[FormField, ...]) -> tuple[_Kind, ...]:
+    runs: dict[int, list[int]] = {}
+    for index, field in enumerate(fields):
+        runs.setdefault(round(min(2.5, 0.45 * _smallest(field)) * SCALE) | 1, []).append(index)
+    return tuple(
+        _Kind(run, np.array(own), (_edges([fields[i] for i in own], 0), _edges([fields[i] for i in own], 1)))
+        for run, own in runs.items()
     )
-    placements: list[Matrix] = []
-    found = []
-    for field, shift in zip(fields, moved, strict=True):
-        offset, evidence, stretch = _offset(image, transform, field, (shift[0], shift[1]), FINE_MM)
-        if evidence < CONFIRMED:
-            offset, stretch = (shift[0], shift[1]), (1.0, 1.0)
-        placements.append(transform @ _correction(field.box, offset, stretch))
-        found.append(evidence)
-    return placements, found
 
 
-def evidence(image: Image, transform: Matrix, fields: Sequence[FormField]) -> float:
-    """Share of printed rules found near where they should be, without refinement."""
-    return float(np.mean([_offset(image, transform, f, (0.0, 0.0), REACH_MM)[1] for f in fields]))
+def _edges(fields: Sequence[FormField], axis: int) -> _Edges:
+    own = [
+        dict.fromkeys(
+            (round(b[axis] + far * b[2 + axis], 3), b[1 - axis], b[1 - axis] + b[3 - axis])
+            for b in field.cells or (field.box,)
+            for far in (0, 1)
+        )
+        for field in fields
+    ]
+    counts = np.array([len(edges) for edges in own])
+    place, start, stop = np.array([edge for edges in own for edge in edges], np.float64).T
+    first = np.cumsum(counts) - counts
+    return _Edges(np.repeat(np.arange(len(own)), counts), first, counts, place, np.stack([start, stop]))
 
 
-def spread(fields: Sequence[FormField], count: int) -> list[FormField]:
-    """Fields from all over the form; all of them where there are no more."""
-    ordered = sorted(fields, key=lambda f: (f.box.y, f.box.x))
-    return [ordered[round(i)] for i in np.linspace(0, len(ordered) - 1, min(count, len(ordered)))]
+def _middle(seen: Profile, off: Profile) -> Profile:
+    """Px from the middle of each row to that of the rule seen in it, less `off`; 0 where none is seen."""
+    most = seen.max(axis=1, keepdims=True)
+    weight = np.maximum(seen - most / 2, 0)
+    middle = weight @ np.arange(-BESIDE, BESIDE + 1) / np.maximum(weight.sum(axis=1), 1e-6)
+    return np.asarray(np.where(most[:, 0] > FAINT, middle - off, 0.0), np.float64)
 
 
-def _centres(fields: Sequence[FormField]) -> Profile:
-    return np.array([(f.box.x + f.box.width / 2, f.box.y + f.box.height / 2) for f in fields])
+def _smallest(field: FormField) -> float:
+    return min(min(b.width, b.height) for b in field.cells or (field.box,))
 
 
-def _correction(box: Box, offset: tuple[float, float], stretch: tuple[float, float]) -> Matrix:
-    """3x3 mm -> mm: stretch about the box's centre, then shift."""
-    cx, cy = box.x + box.width / 2, box.y + box.height / 2
-    (sx, sy), (dx, dy) = stretch, offset
-    return np.array([[sx, 0, cx * (1 - sx) + dx], [0, sy, cy * (1 - sy) + dy], [0, 0, 1.0]])
-
-
-def _offset(
-    image: Image, transform: Matrix, field: FormField, guess: tuple[float, float], reach: float
-) -> tuple[tuple[float, float], float, tuple[float, float]]:
-    """Shift (mm) that brings the field's edges onto printed rules, share of edges seen, and stretch."""
-    boxes = field.cells or (field.box,)
-    reach = min(reach, 0.4 * min(min(b.width, b.height) for b in boxes))
-    margin = reach + RULE_MM
-    box = field.box
-    origin = (box.x + guess[0] - margin, box.y + guess[1] - margin)
-    size = (round((box.width + 2 * margin) * SCALE), round((box.height + 2 * margin) * SCALE))
-    crop = cut(image, crop_transform(transform, origin, SCALE), size)
-    run = round(min(2.5, 0.45 * min(min(b.width, b.height) for b in boxes)) * SCALE) | 1
-    steps = round(reach * SCALE)
-    thick = round(RULE_MM * SCALE)
-    full = contrast(crop, thick)
-
-    def profiles(axis: int) -> list[tuple[float, Profile]]:
-        seen = ruled(crop, full, axis, thick, run)
-        edges: dict[tuple[float, float, float], None] = {}
-        for b in boxes:
-            for near in (0, 1):
-                along = (b.y, b.y + b.height) if axis == 0 else (b.x, b.x + b.width)
-                at = (b.x + near * b.width) if axis == 0 else (b.y + near * b.height)
-                edges[(round(at, 3), *along)] = None
-        found = []
-        along_same: dict[tuple[float, float], Profile] = {}
-        for at, *ends in edges:
-            span = (ends[0], ends[1])
-            if span not in along_same:
-                lo, hi = (round((v + guess[1 - axis] - origin[1 - axis]) * SCALE) for v in span)
-                strip = seen[lo:hi] if axis == 0 else seen[:, lo:hi]
-                along_same[span] = np.asarray(cv2.reduce(strip, axis, cv2.REDUCE_AVG), np.float64).ravel()
-            found.append((at - (box.x, box.y)[axis], along_same[span]))
-        return found
-
-    shift_x, stretch_x, seen_x = _aligned(profiles(0), box.width, margin, steps)
-    shift_y, stretch_y, seen_y = _aligned(profiles(1), box.height, margin, steps)
-    edges = [*seen_x, *seen_y]
-    share = float(np.mean([s > CONFIRMED for s in edges]))
-    return (guess[0] + shift_x, guess[1] + shift_y), share, (stretch_x, stretch_y)
-
-
-def _aligned(
-    edges: list[tuple[float, Profile]], length: float, margin: float, steps: int
-) -> tuple[float, float, list[float]]:
-    """Shift (mm) and stretch of one axis that put most rule under the edges; what each edge then sees.
-
-    edges: place of the edge in mm from the box's side, and the rule seen at each px across it.
-    """
-    places = np.array([p for p, _ in edges])
-    # a rule seen within a pixel of the edge counts: it may lie across two
-    seen = cv2.dilate(np.stack([profile for _, profile in edges]), _block((1, 3)))
-    shifts = np.arange(-steps, steps + 1)
-    slack = min(0.03, 0.5 / length)  # no edge moves by more than half a millimetre through stretch
-    stretches = np.array([1.0, 1 - slack / 2, 1 + slack / 2, 1 - slack, 1 + slack])
-    at = (margin + length / 2 + (places - length / 2) * stretches[:, None]) * SCALE - 0.5
-    columns = np.rint(at)[:, :, None].astype(int) + shifts
-    columns = np.minimum(np.maximum(columns, 0), seen.shape[1] - 1)
-    under = seen[np.arange(len(edges))[:, None], columns]
-    # a hair's preference for the place expected, so that nothing seen means no move
-    total = under.sum(axis=1) - 1e-3 * np.abs(shifts) - 0.3 * np.abs(stretches - 1)[:, None]
-    best, k = np.unravel_index(int(total.argmax()), total.shape)
-    return float(shifts[k]) / SCALE, float(stretches[best]), under[best, :, k].tolist()
-
-
-def _smoothed(centres: Profile, shifts: Profile, weights: Profile, wanted: Profile) -> Profile:
-    """The shifts at the places wanted, as a smooth bend of the paper: quadratic where they suffice.
+def _smoothed(centres: Profile, shifts: Profile, weights: Profile) -> Profile:
+    """The shifts as a smooth bend of the paper: quadratic where they suffice.
 
     Iteratively reweighted least squares, so that a field that caught the wrong rule is outvoted.
     """
 
-    def bend(places: Profile) -> Profile:
-        x, y = (places - centres.mean(axis=0)).T / 100
-        columns = [np.ones_like(x), x, y, x * y, x * x, y * y]
-        return np.column_stack(columns[: 1 if len(centres) < 4 else 3 if len(centres) < 12 else 6])
-
-    basis = bend(centres)
+    x, y = (centres - centres.mean(axis=0)).T / 100
+    columns = [np.ones_like(x), x, y, x * y, x * x, y * y]
+    basis = np.column_stack(columns[: 1 if len(centres) < 4 else 3 if len(centres) < 12 else 6])
     weight = np.where(weights >= CONFIRMED, weights, 1e-3)
     solution: Profile = np.zeros((basis.shape[1], 2))
     for _ in range(8):
@@ -202,4 +280,4 @@ def _smoothed(centres: Profile, shifts: Profile, weights: Profile, wanted: Profi
         solution = np.asarray(np.linalg.lstsq(basis * root, shifts * root, rcond=1e-6)[0], np.float64)
         away = np.hypot(*(shifts - basis @ solution).T)
         weight = np.where(weights >= CONFIRMED, weights, 1e-3) / (1 + (away / 0.3) ** 2)
-    return np.asarray(bend(wanted) @ solution, np.float64)
+    return np.asarray(basis @ solution, np.float64)

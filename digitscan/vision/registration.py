@@ -6,7 +6,7 @@ decides between them, and between the four rotations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -19,13 +19,12 @@ from digitscan.errors import PageError
 from digitscan.forms import Form
 from digitscan.records import Box, Image, Matrix, Page
 from digitscan.vision import constellation, ruling
-from digitscan.vision.constellation import Match, Points, apply
-from digitscan.vision.placement import evidence, place_fields, spread
+from digitscan.vision.constellation import Match, Points
+from digitscan.vision.placement import LaidPage
 from digitscan.vision.rivals import contest
 from digitscan.vision.skew import find_skew
 from digitscan.vision.support import RuledPage, printed, sides
 
-SAMPLE = 16  # fields looked at to choose between candidates; the chosen one is then placed in full
 SMALLEST_PAGE = 100  # px: below it nothing printed could be told
 UNMARKED = ("lines", "rules", "none")  # methods that nothing but rules tells where the form lies
 CONTESTED, CONTESTED_UNMARKED = 0.9, 0.5  # of the best candidate's rank: worth comparing with it
@@ -75,16 +74,18 @@ def register(page: Page, forms: tuple[Form, ...]) -> RegisteredPage:
 
 
 def _registered(page: Page, form: Form) -> RegisteredPage:
-    sample = spread(form.fields, SAMPLE)
     ruled = RuledPage(page.image, form.page.size) if form.registration.method in UNMARKED else None
     least = CONTESTED if ruled is None else CONTESTED_UNMARKED
     ranked: list[tuple[float, Match]] = []
+    laid: LaidPage | None = None  # by the best candidate yet
     for candidate in _candidates(page, form, ruled):
         rank = candidate.share
         if ranked and rank <= least * max(r for r, _ in ranked) > 0:
             continue  # whatever its evidence, it would be neither the best nor a rival
         if form.registration.method != "rules":  # which has looked at the rules already
-            rank *= evidence(page.image, candidate.transform, sample)
+            tried = LaidPage(page.image, candidate.transform, form.fields)
+            rank *= tried.evidence
+            laid = tried if not ranked or rank > max(r for r, _ in ranked) else laid
         ranked.append((rank, candidate))
     if not ranked:
         nowhere = tuple(np.eye(3) for _ in form.fields)
@@ -93,22 +94,27 @@ def _registered(page: Page, form: Form) -> RegisteredPage:
     best, chosen = ranked[0]
     places = [m.transform for rank, m in ranked if rank > least * best]
     if best == 0 or (ruled is None and len(places) == 1):
-        return _placed(page, form, chosen.transform, chosen.share)
+        return _placed(page, form, chosen.transform, chosen.share, laid)
     what = printed(_rules(form), form.page.size)
     likely = contest(ruled or RuledPage(page.image, form.page.size), form, what, places)
     first, *rivals = (replace(_placed(page, form, t, chosen.share), support=s) for s, t in likely)
     return replace(first, rivals=tuple(rivals))
 
 
-def _placed(page: Page, form: Form, transform: Matrix, share: float) -> RegisteredPage:
-    """The page with each field where its own rules are. share: of the registration's marks found."""
+def _placed(
+    page: Page, form: Form, transform: Matrix, share: float, laid: LaidPage | None = None
+) -> RegisteredPage:
+    """The page with each field where its own rules are.
+
+    share: of the registration's marks found. laid: the page by this transform, where that was tried before.
+    """
     if form.registration.method == "rules":
         ruled = RuledPage(page.image, form.page.size)
         placements, seen = ruling.place_fields(ruled, transform, form.fields, _rules(form))
     else:
-        placements, seen = place_fields(page.image, transform, form.fields)
-    there = [_inside(f.box, p, page.image) for f, p in zip(form.fields, placements, strict=True)]
-    seen = [s * t for s, t in zip(seen, there, strict=True)]
+        placements, seen = (laid or LaidPage(page.image, transform, form.fields)).placed()
+    there = _inside([f.box for f in form.fields], placements, page.image)
+    seen = [s * t for s, t in zip(seen, there.tolist(), strict=True)]
     return RegisteredPage(
         page,
         form,
@@ -120,18 +126,15 @@ def _placed(page: Page, form: Form, transform: Matrix, share: float) -> Register
     )
 
 
-def _inside(box: Box, placement: Matrix, image: Image) -> float:
-    """The share of a box that is in the picture."""
-    if _holds(image, placement, np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * box[2:] + box[:2]).all():
-        return 1.0
-    grid = np.stack(np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, 1, 9)), axis=-1).reshape(-1, 2)
-    return float(_holds(image, placement, grid * box[2:] + box[:2]).mean())
-
-
-def _holds(image: Image, placement: Matrix, points: Points) -> NDArray[np.bool_]:
-    """Whether each point, in mm, is in the picture."""
-    places = apply(placement, points)
-    return np.asarray(((places >= 0) & (places <= image.shape[::-1])).all(axis=1))
+def _inside(boxes: Sequence[Box], placements: Sequence[Matrix], image: Image) -> NDArray[np.float64]:
+    """The share of each box, placed, that is in the picture."""
+    x, y = np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, 1, 9))
+    grid = np.column_stack([x.ravel(), y.ravel()])
+    sides = np.array(boxes, np.float64)[:, None]
+    points = np.concatenate([sides[..., :2] + grid * sides[..., 2:], np.ones((len(boxes), 81, 1))], axis=2)
+    moved = points @ np.array(placements).transpose(0, 2, 1)
+    places = moved[..., :2] / moved[..., 2:]
+    return np.asarray(((places >= 0) & (places <= image.shape[::-1])).all(axis=2).mean(axis=1), np.float64)
 
 
 def _candidates(page: Page, form: Form, ruled: RuledPage | None) -> Iterator[Match]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ Ink = NDArray[np.bool_]
 Edge = tuple[int, int, int]
 """Place, start, end; px."""
 
-SKEWS = np.arange(-4, 4.5, 0.5)  # px by which a rule may drift from end to end
+SKEWS = np.arange(-4, 4.5, 1.0)  # px by which a rule may drift from end to end
 PLACES = 24  # px within which it lies
 REACH_MM = 0.5  # a rule may lie this far from its cell's edge
 WIDEST_MM = 1.1
@@ -108,10 +109,11 @@ def _rule_column(ink: Ink, edge: int, start: int, end: int, reach: int) -> int |
     part = ink[start:end, first:last]
     if part.size == 0:
         return None
-    near = np.count_nonzero(part, axis=0) / len(part)
-    if near.max() < SEEN:
+    near = np.add.reduce(part, axis=0, dtype=np.int64)
+    most = int(near.max())
+    if most < SEEN * len(part):
         return None
-    peaks = first + np.flatnonzero(near >= 0.95 * near.max())
+    peaks = first + np.flatnonzero(near >= 0.95 * most)
     return int(peaks[np.abs(peaks - edge).argmin()])
 
 
@@ -197,10 +199,11 @@ def _without(
         # Ink on both sides is a stroke that crosses: it stays whole. On one side it is a stroke that ends
         # here and loses nothing that counts, unless it runs along the rule.
         stays = crossing
-        for k in np.flatnonzero(beside.any(axis=1)).tolist():
+        for k, runs in _runs(beside).items():
             field, top, _ = group.places[k]
             ends = [row - top for row in borders[field]]
-            stays[k] |= _along(beside[k], most[k], ends, scale, stroke)
+            for start, end in _along(runs, most[k].tolist(), ends, scale, stroke):
+                stays[k, start:end] = True
         own_left = np.where(more[:, 0] > fuzz, left, before)
         own_right = np.where(more[:, 1] > fuzz, right, after)
         # print beside the cell: the writer's ink cannot be told from it
@@ -221,17 +224,16 @@ def _without(
 
 
 def _along(
-    touched: NDArray[np.bool_], more: NDArray[np.float64], borders: list[int], scale: float, stroke: float
-) -> NDArray[np.bool_]:
-    """Rows where a stroke runs along a rule, half hidden by it, wholly for a stretch.
+    runs: list[tuple[int, int]], more: list[float], borders: list[int], scale: float, stroke: float
+) -> list[tuple[int, int]]:
+    """Rows, from and up to, where a stroke runs along a rule, half hidden by it, wholly for a stretch.
 
-    touched: rows with ink beside the rule; more: how much, px. borders: rows where one cell ends and another
-    begins.
+    runs: of rows with ink beside the rule; more: how much, px, in each row. borders: rows where one cell ends
+    and another begins.
     """
-    runs = _runs(touched)
-    sliver = [float(_percentile(more[a:b], 50)) < 1.5 * stroke for a, b in runs]
     joined: list[tuple[int, int, bool]] = []
-    for (a, b), thin in zip(runs, sliver, strict=True):
+    for a, b in runs:
+        thin = median(more[a:b]) < 1.5 * stroke
         if joined:
             start, end, was_thin = joined[-1]
             border = any(end <= row <= a for row in borders)
@@ -239,16 +241,18 @@ def _along(
                 joined[-1] = (start, b, True)
                 continue
         joined.append((a, b, thin))
-    along = np.zeros(len(touched), bool)
-    for a, b, thin in joined:
-        along[a:b] = thin and b - a > 2 * stroke
-    return along
+    return [(a, b) for a, b, thin in joined if thin and b - a > 2 * stroke]
 
 
-def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and past-last index of each run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+def _runs(flags: NDArray[np.bool_]) -> dict[int, list[tuple[int, int]]]:
+    """First and past-last index of each run of True, by the row that it is in."""
+    steps = np.diff(np.pad(flags, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    rows, firsts = np.nonzero(steps == 1)
+    _, pasts = np.nonzero(steps == -1)
+    found: dict[int, list[tuple[int, int]]] = {}
+    for row, first, past in zip(rows.tolist(), firsts.tolist(), pasts.tolist(), strict=True):
+        found.setdefault(row, []).append((first, past))
+    return found
 
 
 def _percentile(values: NDArray[np.float64] | NDArray[np.int64], share: float) -> NDArray[np.float64]:

@@ -33,6 +33,8 @@ ON_RULE_MM = 0.35
 THIN_MM = 0.32
 AT_RULE = 3  # px between a stroke and a rule that it was cut off from, and of the stroke's end
 SPECK = 0.25  # of the digit height: what is no larger says nothing of where a number begins or ends
+LARGE = 0.5  # of the digit height: what is larger may be a digit by itself
+ASTRAY = 0.9  # of a cell's width: no glyph has a large part so far from the middle of its cell
 CUTTABLE = 0.5  # of the field's digit height: wider may be two digits that touch
 
 
@@ -118,9 +120,20 @@ def segment(
         _together(pieces, first, last, rules)
         for first in range(len(pieces))
         for last in range(first + 1, min(first + LONGEST_RUN, len(pieces)) + 1)
-        if last == first + 1 or _around(pieces[first:last])[2] <= widest
+        if last == first + 1
+        or (_around(pieces[first:last])[2] <= widest and _in_one(cells, pieces[first:last], height))
     ]
     return Segmentation(tuple(pieces), tuple(hypotheses), height, left_out)
+
+
+def _in_one(cells: tuple[Box, ...], pieces: list[Piece], height: float) -> bool:
+    """Whether the large ones of some pieces lie about in one cell, if there are any."""
+    centres = [p.centre for p in pieces if max(p.box[2:]) > LARGE * height]
+    if not cells or not centres:
+        return True
+    least, most = min(centres), max(centres)
+    middles = ((c.x + c.width / 2, ASTRAY * c.width) for c in cells)
+    return any(middle - reach <= least and most <= middle + reach for middle, reach in middles)
 
 
 def number_ink(segmentation: Segmentation) -> Ink:

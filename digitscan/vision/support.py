@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from digitscan.records import Box, Image, Matrix
 from digitscan.vision.constellation import apply
-from digitscan.vision.placement import RULE_MM, contrast, ruled
+from digitscan.vision.placement import RULE_MM, paper_around, ruled
 
 Map = NDArray[np.float32]
 Spans = NDArray[np.float64]
@@ -33,6 +33,8 @@ BEYOND_MM = 8.0  # as far as this, paper is looked at beyond the end of a rule
 CLEAR_MM = 1.0  # pens and printers run over by less than this
 SHORTEST_MM = 2.0
 NOISE, FAINT = 0.1, 0.35  # of a rule's full contrast: what paper shows, and a pale rule
+RULED = np.clip((np.arange(256) / 255 - NOISE) / (FAINT - NOISE), 0, 1).astype(np.float32)
+"""0-1: whether there is a rule, by what `ruled` gives."""
 END = (
     3  # a printed rule is often pale or broken, but hardly ever runs on: it weighs as much as so many pieces
 )
@@ -85,10 +87,8 @@ class RuledPage:
             small = np.asarray(cv2.resize(image, None, **size), np.uint8)
         self.per_mm = max(small.shape) / max(form_size)
         thick, run = max(3, round(RULE_MM * self.per_mm) | 1), max(5, round(RUN_MM * self.per_mm) | 1)
-        full = contrast(small, thick)
-        self.level, self.upright = (
-            np.clip((ruled(small, full, axis, thick, run) - NOISE) / (FAINT - NOISE), 0, 1) for axis in (1, 0)
-        )
+        paper = paper_around(small, thick)
+        self.level, self.upright = (RULED[ruled(small, paper, axis, thick, run)] for axis in (1, 0))
         """0-1: whether a level, or upright, rule lies at each pixel of the page made smaller by `scale`."""
 
     def support(self, transform: Matrix, what: Print) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 
 from digitscan.records import Box, Corners, Image, PageResult
 from digitscan.vision.placement import cut
+from digitscan.vision.reduction import reduced
 
 FIELD_HEIGHT = 64  # px, at most, of the field itself: digits are then as large as on the screen beside it
 FIELD_WIDTH = 640  # px, at most
@@ -65,9 +66,7 @@ def view_page(image: Image, rotation: int) -> bytes:
     """JPEG of a page turned upright. rotation: degrees clockwise, as of `PageResult`."""
     scale = min(1.0, PAGE_LONG_SIDE / max(image.shape))
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    whole = int(1 / scale)  # the mean of whole pixels is found many times as fast
-    half = cv2.resize(image, None, fx=1 / whole, fy=1 / whole, interpolation=cv2.INTER_AREA)
-    small = cv2.resize(half, size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(reduced(image, 1 / scale)[0], size, interpolation=cv2.INTER_AREA)
     return encoded(np.asarray(np.rot90(small, -(rotation // 90)), np.uint8), PAGE_QUALITY)
 
 

@@ -17,7 +17,7 @@ from PIL import ImageDraw, ImageFont
 from digitscan.forms import Form
 from digitscan.records import Image, Matrix
 from digitscan.vision.constellation import apply
-from digitscan.vision.placement import crop_transform, cut, evidence, place_fields, spread
+from digitscan.vision.placement import LaidPage, crop_transform, cut
 from tests.drawn_pages import DPI, SMALL_FORM, blank, filled, write_form
 
 SCALE = DPI / 25.4
@@ -33,6 +33,10 @@ def form() -> Form:
 @cache
 def page() -> Image:
     return filled(form(), 4)[0]
+
+
+def laid(image: Image) -> LaidPage:
+    return LaidPage(image, EXACT, form().fields)
 
 
 def moved(by: Matrix) -> Image:
@@ -58,7 +62,7 @@ def furthest(placements: list[Matrix], by: Matrix) -> float:
 @given(across=st.floats(-2, 2), down=st.floats(-2, 2))
 def test_a_page_that_moved_is_found(across: float, down: float) -> None:
     by = np.array([[1, 0, across], [0, 1, down], [0, 0, 1.0]])
-    placements, seen = place_fields(moved(by), EXACT, form().fields)
+    placements, seen = laid(moved(by)).placed()
     assert furthest(placements, by) < 0.4
     assert np.mean(seen) > 0.95
 
@@ -68,13 +72,13 @@ def test_a_page_that_moved_is_found(across: float, down: float) -> None:
 def test_paper_that_stretched_is_found(stretch: tuple[float, float]) -> None:
     x, y = stretch
     by = np.array([[x, 0, 45 * (1 - x)], [0, y, 60 * (1 - y)], [0, 0, 1.0]])
-    placements, seen = place_fields(moved(by), EXACT, form().fields)
+    placements, seen = laid(moved(by)).placed()
     assert furthest(placements, by) < 0.5
     assert np.mean(seen) > 0.9
 
 
 def test_a_page_that_did_not_move_stays() -> None:
-    placements, seen = place_fields(page(), EXACT, form().fields)
+    placements, seen = laid(page()).placed()
     assert furthest(placements, np.eye(3)) < 0.15
     assert np.mean(seen) > 0.95
 
@@ -99,8 +103,8 @@ def test_a_page_without_rules_gives_no_evidence(kind: str) -> None:
         "black": np.zeros(shape, np.uint8),
         "noise": np.clip(np.random.default_rng(1).normal(230, 6, shape), 0, 255).astype(np.uint8),
     }[kind]
-    assert evidence(image, EXACT, form().fields) < 0.1
-    placements, seen = place_fields(image, EXACT, form().fields)
+    assert laid(image).evidence < 0.1
+    placements, seen = laid(image).placed()
     assert np.mean(seen) < 0.1
     assert furthest(placements, np.eye(3)) < 4  # nothing seen means no great move
 
@@ -109,22 +113,22 @@ def test_a_page_without_rules_gives_no_evidence(kind: str) -> None:
 def test_letters_are_no_rules(height: float) -> None:
     """What is read from a page of another kind is worse than nothing."""
     page = text_page(height, 1)
-    assert evidence(page, EXACT, form().fields) < 0.35
-    assert np.mean(place_fields(page, EXACT, form().fields)[1]) < 0.35
+    assert laid(page).evidence < 0.35
+    assert np.mean(laid(page).placed()[1]) < 0.35
 
 
 def test_evidence_falls_where_the_page_is_another_way_up() -> None:
-    right = evidence(page(), EXACT, form().fields)
+    right = laid(page()).evidence
     upside_down = np.ascontiguousarray(page()[::-1, ::-1])
     assert right > 0.95
-    assert evidence(upside_down, EXACT, form().fields) < 0.5 * right
+    assert laid(upside_down).evidence < 0.5 * right
 
 
 def test_rules_count_by_their_contrast_not_by_their_brightness() -> None:
     dim = np.asarray(page() * 0.4, np.uint8)
-    assert evidence(dim, EXACT, form().fields) > 0.95
+    assert laid(dim).evidence > 0.95
     nearly_white = np.asarray(255 - (255 - blank(form())) * 0.04, np.uint8)
-    assert evidence(nearly_white, EXACT, form().fields) < 0.1
+    assert laid(nearly_white).evidence < 0.1
 
 
 def test_a_field_hidden_by_a_blot_goes_with_its_neighbours() -> None:
@@ -132,7 +136,7 @@ def test_a_field_hidden_by_a_blot_goes_with_its_neighbours() -> None:
     image = moved(by)
     x, y, w, h = (round(v * SCALE) for v in form().fields[3].box)
     image[y - 30 : y + h + 30, x - 30 : x + w + 30] = 60
-    placements, seen = place_fields(image, EXACT, form().fields)
+    placements, seen = laid(image).placed()
     assert furthest(placements, by) < 0.5
     assert np.mean(seen) < 1
 
@@ -153,10 +157,3 @@ def test_crop_pixels_go_to_the_page_by_way_of_millimetres(x: float, y: float, sc
     to_page = crop_transform(EXACT, (x, y), scale)
     there = apply(to_page, np.array([(0.0, 0.0), (scale, 3 * scale)]))
     assert there == pytest.approx(np.array([(x, y), (x + 1, y + 3)]) * SCALE, abs=1e-6)
-
-
-def test_a_sample_of_fields_is_from_all_over_the_form() -> None:
-    fields = form().fields
-    assert spread(fields, 1000) == sorted(fields, key=lambda f: (f.box.y, f.box.x))
-    two = spread(fields, 2)
-    assert two == [spread(fields, 1000)[0], spread(fields, 1000)[-1]]

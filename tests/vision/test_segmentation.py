@@ -251,3 +251,15 @@ def test_a_thin_bar_beside_a_rule_is_left_out_but_not_forgotten() -> None:
     found = segment(thin, box_of(2), cells_of(2), SCALE)
     assert len(found.pieces) == 1
     assert found.left_out == 36
+
+
+def test_digits_of_two_cells_are_never_one_and_parts_of_one_may_be() -> None:
+    apart = in_cells([ring(30, 48), ring(30, 48)])
+    found = segment(apart, box_of(2), cells_of(2), SCALE)
+    assert [(h.first, h.last) for h in found.hypotheses] == [(0, 1), (1, 2)]
+    assert (0, 2) in [(h.first, h.last) for h in segment(apart, box_of(2), (), SCALE).hypotheses]
+    # a digit that lies across the border of two cells, and is broken there
+    broken = laid(paper(2), ring(40, 48), MARGIN + CELL - 20)
+    broken[:, MARGIN + CELL - 2 : MARGIN + CELL + 2] = False
+    found = segment(broken, box_of(2), cells_of(2), SCALE)
+    assert (0, 2) in [(h.first, h.last) for h in found.hypotheses]
