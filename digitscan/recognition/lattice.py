@@ -44,8 +44,8 @@ TINY = 1e-9
 # How often the lattice, or the network of whole numbers, is quite wrong though quite sure: with it both count
 # alike on numbers by writers held back from training, some of whose digits touch.
 BLUNDER = 0.01
-# Log-weight of a digit where all ink is smaller than digits are in such a field: in forms that people filled in,
-# the largest is never under 0.86 of the digit height, and what a rule leaves behind is.
+# Log-weight of a digit where all ink is smaller than digits are in such a field: in forms that people filled
+# in, the largest is never under 0.86 of the digit height, and what a rule leaves behind is.
 ALL_SMALL, SMALL = math.log(1e-3), 0.8
 SHARED = -1.5  # log-weight of two digits that share a piece
 SHARED_WIDTH = 0.4  # in heights of a digit: a wider piece is not shared
@@ -79,23 +79,23 @@ def readings(
     """
     lattice = _Lattice(segmentation, probabilities, cells)
     end = lattice.through_cells() if cells else lattice.through_box(digits)
-    shares = {text: min(0.0, partial.weight - end.total) for text, partial in end.partials.items()}
     if columns is not None and segmentation.pieces:
         for text in spelled(columns, digits):
             if text not in end.partials and (forced := lattice.through_number(text)) is not None:
                 end.partials[text] = forced
-                shares[text] = min(0.0, forced.weight - end.total)
+    shares = {
+        text: min(0.0, partial.weight - end.total) + math.log(lattice.glyphs_whole(partial.marks))
+        for text, partial in end.partials.items()
+    }
+    if columns is not None and segmentation.pieces:
         shares = _second_opinion(shares, columns)
-    found = []
-    for text, partial in end.partials.items():
-        sound = lattice.nothing_lost(partial.marks)
-        if columns is None:
-            sound *= lattice.glyphs_whole(partial.marks)
-        probability = math.exp(shares[text]) * sound
-        found.append((probability, text, partial.marks))
+    found = [
+        (math.exp(shares[text]) * lattice.nothing_lost(partial.marks), text, partial.marks)
+        for text, partial in end.partials.items()
+    ]
     found.sort(key=lambda item: -item[0])
     doubt = 1 - found[0][0]
-    overrated = doubt**DOUBT / doubt if 0 < doubt < 1 and columns is None else 1.0
+    overrated = doubt**DOUBT / doubt if 0 < doubt < 1 else 1.0
     return [
         # the empty value of what is unreadable says nothing of the ink
         Reading(
@@ -193,10 +193,7 @@ class _Lattice:
         return {count: beam for (used, count), beam in beams.items() if used == len(self.pieces)}
 
     def glyphs_whole(self, marks: tuple[Mark, ...]) -> float:
-        """Probability that each glyph of a path is a digit, and no cut took too much: no path stands for it.
-
-        Who reads the number without cutting it tells that better.
-        """
+        """Probability that each glyph of a path is a digit, and no cut took too much: no path stands for it."""
         sound = 1.0
         for mark in marks:
             if mark.hypothesis is not None:
@@ -204,7 +201,7 @@ class _Lattice:
                     sound *= 1 - float(self.probabilities[mark.hypothesis, OTHER])
                 if self.pieces[self.hypotheses[mark.hypothesis].first].cut is not None:
                     sound *= SOUND_CUT
-        return sound
+        return max(sound, TINY)
 
     def nothing_lost(self, marks: tuple[Mark, ...]) -> float:
         """Probability that all that was written is in a path's glyphs: no path stands for it either.
