@@ -193,7 +193,7 @@ class _Lattice:
         return {count: beam for (used, count), beam in beams.items() if used == len(self.pieces)}
 
     def glyphs_whole(self, marks: tuple[Mark, ...]) -> float:
-        """Probability that each glyph of a path is a digit, and no cut took too much: no path stands for it."""
+        """Probability that each glyph of a path is a digit and no cut took too much; no path tells."""
         sound = 1.0
         for mark in marks:
             if mark.hypothesis is not None:

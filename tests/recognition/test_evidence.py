@@ -271,3 +271,15 @@ def test_a_digit_less_sure_than_its_class_asks_sends_the_field_to_review() -> No
         assert alone("19", accept_digit_confidence=asked).reason == reason
     both = alone({"19": 0.9}, accept_digit_confidence=(0.9995,) * 10)
     assert both.reason == "low confidence"
+
+
+# Blank and struck-out cells
+
+
+def test_a_number_with_a_struck_cell_in_it_gives_way_to_one_that_is_whole() -> None:
+    read = alone({"4X4": 0.9, "XX4": 0.08})
+    assert (read.value, read.status) == ("4", "review")
+    assert read.reason.startswith("read 44, blank between digits")
+    # where nothing else is likely it stays, and somebody looks at it
+    assert alone({"4X4": 0.999}).raw == "4X4"
+    assert alone({"4X4": 0.999}).reason == "blank between digits"

@@ -89,6 +89,17 @@ def test_digits_that_overlap_may_share_a_piece() -> None:
     assert read(parts, said)[0].value == "20"
 
 
+def test_ink_all_smaller_than_digits_are_is_hardly_one() -> None:
+    sure: list[Said] = [{"2": 0.97}]
+    assert read(lattice([piece(20, 20, HEIGHT)]), sure, cells=1)[0].probability > 0.9
+    rest = read(lattice([piece(20, 14, HEIGHT // 2)]), sure, cells=1)
+    assert all(r.probability < 0.9 for r in rest if r.value)
+    # a small digit beside one of the usual height is nothing odd
+    beside = lattice([piece(20, 14, HEIGHT // 2), piece(60, 20)])
+    said: list[Said] = [{"2": 0.97}, {"other": 0.99}, {"7": 0.97}]
+    assert read(beside, said, cells=2)[0].value == "27"
+
+
 @pytest.mark.parametrize(("size", "sure"), [(0.0, True), (0.15, True), (0.6, False)])
 def test_ink_left_out_takes_confidence_by_its_size(size: float, *, sure: bool) -> None:
     best = read(lattice([piece(20, 20)], size * HEIGHT), [{"3": 0.999}], cells=1)[0]
