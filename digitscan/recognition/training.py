@@ -26,7 +26,7 @@ from digitscan.recognition.cards import Card, write_model
 from digitscan.recognition.datasets import Digits, Labels, held_back, read_digits
 from digitscan.recognition.litert import no_stderr
 from digitscan.recognition.plots import plot_confusion, plot_learning
-from digitscan.recognition.schedule import paced, parts
+from digitscan.recognition.schedule import Pace, averaged, paced, paces
 from digitscan.records import Image
 
 if TYPE_CHECKING:
@@ -164,43 +164,30 @@ def _fit(
     validation = (digits.train[held][..., None], digits.train_labels[held]) if held.any() else None
     history: dict[str, list[float]] = {}
     bar = tqdm(desc=recipe.name, unit="batch", disable=None if progress else True)
+    if recipe.augmented:
+        pace = paces(epochs, PEAK, CYCLE_PEAK)
+    else:
+        pace = [Pace(epoch, epochs, None) for epoch in range(epochs)]
     ends = []
     with _pictures(recipe, glyphs, labels, epochs, seed) as rounds, bar:
-        pace = _pace(recipe, epochs)
         for epoch, (pictures, answers) in enumerate(rounds):
             steps = -(-len(pictures) // recipe.batch)
             bar.total = epochs * steps
-            part, within, length, peak = pace[epoch]
             fitted = model.fit(
                 pictures[..., None], answers, batch_size=recipe.batch, epochs=1, shuffle=False, verbose=0,
                 validation_data=validation, validation_batch_size=1024,
-                callbacks=[paced(model, bar, within, length, steps, peak)],
+                callbacks=[paced(model, bar, pace[epoch], steps)],
             )  # fmt: skip
             for key, values in fitted.history.items():
                 history.setdefault(key, []).extend(float(value) for value in values)
             last = {key: f"{values[-1]:.4f}" for key, values in history.items()}
             bar.set_postfix(last)
             log.info("%s epoch %d of %d: %s", recipe.name, epoch + 1, epochs, last)
-            if part and within == length - 1:
+            if pace[epoch].ends_cycle:
                 ends.append(model.get_weights())
     if ends:
-        model.set_weights([np.mean(weights, axis=0) for weights in zip(*ends, strict=True)])
+        model.set_weights(averaged(ends))
     return history
-
-
-def _pace(recipe: Architecture, epochs: int) -> list[tuple[int, int, int, float | None]]:
-    """Of each epoch: its part of the training, its place in it, that part's length and highest rate.
-
-    Averaged weights lie flatter and read better than any of them (Izmailov, Podoprikhin, Garipov, Vetrov,
-    Wilson: "Averaging weights leads to wider optima and better generalization", 2018).
-    """
-    if not recipe.augmented:
-        return [(0, epoch, epochs, None) for epoch in range(epochs)]
-    return [
-        (part, within, length, CYCLE_PEAK if part else PEAK)
-        for part, length in enumerate(parts(epochs))
-        for within in range(length)
-    ]
 
 
 def mix_of(epoch: int, epochs: int) -> Mix:

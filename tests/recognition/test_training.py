@@ -18,7 +18,7 @@ from digitscan.recognition.calibration import fit_temperature
 from digitscan.recognition.cards import check_export
 from digitscan.recognition.classifier import Engine, load
 from digitscan.recognition.datasets import held_back
-from digitscan.recognition.schedule import learning_rate, parts
+from digitscan.recognition.schedule import learning_rate, paces
 from digitscan.recognition.strings import load_strings
 from digitscan.recognition.training import PEAK, mix_of, train
 from tests.recognition.drawn import data_set, drawn_digits
@@ -102,10 +102,14 @@ def test_the_learning_rate_rises_once_and_falls_to_nothing(epochs: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("epochs", "expected"), [(1, [1]), (15, [15]), (16, [13, 1, 1, 1]), (80, [65, 5, 5, 5])]
+    ("epochs", "lengths"), [(1, [1]), (15, [15]), (16, [13, 1, 1, 1]), (80, [65, 5, 5, 5])]
 )
-def test_the_last_epochs_are_cycles(epochs: int, expected: list[int]) -> None:
-    assert parts(epochs) == expected
+def test_the_last_epochs_are_cycles(epochs: int, lengths: list[int]) -> None:
+    pace = paces(epochs, 3e-3, 1e-3)
+    assert len(pace) == epochs
+    assert [p.length for p in pace if p.place == 0] == lengths
+    assert [i + 1 for i, p in enumerate(pace) if p.ends_cycle] == np.cumsum(lengths)[1:].tolist()
+    assert {p.peak for p in pace if p.length == lengths[0]} >= {3e-3}
 
 
 def test_weights_of_the_cycles_are_averaged(
