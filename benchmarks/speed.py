@@ -148,7 +148,8 @@ def digitscan_run(inputs: list[Path], workers: int) -> tuple[float, float, dict[
     spent, begin = _cpu(), time.perf_counter()
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "digitscan", "run", *map(str, inputs), "--form", str(FORM)]
-        command += ["--output", out, "--workers", str(workers), "--quiet"]
+        # the pages were made a moment ago: not waited for, as files that may still grow are
+        command += ["--output", out, "--workers", str(workers), "--settle", "0", "--quiet"]
         with subprocess.Popen(command, cwd=ROOT) as process:
             peaks: dict[int, float] = {}
             while process.poll() is None:
