@@ -203,6 +203,7 @@ def _free_ways(digit: int) -> list[str]:
 
 
 def draw_skeleton(hand: Hand, skeleton: str, height: float, rng: np.random.Generator) -> Image:
+    """A skeleton as `skeletons` writes them, about `height` pixels high, in this hand."""
     size = height * (1 + rng.normal(0, hand.size_jitter))
     narrower = 1 - hand.pen  # the pen's width adds to the line's
     slant = hand.slant + rng.normal(0, 0.03)

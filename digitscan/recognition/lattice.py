@@ -119,7 +119,7 @@ class _Lattice:
         self.pieces, self.hypotheses = segmentation.pieces, segmentation.hypotheses
         self.height = max(segmentation.digit_height, 1.0)
         largest = max((max(piece.box[2:]) for piece in self.pieces), default=0)
-        self.faint = ALL_SMALL if largest < SMALL * self.height else 0.0
+        self.all_small = ALL_SMALL if largest < SMALL * self.height else 0.0
         self.starting: dict[int, list[int]] = {}
         for index, h in enumerate(self.hypotheses):
             self.starting.setdefault(h.first, []).append(index)
@@ -283,7 +283,7 @@ class _Lattice:
         # the flag of a 5 may reach far over its neighbour
         wide = max(0.0, width / max(height, 0.8 * self.height) - 1.3)
         cut = 0.0 if pieces[0].cut is None else self._cut(pieces[0].cut)
-        usual = math.log(min(max((size - 0.2) / 0.3, 0.005), 1.0)) + self.faint
+        usual = math.log(min(max((size - 0.2) / 0.3, 0.005), 1.0)) + self.all_small
         return float(usual - 8 * gap - 4 * wide * wide + cut)
 
     def _dirt(self, index: int) -> float:

@@ -75,17 +75,17 @@ def train(
     keras.utils.set_random_seed(seed)
     started = time.monotonic()
     held = held_back(digits, recipe.validation, seed)
-    model = in_short_numbers(recipe.build) if recipe.augmented else recipe.build()
+    model = in_bfloat16(recipe.build) if recipe.augmented else recipe.build()
     rounds = epochs or recipe.epochs
     if recipe.reads_numbers:
         history = string_training.fit(
             model, recipe, digits, held, epochs=rounds, seed=seed, progress=progress
         )
-        model = in_full_numbers(model, recipe)
+        model = in_float32(model, recipe)
         result, calibration = string_training.measured(model, digits, held, seed)
     else:
         history = _fit(model, recipe, digits, held, epochs=rounds, seed=seed, progress=progress)
-        model = in_full_numbers(model, recipe)
+        model = in_float32(model, recipe)
         result, calibration = _measured(model, recipe, digits, held, seed)
     training = {
         "data": digits.name,
@@ -111,7 +111,7 @@ def train(
     return card
 
 
-def in_short_numbers(build: Builder) -> keras.Model:
+def in_bfloat16(build: Builder) -> keras.Model:
     """The network with bfloat16 between its layers, where the processor multiplies that in hardware.
 
     A third faster. Weights, batch statistics and the last layers keep float32.
@@ -129,7 +129,7 @@ def in_short_numbers(build: Builder) -> keras.Model:
         keras.config.set_dtype_policy(usual)
 
 
-def in_full_numbers(model: keras.Model, recipe: Architecture) -> keras.Model:
+def in_float32(model: keras.Model, recipe: Architecture) -> keras.Model:
     """The network as it is written to a file: float32 throughout."""
     plain = recipe.build()
     plain.set_weights(model.get_weights())
