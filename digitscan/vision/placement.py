@@ -269,7 +269,6 @@ def _smoothed(centres: Profile, shifts: Profile, weights: Profile) -> Profile:
 
     Iteratively reweighted least squares, so that a field that caught the wrong rule is outvoted.
     """
-
     x, y = (centres - centres.mean(axis=0)).T / 100
     columns = [np.ones_like(x), x, y, x * y, x * x, y * y]
     basis = np.column_stack(columns[: 1 if len(centres) < 4 else 3 if len(centres) < 12 else 6])
