@@ -151,10 +151,11 @@ def strings() -> keras.Model:
     x = layers.Rescaling(1 / 255)(picture)
     x = layers.ReLU()(convolution(x, 16))
     x = shrunk(shrunk(x, 40, (2, 2)), 64, (2, 1))
+    x = layers.ReLU()(layers.Add()([x, convolution(x, 64)]))
     # all rows to one
     x = layers.Conv2D(128, (STRING_HEIGHT // 4, 3), use_bias=False)(layers.ZeroPadding2D((0, 1))(x))
     x = layers.ReLU()(layers.BatchNormalization()(x))
-    for _ in range(2):
+    for _ in range(4):
         x = layers.ReLU()(layers.Add()([x, convolution(x, 128, (1, 5))]))
     x = layers.Dropout(0.2)(layers.Reshape((STRING_WIDTH // 2, 128))(x))
     x = layers.Dense(len(NUMBER_CLASSES), dtype="float32")(x)

@@ -65,11 +65,12 @@ def remove_rules(
     lying = [_edges((e, b.x, b.x + b.width) for b in own for e in (b.y, b.y + b.height)) for own in boxes]
     widths: list[list[float]] = [[] for _ in inks]
     rules = _find_rules(inks, upright, scale)
-    cleaned = _without(inks, rules, _usual(widths, rules), [[] for _ in inks], scale, stroke)
+    corners = [[place for place, _, _ in own] for own in lying]
+    cleaned = _without(inks, rules, _usual(widths, rules), corners, scale, stroke)
     turned = [ink.T for ink in cleaned]
     rules = _find_rules(turned, lying, scale)
-    borders = [[place for place, _, _ in own] for own in upright]
-    return [ink.T for ink in _without(turned, rules, _usual(widths, rules), borders, scale, stroke)]
+    corners = [[place for place, _, _ in own] for own in upright]
+    return [ink.T for ink in _without(turned, rules, _usual(widths, rules), corners, scale, stroke)]
 
 
 def _edges(edges: Iterable[tuple[float, float, float]]) -> list[Edge]:
@@ -175,13 +176,13 @@ def _without(
     inks: Sequence[Ink],
     rules: Sequence[_Rules],
     usual: NDArray[np.float64],
-    borders: Sequence[list[int]],
+    corners: Sequence[list[int]],
     scale: float,
     stroke: float,
 ) -> list[Ink]:
     """The ink of each field without these upright rules; they are usually as wide as `usual` says of each.
 
-    borders: of each field, rows where one cell ends and another begins.
+    corners: of each field, rows where rules meet these.
     """
     cleaned = [ink.copy() for ink in inks]
     for group in rules:
@@ -201,7 +202,7 @@ def _without(
         stays = crossing
         for k, runs in _runs(beside).items():
             field, top, _ = group.places[k]
-            ends = [row - top for row in borders[field]]
+            ends = [row - top for row in corners[field]]
             for start, end in _along(runs, most[k].tolist(), ends, scale, stroke):
                 stays[k, start:end] = True
         own_left = np.where(more[:, 0] > fuzz, left, before)
@@ -224,24 +225,27 @@ def _without(
 
 
 def _along(
-    runs: list[tuple[int, int]], more: list[float], borders: list[int], scale: float, stroke: float
+    runs: list[tuple[int, int]], more: list[float], corners: list[int], scale: float, stroke: float
 ) -> list[tuple[int, int]]:
     """Rows, from and up to, where a stroke runs along a rule, half hidden by it, wholly for a stretch.
 
-    runs: of rows with ink beside the rule; more: how much, px, in each row. borders: rows where one cell ends
-    and another begins.
+    runs: of rows with ink beside the rule; more: how much, px, in each row. corners: rows where other rules
+    meet it.
     """
-    joined: list[tuple[int, int, bool]] = []
+    reach = REACH_MM * scale
+    joined: list[tuple[int, int, bool, int]] = []
     for a, b in runs:
-        thin = median(more[a:b]) < 1.5 * stroke
+        if b - a <= reach and any(a - reach <= row < b + reach for row in corners):
+            continue  # the other rule itself
+        thin, seen = median(more[a:b]) < 1.5 * stroke, b - a
         if joined:
-            start, end, was_thin = joined[-1]
-            border = any(end <= row <= a for row in borders)
+            start, end, was_thin, seen_before = joined[-1]
+            border = any(end <= row <= a for row in corners)
             if a - end <= HIDDEN_MM * scale and (thin or was_thin) and not border:
-                joined[-1] = (start, b, True)
+                joined[-1] = (start, b, True, seen_before + seen)
                 continue
-        joined.append((a, b, thin))
-    return [(a, b) for a, b, thin in joined if thin and b - a > 2 * stroke]
+        joined.append((a, b, thin, seen))
+    return [(a, b) for a, b, thin, seen in joined if thin and b - a > 2 * stroke and seen > stroke]
 
 
 def _runs(flags: NDArray[np.bool_]) -> dict[int, list[tuple[int, int]]]:

@@ -30,6 +30,7 @@ REACHING_IN_MM = 3.0
 SMALLEST_PART = 0.2  # of the digit height: what a cut leaves is no smaller, or the cut is not made
 RULE_REMAINS_MM = 1.0
 ON_RULE_MM = 0.35
+WIDEST_RULE_MM = 1.5
 THIN_MM = 0.32
 AT_RULE = 3  # px between a stroke and a rule that it was cut off from, and of the stroke's end
 SPECK = 0.25  # of the digit height: what is no larger says nothing of where a number begins or ends
@@ -92,6 +93,8 @@ class Segmentation:
     """Usual height of a digit in this field, px; 0 where there is no ink."""
     left_out: float = 0.0
     """Height, px, of the largest ink in the field that was taken for print or for a neighbour's."""
+    whole: tuple[Piece, ...] = ()
+    """The same ink as the pieces, as it hung together before it was cut."""
 
 
 def segment(
@@ -123,7 +126,7 @@ def segment(
         if last == first + 1
         or (_around(pieces[first:last])[2] <= widest and _in_one(cells, pieces[first:last], height))
     ]
-    return Segmentation(tuple(pieces), tuple(hypotheses), height, left_out)
+    return Segmentation(tuple(pieces), tuple(hypotheses), height, left_out, tuple(joined))
 
 
 def _in_one(cells: tuple[Box, ...], pieces: list[Piece], height: float) -> bool:
@@ -137,9 +140,9 @@ def _in_one(cells: tuple[Box, ...], pieces: list[Piece], height: float) -> bool:
 
 
 def number_ink(segmentation: Segmentation) -> Ink:
-    """The ink of all pieces but specks in one picture, cropped to it; there has to be a piece."""
-    large = [p for p in segmentation.pieces if max(p.box[2:]) > SPECK * segmentation.digit_height]
-    return _merged(large or list(segmentation.pieces)).ink
+    """All ink but specks in one picture, cropped to it; there has to be some."""
+    large = [p for p in segmentation.whole if max(p.box[2:]) > SPECK * segmentation.digit_height]
+    return _merged(large or list(segmentation.whole)).ink
 
 
 def _contours(ink: Ink) -> list[Piece]:
@@ -166,7 +169,7 @@ def _belonging(
         beside = any(abs(x - e) < near and abs(x + w - e) < near for e in upright)
         along = any(abs(y - e) < near and abs(y + h - e) < near for e in (box.y, bottom))
         # straight from one lying rule to the next, where an upright one is printed: no digit is written so
-        on = any(abs(x + w / 2 - e) < ON_RULE_MM * scale for e in upright)
+        on = w < WIDEST_RULE_MM * scale and any(abs(x + w / 2 - e) < ON_RULE_MM * scale for e in upright)
         whole = on and h > 0.8 * box.height and p.area > 0.6 * w * h
         if along or whole or (beside and h < 0.4 * box.height):
             continue
