@@ -235,7 +235,7 @@ def _along(
     reach = REACH_MM * scale
     joined: list[tuple[int, int, bool, int]] = []
     for a, b in runs:
-        if b - a <= reach and any(a - reach <= row < b + reach for row in corners):
+        if b - a <= WIDEST_MM * scale and any(a - reach <= row < b + reach for row in corners):
             continue  # the other rule itself
         thin, seen = median(more[a:b]) < 1.5 * stroke, b - a
         if joined:

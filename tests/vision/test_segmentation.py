@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from digitscan.deck.handwriting import draw_digit, make_hand
 from digitscan.records import Box
-from digitscan.vision.segmentation import LONGEST_RUN, Segmentation, segment
+from digitscan.vision.segmentation import LONGEST_RUN, Segmentation, number_ink, segment
 
 Ink = NDArray[np.bool_]
 
@@ -263,3 +263,18 @@ def test_digits_of_two_cells_are_never_one_and_parts_of_one_may_be() -> None:
     broken[:, MARGIN + CELL - 2 : MARGIN + CELL + 2] = False
     found = segment(broken, box_of(2), cells_of(2), SCALE)
     assert (0, 2) in [(h.first, h.last) for h in found.hypotheses]
+
+
+def test_all_that_is_cut_is_in_the_picture_of_the_number() -> None:
+    ink = laid(laid(laid(paper(3), ring(36, 48), 24), ring(36, 48), 56), ring(36, 48), 88)
+    dirty = ink.copy()
+    dirty[30:34, 150:154] = True
+    found = segment(dirty, box_of(3), (), SCALE)
+    assert any(max(p.box[2:]) < 12 for p in found.pieces)
+    assert number_ink(found).sum() == ink.sum()
+
+
+def test_two_digits_joined_over_a_rule_are_no_rest_of_it() -> None:
+    wide = ring(44, 70, pen=16)
+    ink = laid(laid(paper(2), wide, MARGIN + CELL - 43), wide, MARGIN + CELL - 1)
+    assert segment(ink, box_of(2), cells_of(2), SCALE).pieces

@@ -1,0 +1,75 @@
+"""Printed rules go, and what is written across, along and against them stays."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from digitscan.records import Box
+from digitscan.vision.rules import remove_rules
+
+Ink = NDArray[np.bool_]
+
+SCALE = 8.0
+STROKE = 6.0
+CELLS = (Box(20, 18, 56, 72), Box(76, 18, 56, 72))
+RIGHT = 132
+
+
+def ruled() -> Ink:
+    """Two cells with rules 3 px wide."""
+    page = np.zeros((108, 152), np.uint8)
+    for x, y, width, height in CELLS:
+        cv2.rectangle(page, (int(x), int(y)), (int(x + width), int(y + height)), 1, 3)
+    return page > 0
+
+
+def written(*strokes: Ink) -> Ink:
+    """What is left of the strokes, and of rules, where both are on the page."""
+    (left,) = remove_rules([np.logical_or.reduce([ruled(), *strokes])], [CELLS], SCALE, STROKE)
+    return left
+
+
+def ring(middle: tuple[int, int], axes: tuple[int, int]) -> Ink:
+    page = np.zeros(ruled().shape, np.uint8)
+    cv2.ellipse(page, middle, axes, 0, 0, 360, 1, round(STROKE))
+    return page > 0
+
+
+def line(start: tuple[int, int], end: tuple[int, int]) -> Ink:
+    page = np.zeros(ruled().shape, np.uint8)
+    cv2.line(page, start, end, 1, round(STROKE))
+    return page > 0
+
+
+def test_rules_alone_leave_nothing() -> None:
+    assert not written().any()
+
+
+@pytest.mark.parametrize("edge", [76, RIGHT])
+def test_no_rule_hangs_on_a_ring_that_touches_it(edge: int) -> None:
+    # the rule from there down to the corner would make a 9 of a 0
+    zero = ring((edge - 20, 54), (17, 24))
+    left = written(zero)
+    assert not left[~zero.any(axis=1)].any()
+    assert (left & zero).sum() > 0.9 * zero.sum()
+    assert (left & ~zero).sum() < 0.15 * zero.sum()
+
+
+def test_a_stroke_along_a_rule_stays() -> None:
+    one = line((RIGHT - 5, 34), (RIGHT - 4, 70))
+    assert (written(one) & one).sum() > 0.7 * one.sum()
+
+
+def test_a_stroke_through_a_rule_stays() -> None:
+    bar = line((50, 50), (100, 60))
+    assert (written(bar) & bar).sum() > 0.95 * bar.sum()
+
+
+def test_a_ragged_rule_is_no_stroke() -> None:
+    blots = np.zeros(ruled().shape, bool)
+    for y in (40, 56):  # where ink ran
+        blots[y, RIGHT - 4 : RIGHT + 5] = True
+    assert written(blots).sum() < STROKE * STROKE
