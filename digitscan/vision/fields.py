@@ -24,6 +24,7 @@ Ink = NDArray[np.bool_]
 MARGIN_MM = 2.2  # around a field, for digits that leave it
 BESIDE_RULE_MM = 0.35  # from a rule: it reaches less far, a 1 written along it farther
 SLIVER = 0.35  # of the usual stroke's width
+PALE_HEIGHT = 0.25  # of its cell's: a mark that is lower is no digit
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,24 @@ def field_inks(
         left = ink if crops[i].cells else remove_fillers(ink, crops[i].box, level.stroke)
         inks[i] = _without_slivers(left, level.stroke), seen & ~ink
     return inks
+
+
+def pale_mark(crop: FieldCrop, seen: Ink, level: InkLevel) -> float:
+    """Height, px, of the tallest mark in a field that is too pale to be this page's ink; 0 where there is none.
+
+    Another pen may have written it. seen: height x width, the ink and the printed rules that were found.
+    """
+    side = round(1.2 * level.stroke) | 1  # what is dark fades out
+    near = cv2.dilate(seen.astype(np.uint8), np.ones((side, side), np.uint8))
+    pale = ((crop.dark > cleaning.FAINTEST * 255) & (near == 0)).astype(np.uint8)
+    tallest = 0.0
+    for box in crop.cells or (crop.box,):
+        x, y, right, bottom = (round(v) for v in _corners(box, -BESIDE_RULE_MM * crop.scale))
+        _, stats = cleaning.components(np.ascontiguousarray(pale[y:bottom, x:right]))
+        for _, _, w, h, area in stats[1:].tolist():
+            if h > PALE_HEIGHT * box.height and area / max(w, h) > SLIVER * level.stroke:
+                tallest = max(tallest, h)
+    return tallest
 
 
 def _written_in(crop: FieldCrop, threshold: float) -> bool:

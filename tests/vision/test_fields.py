@@ -17,7 +17,14 @@ from digitscan.forms import Form
 from digitscan.records import Image, Matrix
 from digitscan.vision.cleaning import InkLevel
 from digitscan.vision.constellation import apply
-from digitscan.vision.fields import MARGIN_MM, FieldCrop, cut_fields, field_inks, page_ink_level
+from digitscan.vision.fields import (
+    MARGIN_MM,
+    FieldCrop,
+    cut_fields,
+    field_inks,
+    page_ink_level,
+    pale_mark,
+)
 from digitscan.vision.registration import RegisteredPage
 from tests.drawn_pages import DPI, SMALL_FORM, as_page, blank, tidy_writer, write_form
 
@@ -218,3 +225,19 @@ def test_ink_beside_a_blank_field_is_kept() -> None:
     cv2.line(page, (x, y), (x + round(3 * scale), y), 40, 4)
     ink, _ = field_inks(crops_of(page), InkLevel(0.3, 4.0), form().cleaning)[0]
     assert ink[-round(1.5 * scale) :].any()
+
+
+@pytest.mark.parametrize(("tone", "seen"), [(200, True), (235, False)])
+def test_what_another_pen_wrote_palely_is_seen(tone: int, *, seen: bool) -> None:
+    first, second = (f.box for f in form().fields[:2])
+    page = drawn_on(blank(form()), (first.x + 4, first.y + 4.5), 2.5)
+    page = drawn_on(page, (second.x + 4, second.y + 4.5), 2.5, tone=tone)
+    crops, settings = crops_of(page), form().cleaning
+    level = page_ink_level(crops, settings)
+    marks = [
+        pale_mark(crop, ink | rules, level)
+        for crop, (ink, rules) in zip(crops, field_inks(crops, level, settings), strict=True)
+    ]
+    assert marks[0] == 0
+    assert (marks[1] > 4 * DPI / 25.4) == seen
+    assert not any(marks[2:])
