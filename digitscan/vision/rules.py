@@ -66,11 +66,13 @@ def remove_rules(
     widths: list[list[float]] = [[] for _ in inks]
     rules = _find_rules(inks, upright, scale)
     corners = [[place for place, _, _ in own] for own in lying]
-    cleaned = _without(inks, rules, _usual(widths, rules), corners, scale, stroke)
+    met = WIDEST_MM * scale
+    cleaned = _without(inks, rules, _usual(widths, rules), corners, met, scale, stroke)
     turned = [ink.T for ink in cleaned]
     rules = _find_rules(turned, lying, scale)
+    # there is no more of the upright rules
     corners = [[place for place, _, _ in own] for own in upright]
-    return [ink.T for ink in _without(turned, rules, _usual(widths, rules), corners, scale, stroke)]
+    return [ink.T for ink in _without(turned, rules, _usual(widths, rules), corners, 0.0, scale, stroke)]
 
 
 def _edges(edges: Iterable[tuple[float, float, float]]) -> list[Edge]:
@@ -177,12 +179,13 @@ def _without(
     rules: Sequence[_Rules],
     usual: NDArray[np.float64],
     corners: Sequence[list[int]],
+    met: float,
     scale: float,
     stroke: float,
 ) -> list[Ink]:
     """The ink of each field without these upright rules; they are usually as wide as `usual` says of each.
 
-    corners: of each field, rows where rules meet these.
+    corners: of each field, rows where rules meet these, or met them; met: how wide those may be that do, px.
     """
     cleaned = [ink.copy() for ink in inks]
     for group in rules:
@@ -203,7 +206,7 @@ def _without(
         for k, runs in _runs(beside).items():
             field, top, _ = group.places[k]
             ends = [row - top for row in corners[field]]
-            for start, end in _along(runs, most[k].tolist(), ends, scale, stroke):
+            for start, end in _along(runs, most[k].tolist(), ends, met, scale, stroke):
                 stays[k, start:end] = True
         own_left = np.where(more[:, 0] > fuzz, left, before)
         own_right = np.where(more[:, 1] > fuzz, right, after)
@@ -225,17 +228,22 @@ def _without(
 
 
 def _along(
-    runs: list[tuple[int, int]], more: list[float], corners: list[int], scale: float, stroke: float
+    runs: list[tuple[int, int]],
+    more: list[float],
+    corners: list[int],
+    met: float,
+    scale: float,
+    stroke: float,
 ) -> list[tuple[int, int]]:
     """Rows, from and up to, where a stroke runs along a rule, half hidden by it, wholly for a stretch.
 
-    runs: of rows with ink beside the rule; more: how much, px, in each row. corners: rows where other rules
-    meet it.
+    runs: of rows with ink beside the rule; more: how much, px, in each row. corners, met: rows where
+    other rules meet it, and how wide these are at most.
     """
     reach = REACH_MM * scale
     joined: list[tuple[int, int, bool, int]] = []
     for a, b in runs:
-        if b - a <= WIDEST_MM * scale and any(a - reach <= row < b + reach for row in corners):
+        if b - a <= met and any(a - reach <= row < b + reach for row in corners):
             continue  # the other rule itself
         thin, seen = median(more[a:b]) < 1.5 * stroke, b - a
         if joined:
