@@ -100,7 +100,7 @@ def field_inks(
 
 
 def pale_mark(crop: FieldCrop, seen: Ink, level: InkLevel) -> float:
-    """Height, px, of the tallest mark in a field that is too pale to be this page's ink; 0 where there is none.
+    """Height, px, of the tallest mark in a field that is too pale to be ink of this page; 0 where none is.
 
     Another pen may have written it. seen: height x width, the ink and the printed rules that were found.
     """

@@ -33,6 +33,8 @@ ON_RULE_MM = 0.35
 WIDEST_RULE_MM = 1.5
 THIN_MM = 0.32
 AT_RULE = 3  # px between a stroke and a rule that it was cut off from, and of the stroke's end
+SWOLLEN = 1.5  # of a rule's usual thickness: with a stroke on it
+BURIED_WIDTH = 0.3  # of a glyph's: so much of a stroke makes another digit of it
 SPECK = 0.25  # of the digit height: what is no larger says nothing of where a number begins or ends
 LARGE = 0.5  # of the digit height: what is larger may be a digit by itself
 ASTRAY = 0.9  # of a cell's width: no glyph has a large part so far from the middle of its cell
@@ -80,6 +82,8 @@ class Hypothesis:
     """Whether it begins at a printed rule that was taken out above, and may have lost a stroke with it."""
     stands: bool = False
     """The same of a rule below."""
+    buried: bool = False
+    """Whether the rule at which it begins or ends is so thick there that a stroke must lie on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +123,27 @@ def segment(
         pieces += _cut(piece, cells, height)
     pieces.sort(key=lambda p: p.centre)
     widest = max(WIDEST * height, max((1.3 * c.width for c in cells), default=0.0))
+    thick = _rule_thickness(rules, box, scale)
     hypotheses = [
-        _together(pieces, first, last, rules)
+        _together(pieces, first, last, rules, thick)
         for first in range(len(pieces))
         for last in range(first + 1, min(first + LONGEST_RUN, len(pieces)) + 1)
         if last == first + 1
         or (_around(pieces[first:last])[2] <= widest and _in_one(cells, pieces[first:last], height))
     ]
     return Segmentation(tuple(pieces), tuple(hypotheses), height, left_out, tuple(joined))
+
+
+def _rule_thickness(rules: Ink, box: Box, scale: float) -> float:
+    """Usual thickness, px, of the thinner of the two lying rules around a field; 0 where there is none."""
+    reach = RULE_REMAINS_MM * scale
+    found = []
+    for edge in (box.y, box.y + box.height):
+        rows = slice(max(0, round(edge - reach)), round(edge + reach))
+        columns = np.count_nonzero(rules[rows, round(box.x) : round(box.x + box.width)], axis=0)
+        if columns.any():
+            found.append(float(np.median(columns[columns > 0])))
+    return min(found, default=0.0)
 
 
 def _in_one(cells: tuple[Box, ...], pieces: list[Piece], height: float) -> bool:
@@ -233,13 +250,25 @@ def _merged(pieces: list[Piece]) -> Piece:
     return Piece(ink, box, sum(p.area for p in pieces))
 
 
-def _together(pieces: list[Piece], first: int, last: int, rules: Ink) -> Hypothesis:
+def _together(pieces: list[Piece], first: int, last: int, rules: Ink, thick: float) -> Hypothesis:
     whole = _merged(pieces[first:last]) if last > first + 1 else pieces[first]
     x, y, w, h = whole.box
-    above, below = rules[max(0, y - AT_RULE) : y, x : x + w], rules[y + h : y + h + AT_RULE, x : x + w]
-    hangs = bool(above.any() and (above.any(axis=0) & whole.ink[:AT_RULE].any(axis=0)).any())
-    stands = bool(below.any() and (below.any(axis=0) & whole.ink[-AT_RULE:].any(axis=0)).any())
-    return Hypothesis(first, last, whole.ink, whole.box, whole.centre, hangs, stands)
+    above, below = rules[:y, x : x + w][::-1], rules[y + h :, x : x + w]
+    hangs, stands = _meets(above, whole.ink[:AT_RULE]), _meets(below, whole.ink[-AT_RULE:])
+    buried = (hangs and _buries(above, thick)) or (stands and _buries(below, thick))
+    return Hypothesis(first, last, whole.ink, whole.box, whole.centre, hangs, stands, buried)
+
+
+def _meets(rules: Ink, end: Ink) -> bool:
+    """Whether the end of a glyph lies at a rule; rules: from there outwards."""
+    near = rules[:AT_RULE]
+    return bool(near.any() and (near.any(axis=0) & end.any(axis=0)).any())
+
+
+def _buries(rules: Ink, thick: float) -> bool:
+    """Whether a rule is much thicker than usual over much of a glyph's width."""
+    columns = np.count_nonzero(rules[: round(SWOLLEN * thick) + 2 * AT_RULE], axis=0)
+    return bool(np.mean(columns >= SWOLLEN * thick + 1) > BURIED_WIDTH)
 
 
 def _cut(piece: Piece, cells: tuple[Box, ...], height: float) -> list[Piece]:

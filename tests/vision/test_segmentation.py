@@ -243,6 +243,18 @@ def test_what_ends_at_a_rule_that_was_taken_out_is_known() -> None:
         assert (found.hangs, found.stands) == wanted
 
 
+@pytest.mark.parametrize(("thicker", "buried"), [(0, False), (5, True)])
+def test_a_rule_that_is_thicker_over_a_glyph_may_hide_a_stroke(thicker: int, *, buried: bool) -> None:
+    ink = laid(paper(2), np.ones((HEIGHT - 10, 6), bool), 40, MARGIN + 2)
+    rules = np.zeros_like(ink)
+    rules[MARGIN - 1 : MARGIN + 2, MARGIN : MARGIN + 2 * CELL] = True
+    rules[MARGIN + HEIGHT - 1 : MARGIN + HEIGHT + 2, MARGIN : MARGIN + 2 * CELL] = True
+    rules[MARGIN - 1 - thicker : MARGIN - 1, 28:48] = True
+    (found,) = segment(ink, box_of(2), cells_of(2), SCALE, rules).hypotheses
+    assert found.hangs
+    assert found.buried == buried
+
+
 def test_a_thin_bar_beside_a_rule_is_left_out_but_not_forgotten() -> None:
     ink = laid(paper(2), ring(30, 48), 30)
     thin = ink.copy()
