@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PASSES = 3
-"""Epochs that go through the same pictures; making new ones takes longer than learning them."""
 PICTURES = 12_000
-"""Numbers in an epoch."""
+"""New numbers in each epoch: what is seen again is learnt by heart, and making takes less than learning."""
 TASKS = 4
 PEAK, CYCLE_PEAK = 2e-3, 8e-4
 HELD = 2000
@@ -116,25 +114,22 @@ def _greedy(columns: NDArray[np.float32]) -> list[str]:
 def _pictures(
     digits: Digits, used: NDArray[np.bool_], epochs: int, seed: int
 ) -> Iterator[Iterator[tuple[Image, Labels]]]:
-    """The training pictures of each epoch, made one round ahead in another process."""
+    """The training pictures of each epoch, made one ahead in another process."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context, _keep, _part(digits, used)) as pool:
         yield _made(pool, epochs, seed)
 
 
 def _made(pool: ProcessPoolExecutor, epochs: int, seed: int) -> Iterator[tuple[Image, Labels]]:
-    def begin(number: int) -> list[Future[tuple[Image, Labels]]]:
-        return [pool.submit(_make, PICTURES // TASKS, [seed, number, part]) for part in range(TASKS)]
+    def begin(epoch: int) -> list[Future[tuple[Image, Labels]]]:
+        return [pool.submit(_make, PICTURES // TASKS, [seed, epoch, part]) for part in range(TASKS)]
 
-    rounds = -(-epochs // PASSES)
     coming = begin(0)
-    for number in range(rounds):
+    for epoch in range(epochs):
         made = [future.result() for future in coming]
-        coming = begin(number + 1) if number + 1 < rounds else []
+        coming = begin(epoch + 1) if epoch + 1 < epochs else []
         pictures, labels = (np.concatenate(parts) for parts in zip(*made, strict=True))
-        for again in range(min(PASSES, epochs - number * PASSES)):
-            order = np.random.default_rng([seed, number, again]).permutation(len(pictures))
-            yield pictures[order], labels[order]
+        yield pictures, labels
 
 
 _kept: tuple[Image, Labels, Labels | None]

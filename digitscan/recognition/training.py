@@ -36,8 +36,6 @@ log = logging.getLogger(__name__)
 
 CHUNK = 3000
 """Glyphs, about, that one background task makes into training pictures."""
-PASSES = 2
-"""Epochs that go through the same training pictures; making new ones takes half as long as learning them."""
 PART_GENTLE = 0.3
 PEAK = 3e-3
 CYCLE_PEAK = 1.2e-3
@@ -225,11 +223,11 @@ def _augmented(
         return [pool.submit(_make, chunk, mix, [seed, epoch, i]) for i, chunk in enumerate(chunks)]
 
     coming = begin(0)
-    for epoch in range(0, epochs, PASSES):
+    for epoch in range(epochs):
         made = [future.result() for future in coming]
-        coming = begin(epoch + PASSES) if epoch + PASSES < epochs else []
+        coming = begin(epoch + 1) if epoch + 1 < epochs else []
         pictures, answers = (np.concatenate(parts) for parts in zip(*made, strict=True))
-        yield from _shuffled(pictures, answers, min(PASSES, epochs - epoch), [seed, epoch])
+        yield pictures, answers
 
 
 _kept: tuple[Image, Labels]
