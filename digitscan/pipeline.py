@@ -17,7 +17,7 @@ from digitscan.recognition.strings import Columns, StringNetwork
 from digitscan.records import FieldReading, Image, PageRef, PageResult
 from digitscan.vision import pages
 from digitscan.vision.constellation import apply
-from digitscan.vision.fields import FieldCrop, cut_fields, field_inks, page_ink_level, pale_mark
+from digitscan.vision.fields import FieldCrop, cut_fields, field_inks, page_ink_level, pale_marks
 from digitscan.vision.glyphs import fit, fit_many, fit_string
 from digitscan.vision.preview import draw_preview
 from digitscan.vision.registration import RegisteredPage, register
@@ -97,13 +97,12 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
     settings = registered.form.cleaning
     crops = cut_fields(registered)
     level = page_ink_level(crops, settings)
-    found = []
-    for crop, (ink, rules) in zip(crops, field_inks(crops, level, settings), strict=True):
-        segmented = segment(ink, crop.box, crop.cells, crop.scale, rules)
-        if not segmented.pieces:
-            pale = pale_mark(crop, ink | rules, level)
-            segmented = replace(segmented, left_out=max(segmented.left_out, pale))
-        found.append(segmented)
+    inks = field_inks(crops, level, settings)
+    found = [
+        segment(ink, c.box, c.cells, c.scale, rules) for (ink, rules), c in zip(inks, crops, strict=True)
+    ]
+    pale = pale_marks(crops, inks, level)
+    found = [replace(s, left_out=max(s.left_out, mark)) for s, mark in zip(found, pale, strict=True)]
     return crops, found
 
 

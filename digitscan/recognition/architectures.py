@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import keras
 
 GLYPH = "28x28, 0-255, white on black, fitted as MNIST: body 20x20, centre of mass at the centre"
-NUMBER = "24x128, 0-255, white on black: a whole number, 22 high, from the left"
+NUMBER = "24x128, 0-255, white on black: a whole number, 22 high, stretched up to 1.35 times, from the left"
 NUMBER_CLASSES = ("", *CLASSES[:10])
 """Of each column of a number: nothing new, or a digit."""
 

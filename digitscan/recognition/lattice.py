@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from digitscan.recognition.beams import NOTHING, Beam, Mark, Partial, begun
 from digitscan.recognition.strings import Columns, log_probability, spelled
 from digitscan.records import CLASSES, CROSSED, OTHER, Box
-from digitscan.vision.segmentation import LARGE, Cut, Segmentation
+from digitscan.vision.segmentation import LARGE, Cut, Hypothesis, Segmentation
 
 Probabilities = NDArray[np.float32]
 
@@ -33,20 +33,23 @@ LAST_RESORT = 1e-3  # weight of calling a glyph unreadable: any other segmentati
 BLANK = 0.9995  # that a cell without ink is blank
 SOUND_CUT = 0.995  # that a cut between two digits took nothing from either that matters
 NOTHING_HIDDEN = 0.985  # that a printed rule hid no stroke which makes another digit of it
-NOTHING_BURIED = 0.5  # the same where the rule is thicker there
+NOTHING_BURIED = 0.5  # the same of a rule that is thicker at the glyph than elsewhere
 # What is told as doubt is the sum of many that are not independent: of fields at 0.92, on decks filled in
-# with MNIST's test digits, 0.98 were right. The exponent fits that, from 0.3 to 0.99.
+# with MNIST's test digits, 0.98 were right. The exponent fits that, from 0.3 to 0.99. Where the network of
+# whole numbers has a say, it is weighed below, and what is told is so already.
 DOUBT = 1.3
 STRUCK_CELLS = 3.0  # how much more often than in training a mark in a cell strikes it out
 DASH_IN_NUMBER = 0.02  # of the marks in an open box: struck out, and not a piece of a digit
 DIRT = 0.3
 LEAST_DIRT = math.log(1e-4)
 TINY = 1e-9
-# How often the lattice, and the network of whole numbers, is quite wrong though quite sure, and how often
-# something else is right that both hold possible: they would have to mean the same number. Fitted on numbers
-# by writers held back from training, in half of which all digits touch, so that what is told is true.
-BLUNDER, STRINGS_BLUNDER = 0.05, 0.003
+# How often the lattice is quite wrong though quite sure, where it did not cut between digits and where it
+# did; how often the network of whole numbers is; and how often something else is right that both hold
+# possible: they would have to mean the same number. Fitted on numbers by writers held back from training, in
+# half of which all digits touch, so that what is told is true.
+BLUNDER, CUT_BLUNDER, STRINGS_BLUNDER = 0.01, 0.1, 0.003
 ANOTHER = 0.05
+STRANGE = 0.05  # of the numbers that the lattice cannot read: they are none, whatever the network sees
 # Log-weight of a digit where all ink is smaller than digits are in such a field: in forms that people filled
 # in, the largest is never under 0.86 of the digit height, and what a rule leaves behind is.
 ALL_SMALL, SMALL = math.log(1e-3), 0.8
@@ -91,10 +94,11 @@ def readings(
         for text, partial in end.partials.items()
     }
     if columns is not None and segmentation.pieces:
-        shares = _second_opinion(shares, columns)
+        best = max(shares, key=lambda text: ("?" not in text, shares[text]))
+        blunder = CUT_BLUNDER if lattice.cuts(end.partials[best].marks) else BLUNDER
         shares = {
             text: share + math.log(lattice.no_strangers(end.partials[text].marks))
-            for text, share in shares.items()
+            for text, share in _second_opinion(shares, columns, blunder).items()
         }
     found = [
         (math.exp(share) * lattice.nothing_lost(end.partials[text].marks), text, end.partials[text].marks)
@@ -102,7 +106,7 @@ def readings(
     ]
     found.sort(key=lambda item: -item[0])
     doubt = 1 - found[0][0]
-    overrated = doubt**DOUBT / doubt if 0 < doubt < 1 else 1.0
+    overrated = doubt**DOUBT / doubt if 0 < doubt < 1 and columns is None else 1.0
     return [
         # the empty value of what is unreadable says nothing of the ink
         Reading(
@@ -210,6 +214,15 @@ class _Lattice:
                     sound *= SOUND_CUT
         return max(sound, TINY)
 
+    def cuts(self, marks: tuple[Mark, ...]) -> bool:
+        """Whether a path cuts through ink between two glyphs."""
+        return any(m.hypothesis is not None and self._cut_off(self.hypotheses[m.hypothesis]) for m in marks)
+
+    def _cut_off(self, glyph: Hypothesis) -> bool:
+        """Whether a glyph hangs together with a neighbour."""
+        ends = (self.pieces[glyph.first], *self.pieces[glyph.last : glyph.last + 1])
+        return any(piece.cut is not None for piece in ends)
+
     def no_strangers(self, marks: tuple[Mark, ...]) -> float:
         """Probability that each glyph that hangs together with no other is a digit.
 
@@ -217,10 +230,9 @@ class _Lattice:
         """
         sound = 1.0
         for mark in marks:
-            if mark.hypothesis is not None and mark.label != "?":
-                h = self.hypotheses[mark.hypothesis]
-                if all(piece.cut is None for piece in self.pieces[h.first : h.last + 1]):
-                    sound *= 1 - float(self.probabilities[mark.hypothesis, OTHER])
+            index = mark.hypothesis
+            if index is not None and mark.label.isdigit() and not self._cut_off(self.hypotheses[index]):
+                sound *= 1 - float(self.probabilities[index, [CROSSED, OTHER]].sum())
         return max(sound, TINY)
 
     def nothing_lost(self, marks: tuple[Mark, ...]) -> float:
@@ -237,9 +249,11 @@ class _Lattice:
                 continue
             h = self.hypotheses[mark.hypothesis]
             unread[h.first : h.last] = [False] * (h.last - h.first)
-            # the foot of a 2 on the rule below, the bar of a 7 on the rule above
-            if (h.stands and mark.label == "7") or (h.hangs and mark.label in ("1", "4")):
-                sound *= NOTHING_BURIED if h.buried else NOTHING_HIDDEN
+            # the foot of a 2 on the rule below; on the rule above the bar of a 7, be it crossed or not
+            if h.stands and mark.label == "7":
+                sound *= NOTHING_BURIED if h.buried_below else NOTHING_HIDDEN
+            if h.hangs and mark.label in ("1", "4"):
+                sound *= NOTHING_BURIED if h.buried_above else NOTHING_HIDDEN
         for piece, left in zip(self.pieces, unread, strict=True):
             if left:
                 sound *= _harmless(max(piece.box[2:]) / self.height)
@@ -345,24 +359,25 @@ def _read(after: Beam, before: Beam, options: _Options, prior: float) -> None:
     after.extend(before, prior + total, [(mark, prior + weight) for mark, weight in marks])
 
 
-def _second_opinion(shares: dict[str, float], columns: Columns) -> dict[str, float]:
+def _second_opinion(shares: dict[str, float], columns: Columns, blunder: float) -> dict[str, float]:
     """What the lattice and the network of whole numbers say together: logarithms of probabilities.
 
-    What the lattice calls unreadable is left out where anything can be read.
+    blunder: how often the lattice is wrong. What it calls unreadable is left out where anything can be read.
     """
     first = {text: math.exp(share) for text, share in shares.items() if "?" not in text}
     if not first:
         return shares
-    # the network was never shown what is struck out
-    second = {text: math.exp(log_probability(columns, text)) if text.isdigit() else 0.0 for text in first}
+    # of what is struck out the network has no opinion
+    second = {text: math.exp(log_probability(columns, text)) for text in first if text.isdigit()}
 
     def together(one: float, other: float) -> float:
-        return (one + BLUNDER) * (other + STRINGS_BLUNDER)
+        return (one + blunder) * (other + STRINGS_BLUNDER)
 
-    weights = {text: together(first[text], second[text]) for text in first}
+    weights = {text: together(one, second[text]) if text in second else one for text, one in first.items()}
+    unreadable = sum(math.exp(share) for text, share in shares.items() if "?" in text)
     rest = [max(1 - sum(known.values()), 0.0) for known in (first, second)]
-    total = sum(weights.values()) + ANOTHER * together(*rest)
-    return {text: math.log(weight / total) for text, weight in weights.items()}
+    total = sum(weights.values()) + ANOTHER * together(*rest) + STRANGE * blunder * unreadable
+    return {text: math.log(max(weight, TINY) / total) for text, weight in weights.items()}
 
 
 def _harmless(size: float) -> float:

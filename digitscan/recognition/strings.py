@@ -14,8 +14,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from digitscan.errors import ModelError
 from digitscan.recognition import classifier as glyphs
-from digitscan.recognition.architectures import NUMBER_CLASSES
+from digitscan.recognition.architectures import NUMBER, NUMBER_CLASSES
 from digitscan.recognition.beams import added
 from digitscan.records import Image
 
@@ -37,9 +38,11 @@ class StringNetwork(Protocol):
 def load_strings(model: Path | None = None) -> StringNetwork:
     """The network of a model file, by default the one that comes along, run by LiteRT.
 
-    Raises `ModelError` for a missing or damaged model.
+    Raises `ModelError` for a missing or damaged model, and one that was trained on pictures of another kind.
     """
     path = glyphs.default_model("strings") if model is None else model
+    if glyphs.read_card(path, NUMBER_CLASSES).get("input") != NUMBER:
+        raise ModelError(f"{path}: it learnt from numbers fitted otherwise: train it again")
     return glyphs.run_by_litert(path, NUMBER_CLASSES)
 
 

@@ -24,7 +24,9 @@ Ink = NDArray[np.bool_]
 MARGIN_MM = 2.2  # around a field, for digits that leave it
 BESIDE_RULE_MM = 0.35  # from a rule: it reaches less far, a 1 written along it farther
 SLIVER = 0.35  # of the usual stroke's width
+RULES_MM = 0.7  # within a cell, rules may lie so far from its edges
 PALE_HEIGHT = 0.25  # of its cell's: a mark that is lower is no digit
+PALE_PENS, PALE_PRINT = 4, 0.25  # of the blank fields: more that show pale marks show print
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +101,34 @@ def field_inks(
     return inks
 
 
-def pale_mark(crop: FieldCrop, seen: Ink, level: InkLevel) -> float:
-    """Height, px, of the tallest mark in a field that is too pale to be ink of this page; 0 where none is.
+def pale_marks(crops: Sequence[FieldCrop], inks: Sequence[tuple[Ink, Ink]], level: InkLevel) -> list[float]:
+    """Of each field the height, px, of the tallest mark in a blank cell too pale to be ink; 0 for none.
 
-    Another pen may have written it. seen: height x width, the ink and the printed rules that were found.
+    Another pen may have written it. Where many blank fields show some, they are printed. inks: ink and rules,
+    as `field_inks` gives them.
     """
+    found = [_pale_mark(crop, ink | rules, level) for crop, (ink, rules) in zip(crops, inks, strict=True)]
+    blank = [height for height in found if height is not None]
+    printed = sum(height > 0 for height in blank) > max(PALE_PENS, PALE_PRINT * len(blank))
+    return [0.0 if printed or height is None else height for height in found]
+
+
+def _pale_mark(crop: FieldCrop, seen: Ink, level: InkLevel) -> float | None:
+    """Height of the tallest pale mark in the blank cells of a field; None where all are written in."""
+    inset = RULES_MM * crop.scale
     side = round(1.2 * level.stroke) | 1  # what is dark fades out
-    near = cv2.dilate(seen.astype(np.uint8), np.ones((side, side), np.uint8))
-    pale = ((crop.dark > cleaning.FAINTEST * 255) & (near == 0)).astype(np.uint8)
-    tallest = 0.0
+    tallest = None
     for box in crop.cells or (crop.box,):
-        x, y, right, bottom = (round(v) for v in _corners(box, -BESIDE_RULE_MM * crop.scale))
-        _, stats = cleaning.components(np.ascontiguousarray(pale[y:bottom, x:right]))
+        x, y, right, bottom = (round(v) for v in _corners(box, -inset))
+        part = slice(max(y, 0), max(bottom, 0)), slice(max(x, 0), max(right, 0))
+        dark = crop.dark[part]
+        if not dark.size or np.count_nonzero(seen[part]) > level.stroke**2:
+            continue
+        tallest = tallest or 0.0
+        if dark.max() <= cleaning.FAINTEST * 255:
+            continue
+        near = cv2.dilate(seen[part].astype(np.uint8), np.ones((side, side), np.uint8))
+        _, stats = cleaning.components(((dark > cleaning.FAINTEST * 255) & (near == 0)).astype(np.uint8))
         for _, _, w, h, area in stats[1:].tolist():
             if h > PALE_HEIGHT * box.height and area / max(w, h) > SLIVER * level.stroke:
                 tallest = max(tallest, h)

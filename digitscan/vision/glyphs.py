@@ -23,6 +23,7 @@ SIZE = 28
 BODY = 20
 STRING_HEIGHT, STRING_WIDTH = 24, 128
 """Of the picture of a whole number."""
+STRETCH = 1.35  # of the width of a whole number
 
 Mask = NDArray[np.bool_] | NDArray[np.uint8]
 """Height x width; ink wherever it is not zero."""
@@ -68,7 +69,8 @@ def is_fitted(picture: Image) -> bool:
 def fit_string(ink: Mask) -> Image:
     """All ink of a number in one picture: uint8 24x128, white on black; all black where there is no ink.
 
-    It is 22 px high, its aspect kept; one that is then too wide for the picture is squeezed.
+    It is 22 px high, and stretched: what tells digits apart that touch lies side by side. One that is then
+    too wide for the picture is squeezed.
     """
     mask = np.asarray(ink != 0).astype(np.uint8)
     left, top, width, height = cv2.boundingRect(mask)
@@ -77,7 +79,7 @@ def fit_string(ink: Mask) -> Image:
         return out
     part = mask[top : top + height, left : left + width] * np.uint8(255)
     tall = STRING_HEIGHT - 2
-    wide = min(max(round(width * tall / height), 1), STRING_WIDTH - 2)
+    wide = min(max(round(STRETCH * width * tall / height), 1), STRING_WIDTH - 2)
     how = cv2.INTER_AREA if height >= tall else cv2.INTER_LINEAR
     out[1 : 1 + tall, 1 : 1 + wide] = cv2.resize(part, (wide, tall), interpolation=how)
     return out

@@ -70,7 +70,7 @@ def remove_rules(
     cleaned = _without(inks, rules, _usual(widths, rules), corners, met, scale, stroke)
     turned = [ink.T for ink in cleaned]
     rules = _find_rules(turned, lying, scale)
-    # there is no more of the upright rules
+    # where upright rules met these there is only what was written: nothing is to be passed over
     corners = [[place for place, _, _ in own] for own in upright]
     return [ink.T for ink in _without(turned, rules, _usual(widths, rules), corners, 0.0, scale, stroke)]
 

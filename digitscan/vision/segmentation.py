@@ -82,8 +82,9 @@ class Hypothesis:
     """Whether it begins at a printed rule that was taken out above, and may have lost a stroke with it."""
     stands: bool = False
     """The same of a rule below."""
-    buried: bool = False
-    """Whether the rule at which it begins or ends is so thick there that a stroke must lie on it."""
+    buried_above: bool = False
+    """Whether the rule above is so thick there that a stroke must lie on it."""
+    buried_below: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class Segmentation:
     """Usual height of a digit in this field, px; 0 where there is no ink."""
     left_out: float = 0.0
     """Height, px, of the largest ink in the field that was taken for print or for a neighbour's."""
-    whole: tuple[Piece, ...] = ()
+    uncut: tuple[Piece, ...] = ()
     """The same ink as the pieces, as it hung together before it was cut."""
 
 
@@ -134,16 +135,19 @@ def segment(
     return Segmentation(tuple(pieces), tuple(hypotheses), height, left_out, tuple(joined))
 
 
-def _rule_thickness(rules: Ink, box: Box, scale: float) -> float:
-    """Usual thickness, px, of the thinner of the two lying rules around a field; 0 where there is none."""
+def _rule_thickness(rules: Ink, box: Box, scale: float) -> tuple[float, float]:
+    """Thickness, px, of the rules above and below a field where no stroke lies on them; 0 where none is."""
     reach = RULE_REMAINS_MM * scale
-    found = []
-    for edge in (box.y, box.y + box.height):
-        rows = slice(max(0, round(edge - reach)), round(edge + reach))
-        columns = np.count_nonzero(rules[rows, round(box.x) : round(box.x + box.width)], axis=0)
-        if columns.any():
-            found.append(float(np.median(columns[columns > 0])))
-    return min(found, default=0.0)
+    above, below = (
+        _thickness(rules[max(0, round(edge - reach)) : round(edge + reach), round(box.x) :])
+        for edge in (box.y, box.y + box.height)
+    )
+    return above, below
+
+
+def _thickness(rule: Ink) -> float:
+    columns = np.count_nonzero(rule, axis=0)
+    return float(np.percentile(columns[columns > 0], 25)) if columns.any() else 0.0
 
 
 def _in_one(cells: tuple[Box, ...], pieces: list[Piece], height: float) -> bool:
@@ -158,8 +162,8 @@ def _in_one(cells: tuple[Box, ...], pieces: list[Piece], height: float) -> bool:
 
 def number_ink(segmentation: Segmentation) -> Ink:
     """All ink but specks in one picture, cropped to it; there has to be some."""
-    large = [p for p in segmentation.whole if max(p.box[2:]) > SPECK * segmentation.digit_height]
-    return _merged(large or list(segmentation.whole)).ink
+    large = [p for p in segmentation.uncut if max(p.box[2:]) > SPECK * segmentation.digit_height]
+    return _merged(large or list(segmentation.uncut)).ink
 
 
 def _contours(ink: Ink) -> list[Piece]:
@@ -250,13 +254,15 @@ def _merged(pieces: list[Piece]) -> Piece:
     return Piece(ink, box, sum(p.area for p in pieces))
 
 
-def _together(pieces: list[Piece], first: int, last: int, rules: Ink, thick: float) -> Hypothesis:
+def _together(
+    pieces: list[Piece], first: int, last: int, rules: Ink, thick: tuple[float, float]
+) -> Hypothesis:
     whole = _merged(pieces[first:last]) if last > first + 1 else pieces[first]
     x, y, w, h = whole.box
     above, below = rules[:y, x : x + w][::-1], rules[y + h :, x : x + w]
     hangs, stands = _meets(above, whole.ink[:AT_RULE]), _meets(below, whole.ink[-AT_RULE:])
-    buried = (hangs and _buries(above, thick)) or (stands and _buries(below, thick))
-    return Hypothesis(first, last, whole.ink, whole.box, whole.centre, hangs, stands, buried)
+    buried = hangs and _buries(above, thick[0]), stands and _buries(below, thick[1])
+    return Hypothesis(first, last, whole.ink, whole.box, whole.centre, hangs, stands, *buried)
 
 
 def _meets(rules: Ink, end: Ink) -> bool:
@@ -268,7 +274,7 @@ def _meets(rules: Ink, end: Ink) -> bool:
 def _buries(rules: Ink, thick: float) -> bool:
     """Whether a rule is much thicker than usual over much of a glyph's width."""
     columns = np.count_nonzero(rules[: round(SWOLLEN * thick) + 2 * AT_RULE], axis=0)
-    return bool(np.mean(columns >= SWOLLEN * thick + 1) > BURIED_WIDTH)
+    return thick > 0 and bool(np.mean(columns >= SWOLLEN * thick + 1) > BURIED_WIDTH)
 
 
 def _cut(piece: Piece, cells: tuple[Box, ...], height: float) -> list[Piece]:

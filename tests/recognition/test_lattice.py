@@ -117,7 +117,9 @@ def test_a_7_that_stands_on_a_rule_may_be_a_2() -> None:
 def test_a_1_under_a_rule_as_thick_as_a_stroke_may_be_a_7() -> None:
     plain = lattice([piece(20, 20)])
     hanging, buried = (
-        Segmentation(plain.pieces, (replace(plain.hypotheses[0], hangs=True, buried=b),), plain.digit_height)
+        Segmentation(
+            plain.pieces, (replace(plain.hypotheses[0], hangs=True, buried_above=b),), plain.digit_height
+        )
         for b in (False, True)
     )
     assert read(hanging, [{"1": 0.999}], cells=1)[0].probability > 0.99
@@ -178,12 +180,13 @@ def test_two_that_agree_are_surer_than_one() -> None:
     assert both.probability > alone.probability
 
 
-def test_two_that_contradict_each_other_leave_doubt() -> None:
+@pytest.mark.parametrize("sure", [0.99, 0.9999, 0.999999])
+def test_two_that_contradict_each_other_leave_doubt(sure: float) -> None:
     apart = lattice([piece(20, 20), piece(60, 20)])
     said: list[Said] = [{"4": 0.98, "9": 0.01}, {"other": 0.99}, {"7": 0.999}]
-    found = in_box(apart, said, spelling(("9", 0.999), ("7", 0.999)))
+    found = in_box(apart, said, spelling(("9", sure), ("7", sure)))
     assert {r.value for r in found[:2]} == {"47", "97"}
-    assert found[0].probability < 0.97
+    assert found[0].probability < 0.95
 
 
 def test_a_number_that_no_path_reads_well_is_among_the_readings() -> None:
@@ -193,10 +196,20 @@ def test_a_number_that_no_path_reads_well_is_among_the_readings() -> None:
     assert "41" in {r.value for r in found}
 
 
-def test_what_one_cannot_read_the_other_may() -> None:
-    apart = lattice([piece(20, 20), piece(60, 20)])
-    said: list[Said] = [{"other": 0.9999}, {"other": 0.99}, {"7": 0.9999}]
-    assert "?" in [m.label for m in in_box(apart, said, None)[0].marks]
-    best, *_ = in_box(apart, said, spelling(("4", 0.99), ("7", 0.99)))
+@pytest.mark.parametrize("sure", [0.99, 0.999999])
+def test_what_one_cannot_read_the_other_may_and_nobody_is_sure(sure: float) -> None:
+    joined = lattice([piece(20, 20), piece(40, 20, cut=Cut(0.5, 40))])
+    said: list[Said] = [{"other": 0.9999}, {"other": 0.9999}, {"other": 0.9999}]
+    assert "?" in [m.label for m in in_box(joined, said, None)[0].marks]
+    best, *_ = in_box(joined, said, spelling(("4", sure), ("7", sure)))
     assert best.value == "47"
-    assert best.probability < 0.95
+    assert best.probability < 0.96
+
+
+@pytest.mark.parametrize("name", ["other", "crossed"])
+def test_a_stranger_that_stands_alone_is_no_digit_whatever_cuts_go_through_it(name: str) -> None:
+    whole = lattice([piece(20, 20)])
+    cut = lattice([piece(20, 10), piece(30, 10, cut=Cut(0.5, 20))])
+    for shape, count in ((whole, 1), (cut, 3)):
+        found = in_box(shape, [{name: 0.9999}] * count, spelling(("4", 0.9999)))
+        assert all(r.probability < 0.1 for r in found if r.value == "4")

@@ -96,13 +96,13 @@ def test_many() -> None:
     assert np.array_equal(fit_many(masks), np.stack([fit(mask) for mask in masks]))
 
 
-def test_a_number_keeps_its_aspect_unless_it_is_too_wide() -> None:
+def test_a_number_is_stretched_unless_it_is_too_wide() -> None:
     mask = np.zeros((80, 200), bool)
     mask[10:50, 20:120] = True
     made = fit_string(mask)
     assert made.shape == (24, 128)
     assert np.array_equal(np.flatnonzero(made.any(axis=1))[[0, -1]], [1, 22])
-    assert np.array_equal(np.flatnonzero(made.any(axis=0))[[0, -1]], [1, 55])
+    assert np.array_equal(np.flatnonzero(made.any(axis=0))[[0, -1]], [1, 74])
     wide = np.ones((10, 900), bool)
     assert np.flatnonzero(fit_string(wide).any(axis=0))[-1] == 126
     assert not fit_string(np.zeros((0, 0), bool)).any()
