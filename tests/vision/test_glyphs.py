@@ -49,8 +49,9 @@ def test_the_centre_of_mass_is_at_the_centre(seed: int, height: int, width: int)
     assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
     for axis, span in ((1, rows), (0, columns)):
         centre = (picture.sum(axis=axis) * np.arange(28)).sum() / picture.sum()
-        # Half a pixel of rounding, unless the body would leave the picture.
-        assert abs(centre - 14) <= 0.51 or span[0] == 0 or span[-1] == 27
+        # Half a pixel of rounding, unless the body would leave the picture: of its shorter side, the margin.
+        margin = (20 - np.ptp(span)) / 2 + 1
+        assert abs(centre - 14) <= 0.51 or span[0] <= margin or span[-1] >= 27 - margin
 
 
 @settings(max_examples=40, deadline=None)
