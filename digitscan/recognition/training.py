@@ -199,7 +199,7 @@ def _pictures(
 ) -> Iterator[Iterator[tuple[Image, Labels]]]:
     """The training pictures of each epoch; augmented ones are made one epoch ahead in another process."""
     if not recipe.augmented:
-        yield _shuffled(glyphs, labels, epochs, [seed])
+        yield _shuffled(glyphs, labels, epochs, seed)
         return
     # Not forked: after TensorFlow has run, a forked child hangs.
     context = multiprocessing.get_context("spawn")
@@ -207,9 +207,9 @@ def _pictures(
         yield _augmented(pool, len(glyphs), epochs, seed)
 
 
-def _shuffled(glyphs: Image, labels: Labels, epochs: int, seed: list[int]) -> Iterator[tuple[Image, Labels]]:
+def _shuffled(glyphs: Image, labels: Labels, epochs: int, seed: int) -> Iterator[tuple[Image, Labels]]:
     for epoch in range(epochs):
-        order = np.random.default_rng([*seed, epoch]).permutation(len(glyphs))
+        order = np.random.default_rng([seed, epoch]).permutation(len(glyphs))
         yield glyphs[order], labels[order]
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from digitscan.errors import ModelError
+from digitscan.recognition.classifier import default_model
 from digitscan.recognition.strings import Columns, load_strings, log_probability, spelled
 from digitscan.vision.glyphs import fit_string
 from tests.recognition.drawn import drawn_digits
@@ -79,3 +83,12 @@ def test_the_network_that_comes_along_reads_digits_side_by_side() -> None:
         right += max(found, key=lambda text: found[text]) == "".join(map(str, labels[4 * i : 4 * i + 4]))
     assert right >= 12
     assert len(load_strings()(np.zeros((0, 24, 128), np.uint8))) == 0
+
+
+def test_a_network_that_learnt_from_other_pictures_is_refused(tmp_path: Path) -> None:
+    for kind in ("json", "tflite"):
+        (tmp_path / f"old.{kind}").write_bytes(default_model("strings").with_suffix(f".{kind}").read_bytes())
+    card = json.loads((tmp_path / "old.json").read_text())
+    (tmp_path / "old.json").write_text(json.dumps(card | {"input": "24x128, not stretched"}))
+    with pytest.raises(ModelError, match="train it again"):
+        load_strings(tmp_path / "old.tflite")

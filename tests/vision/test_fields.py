@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -258,3 +259,9 @@ def test_print_that_many_fields_show_is_no_pen() -> None:
     for field in form().fields[1:]:
         page = written_in(page, field.box, 0, 200)
     assert not any(marks_of(page))
+
+
+def test_a_cell_too_small_to_write_in_has_no_pale_mark() -> None:
+    crop = replace(crops_of(blank(form()))[0], cells=(Box(30, 30, 4, 40), Box(40, 30, 40, 3)))
+    nothing = np.zeros(crop.dark.shape, bool)
+    assert pale_marks([crop], [(nothing, nothing)], InkLevel(0.3, 4.0)) == [0]
