@@ -34,6 +34,7 @@ WIDEST_RULE_MM = 1.5
 THIN_MM = 0.32
 AT_RULE = 3  # px between a stroke and a rule that it was cut off from, and of the stroke's end
 SWOLLEN = 1.5  # of a rule's usual thickness: with a stroke on it
+UNLIKE = 2.0  # times as thick as the other: no rule of a field is
 BURIED_WIDTH = 0.3  # of a glyph's: so much of a stroke makes another digit of it
 SPECK = 0.25  # of the digit height: what is no larger says nothing of where a number begins or ends
 LARGE = 0.5  # of the digit height: what is larger may be a digit by itself
@@ -142,7 +143,8 @@ def _rule_thickness(rules: Ink, box: Box, scale: float) -> tuple[float, float]:
         _thickness(rules[max(0, round(edge - reach)) : round(edge + reach), round(box.x) :])
         for edge in (box.y, box.y + box.height)
     )
-    return above, below
+    # a stroke may lie on all of a short rule: then that is far thicker than the other
+    return min(above, UNLIKE * below or above), min(below, UNLIKE * above or below)
 
 
 def _thickness(rule: Ink) -> float:

@@ -255,6 +255,18 @@ def test_a_rule_that_is_thicker_over_a_glyph_may_hide_a_stroke(thicker: int, *, 
     assert (found.buried_above, found.buried_below) == (buried, False)
 
 
+@pytest.mark.parametrize(("border", "buried"), [(3, False), (12, True)])
+def test_a_border_is_thicker_than_a_hairline_and_a_stroke_on_all_of_it_thicker_still(
+    border: int, *, buried: bool
+) -> None:
+    ink = laid(paper(1), np.ones((HEIGHT - 10, 6), bool), 40, MARGIN + 2)
+    rules = np.zeros_like(ink)
+    rules[MARGIN + 2 - border : MARGIN + 2, MARGIN : MARGIN + CELL] = True
+    rules[MARGIN + HEIGHT - 1 : MARGIN + HEIGHT + 1, MARGIN : MARGIN + CELL] = True
+    (found,) = segment(ink, box_of(1), cells_of(1), SCALE, rules).hypotheses
+    assert (found.hangs, found.buried_above) == (True, buried)
+
+
 def test_a_thin_bar_beside_a_rule_is_left_out_but_not_forgotten() -> None:
     ink = laid(paper(2), ring(30, 48), 30)
     thin = ink.copy()
