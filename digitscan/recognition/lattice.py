@@ -45,11 +45,11 @@ LEAST_DIRT = math.log(1e-4)
 TINY = 1e-9
 # How often the lattice is quite wrong though quite sure, where it did not cut between digits and where it
 # did; how often the network of whole numbers is; and how often something else is right that both hold
-# possible: they would have to mean the same number. Fitted on numbers by writers held back from training, in
-# half of which all digits touch, so that what is told is true.
+# possible: they would have to mean the same number. Near what fits numbers by writers held back from training
+# best, in half of which all digits touch: what is told is then about true.
 BLUNDER, CUT_BLUNDER, STRINGS_BLUNDER = 0.01, 0.1, 0.003
 ANOTHER = 0.05
-STRANGE = 0.05  # of the numbers that the lattice cannot read: they are none, whatever the network sees
+STRANGE = 0.05  # of what the lattice cannot read is taken to be no number, whatever the network sees
 # Log-weight of a digit where all ink is smaller than digits are in such a field: in forms that people filled
 # in, the largest is never under 0.86 of the digit height, and what a rule leaves behind is.
 ALL_SMALL, SMALL = math.log(1e-3), 0.8

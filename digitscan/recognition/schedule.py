@@ -1,8 +1,9 @@
-"""How fast networks learn."""
+"""How fast networks learn, and from what: the pictures of an epoch are made during the one before."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,20 @@ def paces(epochs: int, peak: float, cycle_peak: float) -> list[Pace]:
         for _ in range(CYCLES)
         for place in range(cycle)
     ]
+
+
+Examples = tuple[NDArray[np.uint8], NDArray[np.int64]]
+"""Pictures and their labels."""
+
+
+def made_ahead(begin: Callable[[int], list[Future[Examples]]], epochs: int) -> Iterator[Examples]:
+    """Of each epoch what `begin`, which is told its number, has made for it in parts."""
+    coming = begin(0)
+    for epoch in range(epochs):
+        made = [future.result() for future in coming]
+        coming = begin(epoch + 1) if epoch + 1 < epochs else []
+        pictures, labels = (np.concatenate(parts) for parts in zip(*made, strict=True))
+        yield pictures, labels
 
 
 def averaged(ends: Sequence[Sequence[NDArray[np.float32]]]) -> list[NDArray[np.float32]]:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from digitscan.recognition.architectures import Architecture
 from digitscan.recognition.datasets import Digits, Labels
-from digitscan.recognition.schedule import averaged, paced, paces
+from digitscan.recognition.schedule import averaged, made_ahead, paced, paces
 from digitscan.recognition.string_pictures import numbers
 from digitscan.recognition.strings import log_probability
 from digitscan.records import Image
@@ -124,12 +124,7 @@ def _made(pool: ProcessPoolExecutor, epochs: int, seed: int) -> Iterator[tuple[I
     def begin(epoch: int) -> list[Future[tuple[Image, Labels]]]:
         return [pool.submit(_make, PICTURES // TASKS, [seed, epoch, part]) for part in range(TASKS)]
 
-    coming = begin(0)
-    for epoch in range(epochs):
-        made = [future.result() for future in coming]
-        coming = begin(epoch + 1) if epoch + 1 < epochs else []
-        pictures, labels = (np.concatenate(parts) for parts in zip(*made, strict=True))
-        yield pictures, labels
+    return made_ahead(begin, epochs)
 
 
 _kept: tuple[Image, Labels, Labels | None]

@@ -26,7 +26,7 @@ from digitscan.recognition.cards import Card, write_model
 from digitscan.recognition.datasets import Digits, Labels, held_back, read_digits
 from digitscan.recognition.litert import no_stderr
 from digitscan.recognition.plots import plot_confusion, plot_learning
-from digitscan.recognition.schedule import Pace, averaged, paced, paces
+from digitscan.recognition.schedule import Pace, averaged, made_ahead, paced, paces
 from digitscan.records import Image
 
 if TYPE_CHECKING:
@@ -222,12 +222,7 @@ def _augmented(
         chunks = np.array_split(order, max(1, round(count / CHUNK)))
         return [pool.submit(_make, chunk, mix, [seed, epoch, i]) for i, chunk in enumerate(chunks)]
 
-    coming = begin(0)
-    for epoch in range(epochs):
-        made = [future.result() for future in coming]
-        coming = begin(epoch + 1) if epoch + 1 < epochs else []
-        pictures, answers = (np.concatenate(parts) for parts in zip(*made, strict=True))
-        yield pictures, answers
+    return made_ahead(begin, epochs)
 
 
 _kept: tuple[Image, Labels]

@@ -138,6 +138,17 @@ def _median_of_ordered(values: NDArray[np.float32] | NDArray[np.uint8]) -> float
     return float(values[half]) if len(values) % 2 else (float(values[half - 1]) + float(values[half])) / 2
 
 
+def percentile(values: NDArray[np.float64] | NDArray[np.integer], share: float) -> NDArray[np.float64]:
+    """As `np.percentile` has it of the last axis, which takes ten times as long over a few values."""
+    ordered = np.sort(values, axis=-1)
+    at = share / 100 * (ordered.shape[-1] - 1)
+    low = int(at)
+    below, above = ordered[..., low], ordered[..., min(low + 1, ordered.shape[-1] - 1)]
+    part = at - low
+    between = above - (above - below) * (1 - part) if part >= 0.5 else below + (above - below) * part
+    return np.asarray(between, np.float64)
+
+
 def components(ink: Image) -> tuple[NDArray[np.integer], NDArray[np.int32]]:
     """Pieces of ink that hang together: the label of each pixel, and OpenCV's statistics of each label.
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.records import Box
+from digitscan.vision.cleaning import percentile
 
 Ink = NDArray[np.bool_]
 Edge = tuple[int, int, int]
@@ -89,7 +90,7 @@ def _usual(widths: list[list[float]], rules: Sequence[_Rules]) -> NDArray[np.flo
     for group in rules:
         for (field, _, _), width in zip(group.places, group.width.tolist(), strict=True):
             widths[field].append(width)
-    return np.array([float(_percentile(np.array(own), 30)) if own else 0.0 for own in widths])
+    return np.array([float(percentile(np.array(own), 30)) if own else 0.0 for own in widths])
 
 
 def _find_rules(inks: Sequence[Ink], edges: Sequence[list[Edge]], scale: float) -> list[_Rules]:
@@ -197,7 +198,7 @@ def _without(
         left = np.where(swollen, np.minimum(group.left, slim), group.left)
         right = np.where(swollen, np.minimum(group.right, slim), group.right)
         more = np.stack([before - left, after - right], axis=1)
-        fuzz = np.maximum(1.0, 3 * _percentile(np.abs(more).reshape(len(more), -1), 25))[:, None]
+        fuzz = np.maximum(1.0, 3 * percentile(np.abs(more).reshape(len(more), -1), 25))[:, None]
         most = more.max(axis=1)
         crossing, beside = more.min(axis=1) > fuzz, most > fuzz
         # Ink on both sides is a stroke that crosses: it stays whole. On one side it is a stroke that ends
@@ -211,7 +212,7 @@ def _without(
         own_left = np.where(more[:, 0] > fuzz, left, before)
         own_right = np.where(more[:, 1] > fuzz, right, after)
         # print beside the cell: the writer's ink cannot be told from it
-        solid = (_percentile(before + after, 50) > 3 * WIDEST_MM * scale)[:, None]
+        solid = (percentile(before + after, 50) > 3 * WIDEST_MM * scale)[:, None]
         own_left = np.where(solid, np.where(before > after, before, 2), own_left)
         own_right = np.where(solid, group.right, own_right)
         stays &= ~solid
@@ -265,14 +266,3 @@ def _runs(flags: NDArray[np.bool_]) -> dict[int, list[tuple[int, int]]]:
     for row, first, past in zip(rows.tolist(), firsts.tolist(), pasts.tolist(), strict=True):
         found.setdefault(row, []).append((first, past))
     return found
-
-
-def _percentile(values: NDArray[np.float64] | NDArray[np.int64], share: float) -> NDArray[np.float64]:
-    """As `np.percentile` has it of the last axis, which takes ten times as long over a few values."""
-    ordered = np.sort(values, axis=-1)
-    at = share / 100 * (ordered.shape[-1] - 1)
-    low = int(at)
-    below, above = ordered[..., low], ordered[..., min(low + 1, ordered.shape[-1] - 1)]
-    part = at - low
-    between = above - (above - below) * (1 - part) if part >= 0.5 else below + (above - below) * part
-    return np.asarray(between, np.float64)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.records import Box
-from digitscan.vision.cleaning import components, stroke_width
+from digitscan.vision.cleaning import components, percentile, stroke_width
 from digitscan.vision.seams import Seams, not_crossing
 
 Ink = NDArray[np.bool_]
@@ -98,7 +98,7 @@ class Segmentation:
     digit_height: float
     """Usual height of a digit in this field, px; 0 where there is no ink."""
     left_out: float = 0.0
-    """Height, px, of the largest ink in the field that was taken for print or for a neighbour's."""
+    """Height, px, of the largest mark in the field taken for print or a neighbour's, or too pale for ink."""
     uncut: tuple[Piece, ...] = ()
     """The same ink as the pieces, as it hung together before it was cut."""
 
@@ -149,7 +149,7 @@ def _rule_thickness(rules: Ink, box: Box, scale: float) -> tuple[float, float]:
 
 def _thickness(rule: Ink) -> float:
     columns = np.count_nonzero(rule, axis=0)
-    return float(np.percentile(columns[columns > 0], 25)) if columns.any() else 0.0
+    return float(percentile(columns[columns > 0], 25)) if columns.any() else 0.0
 
 
 def _in_one(cells: tuple[Box, ...], pieces: list[Piece], height: float) -> bool:

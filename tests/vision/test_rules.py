@@ -71,5 +71,5 @@ def test_a_stroke_through_a_rule_stays() -> None:
 def test_a_ragged_rule_is_no_stroke() -> None:
     blots = np.zeros(ruled().shape, bool)
     for y in (40, 56):  # where ink ran
-        blots[y, RIGHT - 4 : RIGHT + 5] = True
+        blots[y : y + 2, RIGHT - 6 : RIGHT] = True
     assert written(blots).sum() < STROKE * STROKE
