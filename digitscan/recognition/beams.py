@@ -49,27 +49,25 @@ class Beam:
             (mark.label if mark.label not in "_X" else "", (mark,) if mark.label else (), weight)
             for mark, weight in options
         ]
-        partials = self.partials
         for text, partial in before.partials.items():
             for label, marks, weight in labelled:
-                new = Partial(partial.weight + weight, partial.best + weight, partial.marks + marks)
-                if text + label in partials:
-                    self._take(text + label, new)
-                else:
-                    partials[text + label] = new
+                self._take(text + label, partial, weight, marks)
 
     def merge(self, other: Beam) -> None:
         self.total = added(self.total, other.total)
         for text, partial in other.partials.items():
-            self._take(text, partial)
+            self._take(text, partial, 0.0, ())
 
-    def _take(self, text: str, new: Partial) -> None:
-        old = self.partials.get(text)
-        if old is None:
-            self.partials[text] = new
+    def _take(self, text: str, before: Partial, weight: float, marks: tuple[Mark, ...]) -> None:
+        """One more way to read as `text`: `before` and these marks after it."""
+        new, best = before.weight + weight, before.best + weight
+        known = self.partials.get(text)
+        if known is None:
+            self.partials[text] = Partial(new, best, before.marks + marks)
             return
-        better = new if new.best > old.best else old
-        self.partials[text] = Partial(added(old.weight, new.weight), better.best, better.marks)
+        known.weight = added(known.weight, new)
+        if best > known.best:
+            known.best, known.marks = best, before.marks + marks
 
     def prune(self) -> None:
         if len(self.partials) > 1:

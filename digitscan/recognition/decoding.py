@@ -6,7 +6,8 @@ import numpy as np
 
 from digitscan.forms import FormField
 from digitscan.recognition.beams import Mark
-from digitscan.recognition.lattice import BLANK, LABELS, Probabilities, readings
+from digitscan.recognition.lattice import BLANK, LABELS, Probabilities
+from digitscan.recognition.opinions import readings
 from digitscan.recognition.strings import Columns
 from digitscan.records import OTHER, Alternative, Box, DigitReading, FieldInk
 from digitscan.vision.segmentation import Segmentation

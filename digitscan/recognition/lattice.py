@@ -1,4 +1,4 @@
-"""The lattice of hypotheses to the values that a field's ink may be, each with its probability.
+"""Paths through the lattice of hypotheses of what a field's ink may be, and what each weighs.
 
 A path through the lattice gives every piece of ink to a glyph or to the dirt. Its weight is that of its
 shape (sizes, gaps, places in cells) times what the network gives its glyphs. Paths are summed by value from
@@ -10,17 +10,15 @@ recognition using a space displacement neural network", 1992).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.recognition.beams import NOTHING, Beam, Mark, Partial, begun
-from digitscan.recognition.strings import Columns, log_probability, spelled
 from digitscan.records import CLASSES, CROSSED, OTHER, Box
-from digitscan.vision.segmentation import LARGE, Cut, Hypothesis, Segmentation
+from digitscan.vision.segmentation import LARGE, Cut, Segmentation
 
 Probabilities = NDArray[np.float32]
 
@@ -31,25 +29,11 @@ MORE_OTHER = 84.0  # how much more often than expected of a glyph is a guess at 
 UNREADABLE = 0.05  # a best class less probable than this is not worth a guess
 LAST_RESORT = 1e-3  # weight of calling a glyph unreadable: any other segmentation that reads is better
 BLANK = 0.9995  # that a cell without ink is blank
-SOUND_CUT = 0.995  # that a cut between two digits took nothing from either that matters
-NOTHING_HIDDEN = 0.985  # that a printed rule hid no stroke which makes another digit of it
-NOTHING_BURIED = 0.5  # the same of a rule that is thicker at the glyph than elsewhere
-# What is told as doubt is the sum of many that are not independent: of fields at 0.92, on decks filled in
-# with MNIST's test digits, 0.98 were right. The exponent fits that, from 0.3 to 0.99. Where the network of
-# whole numbers has a say, it is weighed below, and what is told is so already.
-DOUBT = 1.3
 STRUCK_CELLS = 3.0  # how much more often than in training a mark in a cell strikes it out
 DASH_IN_NUMBER = 0.02  # of the marks in an open box: struck out, and not a piece of a digit
 DIRT = 0.3
 LEAST_DIRT = math.log(1e-4)
 TINY = 1e-9
-# How often the lattice is quite wrong though quite sure, where it did not cut between digits and where it
-# did; how often the network of whole numbers is; and how often something else is right that both hold
-# possible: they would have to mean the same number. Near what fits numbers by writers held back from training
-# best, in half of which all digits touch: what is told is then about true.
-BLUNDER, CUT_BLUNDER, STRINGS_BLUNDER = 0.01, 0.1, 0.003
-ANOTHER = 0.05
-STRANGE = 0.05  # of what the lattice cannot read is taken to be no number, whatever the network sees
 # Log-weight of a digit where all ink is smaller than digits are in such a field: in forms that people filled
 # in, the largest is never under 0.86 of the digit height, and what a rule leaves behind is.
 ALL_SMALL, SMALL = math.log(1e-3), 0.8
@@ -59,70 +43,13 @@ ONE_OR_SEVERAL = 0.95  # width, in heights of a digit, of ink that is one digit 
 LABELS = tuple("X" if c == "crossed" else "?" if c == "other" else c for c in CLASSES)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A value that the ink may be."""
-
-    value: str
-    """Empty also where a glyph is unreadable."""
-    marks: tuple[Mark, ...]
-    """Of the likeliest path to it."""
-    probability: float
-
-
-def readings(
-    segmentation: Segmentation,
-    probabilities: Probabilities,
-    cells: tuple[Box, ...],
-    digits: tuple[int, int],
-    columns: Columns | None = None,
-) -> list[Reading]:
-    """The values that a field's ink may be, the likeliest first; at least one.
-
-    probabilities: (hypotheses, classes), in the order of `segmentation.hypotheses`. cells: crop px; none for
-    an open box, which has from `digits[0]` to `digits[1]` digits where that is possible at all. columns: what
-    the network of whole numbers says of an open box.
-    """
-    lattice = _Lattice(segmentation, probabilities, cells)
-    end = lattice.through_cells() if cells else lattice.through_box(digits)
-    if columns is not None and segmentation.pieces:
-        for text in spelled(columns, digits):
-            if text not in end.partials and (forced := lattice.through_number(text)) is not None:
-                end.partials[text] = forced
-    shares = {
-        text: min(0.0, partial.weight - end.total) + math.log(lattice.glyphs_whole(partial.marks))
-        for text, partial in end.partials.items()
-    }
-    if columns is not None and segmentation.pieces:
-        best = max(shares, key=lambda text: ("?" not in text, shares[text]))
-        blunder = CUT_BLUNDER if lattice.cuts(end.partials[best].marks) else BLUNDER
-        shares = {
-            text: share + math.log(lattice.no_strangers(end.partials[text].marks))
-            for text, share in _second_opinion(shares, columns, blunder).items()
-        }
-    found = [
-        (math.exp(share) * lattice.nothing_lost(end.partials[text].marks), text, end.partials[text].marks)
-        for text, share in shares.items()
-    ]
-    found.sort(key=lambda item: -item[0])
-    doubt = 1 - found[0][0]
-    overrated = doubt**DOUBT / doubt if 0 < doubt < 1 and columns is None else 1.0
-    return [
-        # the empty value of what is unreadable says nothing of the ink
-        Reading(
-            "" if "?" in text else text,
-            marks,
-            0.0 if "?" in text else probability * overrated if i else 1 - doubt * overrated,
-        )
-        for i, (probability, text, marks) in enumerate(found)
-    ]
-
-
 _Options = tuple[float, list[tuple[Mark, float]]]
 """Logarithm of the weight of all readings of a glyph, and the likeliest with theirs."""
 
 
-class _Lattice:
+class Lattice:
+    """The hypotheses of a field, and what the network says of them."""
+
     def __init__(
         self, segmentation: Segmentation, probabilities: Probabilities, cells: tuple[Box, ...]
     ) -> None:
@@ -136,6 +63,10 @@ class _Lattice:
             self.starting.setdefault(h.first, []).append(index)
         self.shapes = [self._shape(index) for index in range(len(self.hypotheses))]
         self.options = [self._options(index) for index in range(len(self.hypotheses))]
+        # logarithms of the weights of each as a digit, hypotheses x 10
+        rows = self.probabilities.astype(np.float64)
+        digits = rows[:, :10] / (1 + (MORE_OTHER - 1) * rows[:, OTHER:])
+        self.as_digits = np.log(np.maximum(digits, FLOOR))
         self.dirt = [self._dirt(index) for index in range(len(self.pieces))]
         self.centres = [self._centres(index) for index in range(len(self.hypotheses))]
 
@@ -164,100 +95,67 @@ class _Lattice:
 
     def through_box(self, digits: tuple[int, int]) -> Beam:
         """Any number of glyphs that the field allows; where there is none, any number."""
-        final = self._through_open(lambda index, _: self.options[index])
+        final = self._through_open(digits[1])
+        allowed = [beam for count, beam in final.items() if count >= digits[0]]
         end = Beam()
-        allowed = [count for count in final if digits[0] <= count <= digits[1]]
-        for count in allowed or final:
-            end.merge(final[count])
+        for beam in allowed or self._through_open(len(self.pieces)).values():
+            end.merge(beam)
         end.prune()
         return end
 
-    def through_number(self, text: str) -> Partial | None:
-        """All paths that read as this number, however badly; None where there is none."""
-
-        def forced(index: int, count: int) -> _Options | None:
-            if count == len(text):
-                return None
-            weight = self._as_digit(index, int(text[count]))
-            return weight, [(Mark(index, text[count]), weight)]
-
-        final = self._through_open(forced)
-        return final[len(text)].partials[text] if len(text) in final else None
-
-    def _through_open(self, options: Callable[[int, int], _Options | None]) -> dict[int, Beam]:
-        """What was read at the end of an open box, by the number of glyphs.
-
-        options: of a hypothesis after so many glyphs; None where there is to be no other.
-        """
-        # (pieces used, glyphs)
-        beams = {(0, 0): begun()}
-        for used in range(len(self.pieces)):
-            for count in [c for u, c in beams if u == used]:
-                beam = beams[used, count]
+    def _through_open(self, most: int) -> dict[int, Beam]:
+        """What was read at the end of an open box, by the number of glyphs; there are `most` at most."""
+        # for each number of pieces used, by the number of glyphs
+        beams: list[dict[int, Beam]] = [{} for _ in range(len(self.pieces) + 1)]
+        beams[0][0] = begun()
+        for used, dirt in enumerate(self.dirt):
+            for count, beam in beams[used].items():
                 beam.prune()
-                dirt = self.dirt[used]
-                beams.setdefault((used + 1, count), Beam()).extend(beam, dirt, [(NOTHING, dirt)])
-                for index, shape in self._glyphs_from(used):
-                    if (read := options(index, count)) is not None:
-                        after = beams.setdefault((self.hypotheses[index].last, count + 1), Beam())
-                        _read(after, beam, read, shape)
-        return {count: beam for (used, count), beam in beams.items() if used == len(self.pieces)}
+                beams[used + 1].setdefault(count, Beam()).extend(beam, dirt, [(NOTHING, dirt)])
+                if count < most:
+                    for index, shape in self._glyphs_from(used):
+                        after = beams[self.hypotheses[index].last].setdefault(count + 1, Beam())
+                        _read(after, beam, self.options[index], shape)
+        return beams[-1]
 
-    def glyphs_whole(self, marks: tuple[Mark, ...]) -> float:
-        """Probability that each glyph of a path is a digit and no cut took too much; no path tells."""
-        sound = 1.0
-        for mark in marks:
-            if mark.hypothesis is not None:
-                if mark.label != "?":
-                    sound *= 1 - float(self.probabilities[mark.hypothesis, OTHER])
-                if self.pieces[self.hypotheses[mark.hypothesis].first].cut is not None:
-                    sound *= SOUND_CUT
-        return max(sound, TINY)
+    def through_numbers(self, texts: Sequence[str]) -> dict[str, Partial]:
+        """All paths that read as each of some numbers, however badly; without those that have none."""
+        longest = max(map(len, texts), default=0)
+        # beyond a number's end anything may stand: nothing there is looked at
+        signs = np.array([[int(sign) for sign in text.ljust(longest, "0")] for text in texts], np.int64).T
+        shape = len(self.pieces) + 1, longest + 1, len(texts)
+        weight, best = np.full(shape, -np.inf), np.full(shape, -np.inf)
+        weight[0, 0] = best[0, 0] = 0.0
+        came = np.zeros(shape, np.int64)  # on the best path: the last of these steps
+        steps: list[tuple[int, int | None]] = []  # pieces used before, and the glyph; None for dirt
 
-    def cuts(self, marks: tuple[Mark, ...]) -> bool:
-        """Whether a path cuts through ink between two glyphs."""
-        return any(m.hypothesis is not None and self._cut_off(self.hypotheses[m.hypothesis]) for m in marks)
+        def step(used: int, index: int | None, gain: NDArray[np.float64] | float) -> None:
+            last, glyphs = (used + 1, 0) if index is None else (self.hypotheses[index].last, 1)
+            before, after = slice(0, longest + 1 - glyphs), slice(glyphs, longest + 1)
+            weight[last, after] = np.logaddexp(weight[last, after], weight[used, before] + gain)
+            reached = best[used, before] + gain
+            better = reached > best[last, after]
+            best[last, after] = np.where(better, reached, best[last, after])
+            came[last, after] = np.where(better, len(steps), came[last, after])
+            steps.append((used, index))
 
-    def _cut_off(self, glyph: Hypothesis) -> bool:
-        """Whether a glyph hangs together with a neighbour."""
-        ends = (self.pieces[glyph.first], *self.pieces[glyph.last : glyph.last + 1])
-        return any(piece.cut is not None for piece in ends)
-
-    def no_strangers(self, marks: tuple[Mark, ...]) -> float:
-        """Probability that each glyph that hangs together with no other is a digit.
-
-        The network of whole numbers knows nothing else, and is sure of letters too.
-        """
-        sound = 1.0
-        for mark in marks:
-            index = mark.hypothesis
-            if index is not None and mark.label.isdigit() and not self._cut_off(self.hypotheses[index]):
-                sound *= 1 - float(self.probabilities[index, [CROSSED, OTHER]].sum())
-        return max(sound, TINY)
-
-    def nothing_lost(self, marks: tuple[Mark, ...]) -> float:
-        """Probability that all that was written is in a path's glyphs: no path stands for it either.
-
-        No digit was taken for dirt, is not among the pieces or lies in a cell that looks blank, and no stroke
-        went with a printed rule.
-        """
-        sound = _harmless(self.segmentation.left_out / self.height)
-        unread = [True] * len(self.pieces)
-        for mark in marks:
-            if mark.hypothesis is None:
-                sound *= BLANK
+        for used, dirt in enumerate(self.dirt):
+            step(used, None, dirt)
+            for index, prior in self._glyphs_from(used):
+                step(used, index, prior + self.as_digits[index][signs])
+        found: dict[str, Partial] = {}
+        for k, text in enumerate(texts):
+            used, count, marks = len(self.pieces), len(text), list[Mark]()
+            if weight[used, count, k] == -np.inf:
                 continue
-            h = self.hypotheses[mark.hypothesis]
-            unread[h.first : h.last] = [False] * (h.last - h.first)
-            # the foot of a 2 on the rule below; on the rule above the bar of a 7, be it crossed or not
-            if h.stands and mark.label == "7":
-                sound *= NOTHING_BURIED if h.buried_below else NOTHING_HIDDEN
-            if h.hangs and mark.label in ("1", "4"):
-                sound *= NOTHING_BURIED if h.buried_above else NOTHING_HIDDEN
-        for piece, left in zip(self.pieces, unread, strict=True):
-            if left:
-                sound *= _harmless(max(piece.box[2:]) / self.height)
-        return sound if self.pieces or marks else BLANK * sound
+            ends = float(weight[used, count, k]), float(best[used, count, k])
+            while used:
+                used, index = steps[came[used, count, k]]
+                if index is not None:
+                    count -= 1
+                    marks.append(Mark(index, text[count]))
+            found[text] = Partial(*ends, tuple(reversed(marks)))
+        return found
 
     def _glyphs_from(self, used: int) -> list[tuple[int, float]]:
         """The hypotheses that can follow where so many pieces are used, with the log-weights of their shapes.
@@ -299,11 +197,6 @@ class _Lattice:
             (Mark(index, LABELS[i]), math.log(max(float(row[i]), FLOOR))) for i in order if row[i] >= least
         ]
         return math.log(max(float(row.sum()), FLOOR)), weights
-
-    def _as_digit(self, index: int, digit: int) -> float:
-        """Logarithm of the weight of a glyph as this digit."""
-        row = self.probabilities[index]
-        return math.log(max(float(row[digit]) / (1 + (MORE_OTHER - 1) * float(row[OTHER])), FLOOR))
 
     def _shape(self, index: int) -> float:
         """Log-weight of ink of this size, with these gaps in it, as one glyph."""
@@ -357,29 +250,3 @@ def _read(after: Beam, before: Beam, options: _Options, prior: float) -> None:
     """Take the paths of `before`, with one more glyph, into `after`."""
     total, marks = options
     after.extend(before, prior + total, [(mark, prior + weight) for mark, weight in marks])
-
-
-def _second_opinion(shares: dict[str, float], columns: Columns, blunder: float) -> dict[str, float]:
-    """What the lattice and the network of whole numbers say together: logarithms of probabilities.
-
-    blunder: how often the lattice is wrong. What it calls unreadable is left out where anything can be read.
-    """
-    first = {text: math.exp(share) for text, share in shares.items() if "?" not in text}
-    if not first:
-        return shares
-    # of what is struck out the network has no opinion
-    second = {text: math.exp(log_probability(columns, text)) for text in first if text.isdigit()}
-
-    def together(one: float, other: float) -> float:
-        return (one + blunder) * (other + STRINGS_BLUNDER)
-
-    weights = {text: together(one, second[text]) if text in second else one for text, one in first.items()}
-    unreadable = sum(math.exp(share) for text, share in shares.items() if "?" in text)
-    rest = [max(1 - sum(known.values()), 0.0) for known in (first, second)]
-    total = sum(weights.values()) + ANOTHER * together(*rest) + STRANGE * blunder * unreadable
-    return {text: math.log(max(weight, TINY) / total) for text, weight in weights.items()}
-
-
-def _harmless(size: float) -> float:
-    """Probability that unread ink of a size, in heights of a digit, was no digit nor a part that matters."""
-    return 1 / (1 + math.exp((min(size, 2.0) - 0.5) / 0.06))

@@ -17,7 +17,7 @@ from digitscan.recognition.architectures import Architecture
 from digitscan.recognition.datasets import Digits, Labels
 from digitscan.recognition.schedule import averaged, made_ahead, paced, paces
 from digitscan.recognition.string_pictures import numbers
-from digitscan.recognition.strings import log_probability
+from digitscan.recognition.strings import log_probabilities
 from digitscan.records import Image
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def measured(
         return {}, {}
     test, answers = _held_numbers(digits, held, seed)
     columns = _columns(model, test)
-    loss = -np.mean([log_probability(c, _text(a)) for c, a in zip(columns, answers, strict=True)])
+    loss = -np.mean([log_probabilities(c, [_text(a)]) for c, a in zip(columns, answers, strict=True)])
     return {f"numbers of {digits.name} held back": _right(columns, answers)}, {"loss": float(loss)}
 
 

@@ -8,6 +8,7 @@ Schmidhuber, 2006).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -81,21 +82,26 @@ def spelled(columns: Columns, digits: tuple[int, int]) -> dict[str, float]:
     return {text: p for text, p in found.items() if digits[0] <= len(text) <= digits[1]} or found
 
 
-def log_probability(columns: Columns, text: str) -> float:
-    """Of a number: all rows of signs that spell it summed up."""
-    signs = [0]
-    for sign in text:
-        signs += [int(sign) + 1, 0]
+def log_probabilities(columns: Columns, texts: Sequence[str]) -> NDArray[np.float64]:
+    """Of each of some numbers: all rows of signs that spell it summed up; there may be none of them."""
+    lengths = np.array([len(text) for text in texts], np.int64)
+    # nothing new before, between and behind the digits; what stands behind a shorter number is not looked at
+    signs = np.zeros((len(texts), 2 * int(lengths.max(initial=0)) + 1), np.int64)
+    for row, text in zip(signs, texts, strict=True):
+        row[1 : 2 * len(text) : 2] = [int(sign) + 1 for sign in text]
     # a digit may follow another without a gap where it is another one
-    skips = np.array([i >= 2 and s != 0 and s != signs[i - 2] for i, s in enumerate(signs)])
-    rows = columns[:, signs].astype(np.float64)
-    weights = np.full(len(signs), -np.inf)
-    weights[:2] = rows[0, :2]
-    for row in rows[1:]:
-        stepped = np.logaddexp(weights, np.append(-np.inf, weights[:-1]))
-        leapt = np.append([-np.inf, -np.inf], weights[:-2])[: len(signs)]
-        weights = np.where(skips, np.logaddexp(stepped, leapt), stepped) + row
-    return float(np.logaddexp.reduce(weights[-2:]))
+    leaps = np.zeros(signs.shape, np.bool_)
+    leaps[:, 2:] = (signs[:, 2:] != 0) & (signs[:, 2:] != signs[:, :-2])
+    weights = np.full((len(texts), signs.shape[1] + 2), -np.inf)  # two before the first, for the leaps
+    first, *rows = columns.astype(np.float64)
+    weights[:, 2:4] = first[signs[:, :2]]
+    for row in rows:
+        stepped = np.logaddexp(weights[:, 2:], weights[:, 1:-1])
+        leapt = np.where(leaps, weights[:, :-2], -np.inf)
+        weights[:, 2:] = np.logaddexp(stepped, leapt) + row[signs]
+    # it ends in its last digit or in nothing new
+    each, last = np.arange(len(texts)), 2 * lengths + 1
+    return np.asarray(np.logaddexp(weights[each, last], weights[each, last + 1]), np.float64)
 
 
 def _take(after: dict[str, tuple[float, float]], text: str, nothing: float, last: float) -> None:

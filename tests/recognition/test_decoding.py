@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from digitscan.forms import FormField
 from digitscan.recognition.decoding import read_field
 from digitscan.recognition.evidence import settle
-from digitscan.recognition.lattice import DOUBT, Probabilities
+from digitscan.recognition.lattice import Probabilities
+from digitscan.recognition.opinions import DOUBT
 from digitscan.records import CLASSES, Box, FieldInk, FieldReading
 from digitscan.vision.segmentation import Hypothesis, Piece, Segmentation
 

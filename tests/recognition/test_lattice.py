@@ -1,215 +1,64 @@
-"""Paths summed by value: what supports a reading, what rivals it, and what no path stands for."""
+"""Paths through the lattice, held against all paths that there are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from digitscan.recognition.lattice import DOUBT, Probabilities, Reading, readings
-from digitscan.recognition.strings import Columns
-from digitscan.records import CLASSES, Box
+from digitscan.recognition.lattice import Lattice
+from digitscan.records import CLASSES
 from digitscan.vision.segmentation import Cut, Hypothesis, Piece, Segmentation
 
 HEIGHT = 40
-CELL = 40.0
-Said = Mapping[str, float]
 
 
-def row(said: Said) -> list[float]:
-    rest = (1 - sum(said.values())) / (len(CLASSES) - len(said))
-    return [said.get(name, rest) for name in CLASSES]
-
-
-def piece(x: int, width: int, height: int = HEIGHT, cut: Cut | None = None) -> Piece:
-    return Piece(np.ones((height, width), bool), (x, 20, width, height), height * width, cut)
-
-
-def lattice(pieces: list[Piece], left_out: float = 0.0) -> Segmentation:
-    """Every run of neighbouring pieces is a hypothesis."""
-    hypotheses = []
-    for first in range(len(pieces)):
-        for last in range(first + 1, len(pieces) + 1):
-            run = pieces[first:last]
-            x, right = run[0].box[0], max(p.box[0] + p.box[2] for p in run)
-            height = max(p.box[3] for p in run)
-            ink = np.ones((height, right - x), bool)
-            hypotheses.append(Hypothesis(first, last, ink, (x, 20, right - x, height), float(x + right) / 2))
-    return Segmentation(tuple(pieces), tuple(hypotheses), float(HEIGHT), left_out)
-
-
-def read(segmentation: Segmentation, said: list[Said], cells: int = 0) -> list[Reading]:
-    probabilities = np.array([row(s) for s in said], np.float32)
-    boxes = tuple(Box(10.0 + i * CELL, 10.0, CELL, 60.0) for i in range(cells))
-    return readings(segmentation, probabilities, boxes, (0, 8))
-
-
-def test_a_broken_digit_read_whole_is_sure() -> None:
-    # a 7 whose bar is a piece of its own: joined it is read well, alone neither part is
-    parts = lattice([piece(20, 6, 10), piece(28, 10)])
-    best, *others = read(parts, [{"other": 0.99}, {"7": 0.999}, {"other": 0.8, "1": 0.1}], cells=1)
-    assert best.value == "7"
-    assert best.probability > 0.97
-    assert sum(r.probability for r in others) < 0.03
-
-
-def test_segmentations_that_read_alike_support_each_other() -> None:
-    parts = lattice([piece(20, 6, 8), piece(28, 10)])
-    both = read(parts, [{"other": 0.99}, {"7": 0.99}, {"7": 0.99}], cells=1)[0]
-    assert both.value == "7"
-    assert both.probability > 0.97
-
-
-def test_the_alternatives_come_with_their_odds() -> None:
-    first, second, third, *_ = read(lattice([piece(20, 20)]), [{"4": 0.7, "9": 0.2, "7": 0.08}], cells=1)
-    assert (first.value, second.value, third.value) == ("4", "9", "7")
-    assert first.probability == pytest.approx(1 - 0.3**DOUBT, abs=0.01)
-    assert second.probability / third.probability == pytest.approx(0.2 / 0.08, rel=0.01)
-
-
-def test_a_cut_through_narrow_ink_weighs_less_than_one_through_wide_ink() -> None:
-    said: list[Said] = [{"1": 0.95}, {"4": 0.6}, {"1": 0.95}]
-    narrow, wide = (
-        read(lattice([piece(20, 14), piece(34, 14, cut=Cut(1.0, across))]), said)[0] for across in (24, 60)
-    )
-    assert (narrow.value, wide.value) == ("4", "11")
-
-
-def test_digits_that_overlap_may_share_a_piece() -> None:
-    cut = Cut(1.0, 60)
-    parts = lattice([piece(20, 20), piece(40, 8, cut=cut), piece(48, 20, cut=cut)])
-    # runs: 0, 0-1, 0-2, 1, 1-2, 2
-    said: list[Said] = [
-        {"other": 0.99}, {"2": 0.99}, {"other": 0.99}, {"other": 0.99}, {"0": 0.99}, {"other": 0.99}
-    ]  # fmt: skip
-    assert read(parts, said)[0].value == "20"
-
-
-def test_ink_all_smaller_than_digits_are_is_hardly_one() -> None:
-    sure: list[Said] = [{"2": 0.97}]
-    assert read(lattice([piece(20, 20, HEIGHT)]), sure, cells=1)[0].probability > 0.9
-    rest = read(lattice([piece(20, 14, HEIGHT // 2)]), sure, cells=1)
-    assert all(r.probability < 0.9 for r in rest if r.value)
-    # a small digit beside one of the usual height is nothing odd
-    beside = lattice([piece(20, 14, HEIGHT // 2), piece(60, 20)])
-    said: list[Said] = [{"2": 0.97}, {"other": 0.99}, {"7": 0.97}]
-    assert read(beside, said, cells=2)[0].value == "27"
-
-
-@pytest.mark.parametrize(("size", "sure"), [(0.0, True), (0.15, True), (0.6, False)])
-def test_ink_left_out_takes_confidence_by_its_size(size: float, *, sure: bool) -> None:
-    best = read(lattice([piece(20, 20)], size * HEIGHT), [{"3": 0.999}], cells=1)[0]
-    assert (best.probability > 0.97) is sure
-
-
-def test_a_7_that_stands_on_a_rule_may_be_a_2() -> None:
-    plain = lattice([piece(20, 20)])
-    standing = Segmentation(plain.pieces, (replace(plain.hypotheses[0], stands=True),), plain.digit_height)
-    for label, doubted in (("7", True), ("4", False)):
-        on, off = (read(s, [{label: 0.999}], cells=1)[0].probability for s in (standing, plain))
-        assert (on < off) is doubted
-
-
-def test_a_1_under_a_rule_as_thick_as_a_stroke_may_be_a_7() -> None:
-    plain = lattice([piece(20, 20)])
-    hanging, buried = (
-        Segmentation(
-            plain.pieces, (replace(plain.hypotheses[0], hangs=True, buried_above=b),), plain.digit_height
-        )
-        for b in (False, True)
-    )
-    assert read(hanging, [{"1": 0.999}], cells=1)[0].probability > 0.99
-    assert read(buried, [{"1": 0.999}], cells=1)[0].probability < 0.7
-    assert read(buried, [{"3": 0.999}], cells=1)[0].probability > 0.99
-
-
-@settings(deadline=None, max_examples=80)
-@given(st.integers(0, 2**32 - 1), st.integers(0, 5), st.integers(0, 3), st.sampled_from([0.02, 0.2, 1.0]))
-def test_probabilities_are_shares_of_one(seed: int, count: int, cells: int, sharpness: float) -> None:
+def made(seed: int) -> Lattice:
+    """Four pieces, the third cut off the second and narrow, so that digits may share it."""
     rng = np.random.default_rng(seed)
-    places = np.sort(rng.integers(10, 10 + 40 * max(cells, 2), count)).tolist()
-    pieces = [
-        piece(
-            x,
-            int(rng.integers(4, 24)),
-            int(rng.choice([6, 20, 40])),
-            Cut(1.0, 50) if rng.random() < 0.4 else None,
-        )
-        for x in places
+    edges = [10, 30, 42, 70, 90]
+    pieces = []
+    for i, (x, right) in enumerate(pairwise(edges)):
+        ink = np.ones((HEIGHT, right - x), bool)
+        pieces.append(Piece(ink, (x, 5, right - x, HEIGHT), ink.size, Cut(1.0, 60) if i in (1, 2) else None))
+    hypotheses = [
+        Hypothesis(a, b, pieces[a].ink, (edges[a], 5, edges[b] - edges[a], HEIGHT), (edges[a] + edges[b]) / 2)
+        for a in range(4)
+        for b in range(a + 1, 5)
     ]
-    parts = lattice(pieces)
-    probabilities: Probabilities = rng.dirichlet(
-        np.full(len(CLASSES), sharpness), len(parts.hypotheses)
-    ).astype(np.float32)
-    boxes = tuple(Box(10.0 + i * CELL, 10.0, CELL, 60.0) for i in range(cells))
-    found = readings(parts, probabilities, boxes, (0, 4))
-    assert found
-    assert all(0 <= r.probability <= 1 for r in found)
-    assert sum(r.probability for r in found) <= 1 + 1e-6
-    readable = [r.probability for r in found if all(m.label != "?" for m in r.marks)]
-    assert readable == sorted(readable, reverse=True)
-    if cells:
-        assert all(len(r.marks) == cells for r in found)
+    shares = rng.dirichlet(np.full(len(CLASSES), 0.4), len(hypotheses)).astype(np.float32)
+    return Lattice(Segmentation(tuple(pieces), tuple(hypotheses), float(HEIGHT)), shares, ())
 
 
-def spelling(*signs: tuple[str, float]) -> Columns:
-    """A column a digit, each with that probability of it, a column of nothing new between them."""
-    rows = []
-    for digit, probability in signs:
-        row = np.full(11, (1 - probability) / 10)
-        row[int(digit) + 1] = probability
-        rows += [row, np.array([0.9999] + [1e-5] * 10)]
-    return np.asarray(np.log(rows), np.float32)
+def every_path(lattice: Lattice, text: str, used: int = 0) -> list[float]:
+    """Logarithms of the weights of all paths from a piece on that read as a number."""
+    if used == len(lattice.pieces):
+        return [] if text else [0.0]
+    found = [lattice.dirt[used] + rest for rest in every_path(lattice, text, used + 1)]
+    if text:
+        for index, shape in lattice._glyphs_from(used):
+            gain = shape + float(lattice.as_digits[index, int(text[0])])
+            after = every_path(lattice, text[1:], lattice.hypotheses[index].last)
+            found += [gain + rest for rest in after]
+    return found
 
 
-def in_box(segmentation: Segmentation, said: list[Said], columns: Columns | None) -> list[Reading]:
-    probabilities = np.array([row(s) for s in said], np.float32)
-    return readings(segmentation, probabilities, (), (0, 8), columns)
+@pytest.mark.parametrize("seed", range(5))
+def test_all_paths_that_read_as_a_number_are_summed_and_the_heaviest_kept(seed: int) -> None:
+    lattice = made(seed)
+    texts = ["4", "17", "335", "9021", "", "55555"]
+    found = lattice.through_numbers(texts)
+    assert list(found) == [text for text in texts if every_path(lattice, text)]
+    for text, partial in found.items():
+        weights = every_path(lattice, text)
+        assert partial.weight == pytest.approx(np.logaddexp.reduce(weights))
+        assert partial.best == pytest.approx(max(weights))
+        assert "".join(mark.label for mark in partial.marks) == text
 
 
-def test_two_that_agree_are_surer_than_one() -> None:
-    apart = lattice([piece(20, 20), piece(60, 20)])
-    said: list[Said] = [{"4": 0.9, "9": 0.08}, {"other": 0.99}, {"7": 0.999}]
-    alone = in_box(apart, said, None)[0]
-    both = in_box(apart, said, spelling(("4", 0.99), ("7", 0.99)))[0]
-    assert alone.value == both.value == "47"
-    assert both.probability > alone.probability
-
-
-@pytest.mark.parametrize("sure", [0.99, 0.9999, 0.999999])
-def test_two_that_contradict_each_other_leave_doubt(sure: float) -> None:
-    apart = lattice([piece(20, 20), piece(60, 20)])
-    said: list[Said] = [{"4": 0.98, "9": 0.01}, {"other": 0.99}, {"7": 0.999}]
-    found = in_box(apart, said, spelling(("9", sure), ("7", sure)))
-    assert {r.value for r in found[:2]} == {"47", "97"}
-    assert found[0].probability < 0.95
-
-
-def test_a_number_that_no_path_reads_well_is_among_the_readings() -> None:
-    apart = lattice([piece(20, 20), piece(60, 20)])
-    said: list[Said] = [{"4": 0.9999}, {"other": 0.99}, {"7": 0.9999}]
-    found = in_box(apart, said, spelling(("4", 0.99), ("1", 0.99)))
-    assert "41" in {r.value for r in found}
-
-
-@pytest.mark.parametrize("sure", [0.99, 0.999999])
-def test_what_one_cannot_read_the_other_may_and_nobody_is_sure(sure: float) -> None:
-    joined = lattice([piece(20, 20), piece(40, 20, cut=Cut(0.5, 40))])
-    said: list[Said] = [{"other": 0.9999}, {"other": 0.9999}, {"other": 0.9999}]
-    assert "?" in [m.label for m in in_box(joined, said, None)[0].marks]
-    best, *_ = in_box(joined, said, spelling(("4", sure), ("7", sure)))
-    assert best.value == "47"
-    assert best.probability < 0.96
-
-
-@pytest.mark.parametrize("name", ["other", "crossed"])
-def test_a_stranger_that_stands_alone_is_no_digit_whatever_cuts_go_through_it(name: str) -> None:
-    whole = lattice([piece(20, 20)])
-    cut = lattice([piece(20, 10), piece(30, 10, cut=Cut(0.5, 20))])
-    for shape, count in ((whole, 1), (cut, 3)):
-        found = in_box(shape, [{name: 0.9999}] * count, spelling(("4", 0.9999)))
-        assert all(r.probability < 0.1 for r in found if r.value == "4")
+def test_an_open_box_holds_as_many_digits_as_it_may_where_that_is_possible() -> None:
+    lattice = made(1)
+    assert {len(text.replace("?", "")) for text in lattice.through_box((2, 2)).partials} <= {0, 1, 2}
+    # more digits than there are pieces, shared ones counted twice: then any number
+    assert lattice.through_box((7, 8)).partials

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from digitscan.errors import ModelError
 from digitscan.recognition.classifier import default_model
-from digitscan.recognition.strings import Columns, load_strings, log_probability, spelled
+from digitscan.recognition.strings import Columns, load_strings, log_probabilities, spelled
 from digitscan.vision.glyphs import fit_string
 from tests.recognition.drawn import drawn_digits
 
@@ -38,8 +38,11 @@ def test_all_rows_that_spell_a_number_count(seed: int) -> None:
     columns = said(seed, 4)
     whole = added_up(columns)
     assert np.logaddexp.reduce(list(whole.values())) == pytest.approx(0, abs=1e-5)
-    for text in ("", "7", "77", "12", "121", "1234", "112"):
-        assert log_probability(columns, text) == pytest.approx(whole.get(text, -np.inf), abs=1e-4)
+    texts = ["", "7", "77", "12", "121", "1234", "112"]
+    expected = [whole.get(text, -np.inf) for text in texts]
+    assert log_probabilities(columns, texts).tolist() == pytest.approx(expected, abs=1e-4)
+    assert log_probabilities(columns, texts[:1]).tolist() == pytest.approx(expected[:1], abs=1e-4)
+    assert not len(log_probabilities(columns, []))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -70,7 +73,7 @@ def test_what_is_surely_nothing_changes_nothing() -> None:
     nothing[:, 0] = -1e-6
     padded = np.concatenate([columns, nothing])
     assert spelled(padded, (0, 9)).keys() == spelled(columns, (0, 9)).keys()
-    assert log_probability(padded, "12") == pytest.approx(log_probability(columns, "12"), abs=1e-3)
+    assert log_probabilities(padded, ["12"]) == pytest.approx(log_probabilities(columns, ["12"]), abs=1e-3)
 
 
 def test_the_network_that_comes_along_reads_digits_side_by_side() -> None:

@@ -1,0 +1,89 @@
+"""What no path through the lattice stands for: strokes lost, letters taken for digits, ink left unread.
+
+Each is a factor of the probability of a reading, told from the glyphs on its likeliest path.
+"""
+
+from __future__ import annotations
+
+import math
+
+from digitscan.recognition.beams import Mark
+from digitscan.recognition.lattice import BLANK, TINY, Probabilities
+from digitscan.records import CROSSED, OTHER
+from digitscan.vision.segmentation import Hypothesis, Segmentation
+
+SOUND_CUT = 0.995  # that a cut between two digits took nothing from either that matters
+NOTHING_HIDDEN = 0.985  # that a printed rule hid no stroke which makes another digit of it
+NOTHING_BURIED = 0.5  # the same of a rule that is thicker at the glyph than elsewhere
+
+Marks = tuple[Mark, ...]
+
+
+def glyphs_whole(segmentation: Segmentation, probabilities: Probabilities, marks: Marks) -> float:
+    """Probability that each glyph is a digit and no cut took too much."""
+    sound = 1.0
+    for mark in marks:
+        if mark.hypothesis is not None:
+            if mark.label != "?":
+                sound *= 1 - float(probabilities[mark.hypothesis, OTHER])
+            if segmentation.pieces[segmentation.hypotheses[mark.hypothesis].first].cut is not None:
+                sound *= SOUND_CUT
+    return max(sound, TINY)
+
+
+def cut_apart(segmentation: Segmentation, marks: Marks) -> bool:
+    """Whether there is a cut through ink between two glyphs."""
+    glyphs = (segmentation.hypotheses[m.hypothesis] for m in marks if m.hypothesis is not None)
+    return any(_cut_off(segmentation, glyph) for glyph in glyphs)
+
+
+def no_strangers(segmentation: Segmentation, probabilities: Probabilities, marks: Marks) -> float:
+    """Probability that each glyph that hangs together with no other is a digit.
+
+    The network of whole numbers knows nothing else, and is sure of letters too.
+    """
+    sound = 1.0
+    for mark in marks:
+        index = mark.hypothesis
+        if index is None or not mark.label.isdigit():
+            continue
+        if not _cut_off(segmentation, segmentation.hypotheses[index]):
+            sound *= 1 - float(probabilities[index, [CROSSED, OTHER]].sum())
+    return max(sound, TINY)
+
+
+def nothing_lost(segmentation: Segmentation, marks: Marks) -> float:
+    """Probability that all that was written is in the glyphs.
+
+    No digit was taken for dirt, is not among the pieces or lies in a cell that looks blank, and no stroke
+    went with a printed rule.
+    """
+    pieces, height = segmentation.pieces, max(segmentation.digit_height, 1.0)
+    sound = _harmless(segmentation.left_out / height)
+    unread = [True] * len(pieces)
+    for mark in marks:
+        if mark.hypothesis is None:
+            sound *= BLANK
+            continue
+        h = segmentation.hypotheses[mark.hypothesis]
+        unread[h.first : h.last] = [False] * (h.last - h.first)
+        # the foot of a 2 on the rule below; on the rule above the bar of a 7, be it crossed or not
+        if h.stands and mark.label == "7":
+            sound *= NOTHING_BURIED if h.buried_below else NOTHING_HIDDEN
+        if h.hangs and mark.label in ("1", "4"):
+            sound *= NOTHING_BURIED if h.buried_above else NOTHING_HIDDEN
+    for piece, left in zip(pieces, unread, strict=True):
+        if left:
+            sound *= _harmless(max(piece.box[2:]) / height)
+    return sound if pieces or marks else BLANK * sound
+
+
+def _cut_off(segmentation: Segmentation, glyph: Hypothesis) -> bool:
+    """Whether a glyph hangs together with a neighbour."""
+    ends = (segmentation.pieces[glyph.first], *segmentation.pieces[glyph.last : glyph.last + 1])
+    return any(piece.cut is not None for piece in ends)
+
+
+def _harmless(size: float) -> float:
+    """Probability that unread ink of a size, in heights of a digit, was no digit nor a part that matters."""
+    return 1 / (1 + math.exp((min(size, 2.0) - 0.5) / 0.06))
