@@ -30,6 +30,7 @@ MAX_FOUND = 120
 DARKER = np.clip(np.ceil(np.arange(256) * 0.8 - 8), 0, 170).astype(np.uint8)
 """What is darker than this is dark where its surroundings are so light."""
 AT_ONCE = 1 << 17  # distances between boxes: they stay in the processor's cache
+BRIDGED_MM = 0.8  # a gap in a rule
 SIZE_RANGE = (0.35, 1.45)  # of the size a mark has where the page just fills the picture
 
 
@@ -57,10 +58,13 @@ def find_marks(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -
     # what is thinner than the thinnest mark (text, rules) goes before blobs are counted
     side = max(3, round(smallest * 0.8)) | 1
     solid_ink = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
-    contours, _ = cv2.findContours(solid_ink, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    # a dark desk all around the sheet is a ring, and the marks lie in it
+    contours, hierarchy = cv2.findContours(solid_ink, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     longest = _px_per_mm(small, form_size) * SIZE_RANGE[1] * 1.6 * float(sizes_mm.max())
     found = []
-    for contour in contours:
+    for i, contour in enumerate(contours):
+        if hierarchy[0][i][3] >= 0:
+            continue  # a hole
         _, (w, h), _ = cv2.minAreaRect(contour)  # a long bar on a skewed page fills no upright box
         w, h = w + 1, h + 1  # from pixel centres to pixel edges
         area = cv2.contourArea(contour) + cv2.arcLength(contour, True) / 2 + 1
@@ -71,8 +75,13 @@ def find_marks(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -
     return _largest(np.array(found, np.float64).reshape(-1, 4) / scale)
 
 
-def find_frames(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -> Points:
-    """Rectangles closed by printed rules; arguments and result as for `find_marks`."""
+def find_frames(
+    image: Image, sizes_mm: Points, form_size: tuple[float, float], *, broken: bool = False
+) -> Points:
+    """Rectangles closed by printed rules; arguments and result as for `find_marks`.
+
+    broken: rules may be so pale or so coarsely scanned that only bits of them are left.
+    """
     small, scale = reduced(image, max(image.shape) / LEAST_LONG_SIDE)
     height, width = small.shape
     # runs of ink are long only where rules are level
@@ -82,8 +91,8 @@ def find_frames(image: Image, sizes_mm: Points, form_size: tuple[float, float]) 
     # rules stay where a run of ink is longer than any stroke of a digit is straight; skew breaks long
     # runs into steps, so steps are joined again
     run = max(9, round(0.6 * per_mm * SIZE_RANGE[0] * float(sizes_mm.min()) * 2)) | 1
-    across = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, run), np.uint8))
-    down = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((run, 1), np.uint8))
+    gap = round(BRIDGED_MM * per_mm) | 1 if broken else 0
+    down, across = (_runs(ink, axis, run, gap) for axis in (0, 1))
     rules = cv2.dilate(np.maximum(across, down), np.ones((3, 3), np.uint8))
     contours, hierarchy = cv2.findContours(rules, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     found = []
@@ -138,6 +147,21 @@ def _largest(found: Points) -> Points:
     return found[np.argsort(-found[:, 2] * found[:, 3], kind="stable")[:MAX_FOUND]]
 
 
+def _runs(ink: Image, axis: int, run: int, gap: int) -> Image:
+    """The upright (axis 0) or level (axis 1) runs of ink that are `run` px long at least.
+
+    With a `gap`, px, also what runs on in bits no farther apart.
+    """
+
+    def line(length: int, along: int) -> Image:
+        return np.ones((length, 1) if along == 0 else (1, length), np.uint8)
+
+    if gap:
+        ink = np.asarray(cv2.dilate(ink, line(3, 1 - axis)), np.uint8)  # the bits lie a little askew
+        ink = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_CLOSE, line(gap, axis)), np.uint8)
+    return np.asarray(cv2.morphologyEx(ink, cv2.MORPH_OPEN, line(run, axis)), np.uint8)
+
+
 def _dark(image: Image) -> Image:
     """Darker than the surroundings, also under a shadow; uint8 0 or 255."""
     around = max(image.shape) // 16 | 1
@@ -177,21 +201,22 @@ def _promising(centres: Points, sizes: Points, found: Points, form_size: tuple[f
     """Of all similarities through a seed pair, those in each rotation that bring most boxes near another."""
     if len(found) < 2:
         return []
-    at, side = found[:, 0] + 1j * found[:, 1], np.sqrt(found[:, 2] * found[:, 3])
+    at, shape = found[:, 0] + 1j * found[:, 1], _shapes(found[:, 2:])
     i, j = np.nonzero(~np.eye(len(found), dtype=bool))
     apart = at[i] != at[j]  # one mark within another has no direction
     i, j = i[apart], j[apart]
     extent = float(np.hypot(*np.ptp(found[:, :2], axis=0)))
     if extent == 0:
         return []
-    form_at, form_side = centres[:, 0] + 1j * centres[:, 1], np.sqrt(sizes.prod(axis=1))
+    form_at, form_shape = centres[:, 0] + 1j * centres[:, 1], _shapes(sizes)
     factors, shifts = [], []
     for a, b in _seed_pairs(centres):
         factor = (at[j] - at[i]) / (form_at[b] - form_at[a])
         reach = np.abs(factor) * float(np.hypot(*np.ptp(centres, axis=0))) / extent
         fits = (reach > 0.3) & (reach < 1.6)  # clutter around the form widens, lost boxes narrow
         for k, partner in ((a, i), (b, j)):
-            fits &= np.abs(np.log(side[partner] / (np.abs(factor) * form_side[k]))) < np.log(1.5)
+            unlike = shape[partner] - form_shape[k] - np.log(np.abs(factor))[:, None]
+            fits &= np.abs(unlike).max(axis=1) < np.log(1.5)
         factors.append(factor[fits])
         shifts.append((at[i] - factor * form_at[a])[fits])
     factor, shift = np.concatenate(factors), np.concatenate(shifts)
@@ -200,7 +225,7 @@ def _promising(centres: Points, sizes: Points, found: Points, form_size: tuple[f
     moved = factor[:, None] * form_at + shift[:, None]
     apart, nearest = cKDTree(found[:, :2]).query(np.stack([moved.real, moved.imag], axis=-1))
     size = np.abs(factor)[:, None]
-    alike = np.abs(np.log(side[nearest] / (size * form_side))) < np.log(1.8)
+    alike = np.abs(shape[nearest] - form_shape - np.log(size)[..., None]).max(axis=2) < np.log(1.8)
     # the closer the better: with many boxes, something lies loosely near everywhere
     near = alike * np.maximum(0, 1 - apart / (LOOSE * size * float(np.hypot(*form_size))))
     quarter = np.round(np.angle(factor) / (np.pi / 2)) % 4
@@ -278,15 +303,19 @@ def _partners(
     moved = moved[..., :2] / moved[..., 2:]
     scale = _scales(transforms)[:, None]
     apart = np.hypot(moved[:, :, None, 0] - found[:, 0], moved[:, :, None, 1] - found[:, 1])
-    expected = scale * np.sqrt(sizes.prod(axis=1))
-    ratio = np.sqrt(found[:, 2] * found[:, 3]) / expected[:, :, None]
-    apart[np.abs(np.log(ratio)) >= np.log(1.8)] = np.inf
+    for side, form_side in zip(_shapes(found[:, 2:]).T, _shapes(sizes).T, strict=True):
+        apart[np.abs(side - (form_side + np.log(scale))[:, :, None]) >= np.log(1.8)] = np.inf
     nearest, distance = apart.argmin(axis=2), apart.min(axis=2)
     # a box of the page serves one box of the form only: the nearest
     rank = np.argsort(np.argsort(distance, axis=1, kind="stable"), axis=1)
     same = nearest[:, :, None] == nearest[:, None, :]
     first_use = ~(same & (rank[:, None, :] < rank[:, :, None])).any(axis=2)
     return np.where((distance <= tolerance * scale) & first_use, nearest, -1), distance
+
+
+def _shapes(sizes: Points) -> Points:
+    """Logarithms of the shorter and the longer side of each."""
+    return np.log(np.sort(sizes, axis=1))
 
 
 def _scales(transforms: NDArray[np.float64]) -> NDArray[np.float64]:

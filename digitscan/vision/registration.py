@@ -146,10 +146,14 @@ def _candidates(page: Page, form: Form, ruled: RuledPage | None) -> Iterator[Mat
             yield from constellation.match(boxes, found, form.page.size)
         case "lines":
             boxes = _frames(form)
-            found = constellation.find_frames(image, _sizes(boxes), form.page.size)
-            for m in constellation.match(boxes, found, form.page.size):
-                # A frame that is broken or written over is not found; the evidence counts its rules anyway.
-                yield replace(m, share=min(1.0, m.share / ENOUGH_FRAMES))
+            for broken in (False, True):
+                found = constellation.find_frames(image, _sizes(boxes), form.page.size, broken=broken)
+                matches = constellation.match(boxes, found, form.page.size)
+                for m in matches:
+                    # A frame that is written over is not found; the evidence counts its rules anyway.
+                    yield replace(m, share=min(1.0, m.share / ENOUGH_FRAMES))
+                if any(m.share >= ENOUGH_FRAMES for m in matches):
+                    break
         case "rules":
             assert ruled is not None
             yield from ruling.match(_rules(form), ruled, form.page.size)

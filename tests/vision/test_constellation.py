@@ -25,6 +25,9 @@ SIZES = np.array([(m.width, m.height) for m in MARKS])
 CENTRES = np.array([(m.x + m.width / 2, m.y + m.height / 2) for m in MARKS])
 CORNERS = np.array([(0.0, 0.0), (210.0, 0.0), (210.0, 297.0), (0.0, 297.0)])
 
+FRAMES = ((200, 200, 440, 68), (800, 240, 600, 68), (240, 1000, 1200, 400), (180, 1800, 360, 68))
+"""x, y, width, height, px."""
+
 
 def similarity(degrees: float, scale: float, shift: tuple[float, float]) -> Matrix:
     c, s = np.cos(np.radians(degrees)) * scale, np.sin(np.radians(degrees)) * scale
@@ -162,6 +165,45 @@ def test_marks_are_found_in_shadow_and_text_is_not() -> None:
     shade = np.linspace(1, 0.45, page.shape[1])[None]
     found = find_marks(np.asarray(page * shade, np.uint8), SIZES, SIZE)
     assert len(found) == len(MARKS)
+
+
+def test_marks_are_found_on_a_sheet_with_a_dark_desk_all_around() -> None:
+    scale = 6.0
+    page = cv2.copyMakeBorder(
+        drawn(similarity(0, scale, (0.0, 0.0)), (1260, 1782)), 90, 90, 90, 90, cv2.BORDER_CONSTANT, value=40
+    )
+    found = find_marks(np.asarray(page), SIZES, SIZE)
+    expected = CENTRES * scale + 90
+    apart = np.hypot(*(found[:, None, :2] - expected[None]).transpose(2, 0, 1)).min(axis=0)
+    assert apart.max() < 1
+
+
+def test_clutter_of_another_shape_is_no_mark() -> None:
+    true = similarity(0, 8, (60.0, 60.0))
+    marks = seen(true, list(range(6)), np.zeros((0, 4)))
+    streaks = marks.copy()
+    streaks[:, :2] += (25.0, -20.0)
+    streaks[:, 2:] *= (0.45, 2.2)
+    (best, *_) = match(MARKS, np.vstack([streaks, marks]), SIZE)
+    assert best.matched == 6
+    assert worst(best.transform, true) < 0.1
+
+
+def test_frames_are_found_of_which_only_bits_are_left() -> None:
+    rng = np.random.default_rng(4)
+    page = np.full((2200, 1700), 255, np.uint8)
+    for x, y, w, h in FRAMES:
+        cv2.rectangle(page, (x, y), (x + w, y + h), 0, 1)
+    rows, columns = np.nonzero(page == 0)
+    gone = rng.random(len(rows)) < 0.3
+    page[rows[gone], columns[gone]] = 255
+    sizes, size = np.array([(w, h) for _, _, w, h in FRAMES]) / 8, (212.5, 275.0)
+    assert len(find_frames(page, sizes, size)) == 0
+    found = find_frames(page, sizes, size, broken=True)
+    expected = np.array([(x + w / 2, y + h / 2) for x, y, w, h in FRAMES])
+    assert len(found) == len(FRAMES)
+    apart = np.hypot(*(found[:, None, :2] - expected[None]).transpose(2, 0, 1)).min(axis=0)
+    assert apart.max() < 2
 
 
 def test_frames_of_a_printed_form_are_found_where_they_are() -> None:
