@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from digitscan.records import Box, Image, Matrix
+from digitscan.vision.placement import RULE_MM, paper_around, thin
 from digitscan.vision.reduction import reduced
 from digitscan.vision.skew import find_skew
 
@@ -31,6 +32,8 @@ DARKER = np.clip(np.ceil(np.arange(256) * 0.8 - 8), 0, 170).astype(np.uint8)
 """What is darker than this is dark where its surroundings are so light."""
 AT_ONCE = 1 << 17  # distances between boxes: they stay in the processor's cache
 BRIDGED_MM = 0.8  # a gap in a rule
+FAR_ASKEW = 15.0  # degrees
+DARKEST = 0.1  # per cent of the pixels: the smallest share that marks have of a page
 SIZE_RANGE = (0.35, 1.45)  # of the size a mark has where the page just fills the picture
 
 
@@ -46,13 +49,18 @@ class Match:
     """The same as a share of all the form's boxes."""
 
 
-def find_marks(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -> Points:
+def find_marks(
+    image: Image, sizes_mm: Points, form_size: tuple[float, float], *, faint: bool = False
+) -> Points:
     """Solid dark rectangles about as large as the form's marks.
 
-    image: grey, height x width. sizes_mm: (n, 2) widths and heights of the form's marks.
+    image: grey, height x width. sizes_mm: (n, 2) widths and heights of the form's marks. faint: nothing on
+    the page may be dark.
     Returns (m, 4): centre x, centre y, width, height in page px.
     """
     small, scale = reduced(image, max(image.shape) / LEAST_LONG_SIDE)
+    if faint:
+        small = _darkened(small)
     ink = _dark(small)
     smallest = _px_per_mm(small, form_size) * SIZE_RANGE[0] * float(sizes_mm.min())
     # what is thinner than the thinnest mark (text, rules) goes before blobs are counted
@@ -76,23 +84,29 @@ def find_marks(image: Image, sizes_mm: Points, form_size: tuple[float, float]) -
 
 
 def find_frames(
-    image: Image, sizes_mm: Points, form_size: tuple[float, float], *, broken: bool = False
+    image: Image, sizes_mm: Points, form_size: tuple[float, float], *, contrast: float | None = None
 ) -> Points:
     """Rectangles closed by printed rules; arguments and result as for `find_marks`.
 
-    broken: rules may be so pale or so coarsely scanned that only bits of them are left.
+    contrast: look harder, on sheets far askew too, for rules of which only bits are left, and that are so
+    much darker than the paper beside them: 1 is a rule in full contrast.
     """
     small, scale = reduced(image, max(image.shape) / LEAST_LONG_SIDE)
     height, width = small.shape
     # runs of ink are long only where rules are level
-    level = cv2.getRotationMatrix2D((width / 2, height / 2), find_skew(small), 1)
-    ink = _dark(np.asarray(cv2.warpAffine(small, level, (width, height), borderValue=255), np.uint8))
+    skew = find_skew(small) if contrast is None else find_skew(small, FAR_ASKEW)
+    level = cv2.getRotationMatrix2D((width / 2, height / 2), skew, 1)
+    turned = np.asarray(cv2.warpAffine(small, level, (width, height), borderValue=255), np.uint8)
     per_mm = _px_per_mm(small, form_size)
     # rules stay where a run of ink is longer than any stroke of a digit is straight; skew breaks long
     # runs into steps, so steps are joined again
     run = max(9, round(0.6 * per_mm * SIZE_RANGE[0] * float(sizes_mm.min()) * 2)) | 1
-    gap = round(BRIDGED_MM * per_mm) | 1 if broken else 0
-    down, across = (_runs(ink, axis, run, gap) for axis in (0, 1))
+    if contrast is None:
+        inks, gap = [_dark(turned)] * 2, 0
+    else:
+        inks = _thin(turned, max(3, round(RULE_MM * per_mm) | 1), contrast)
+        gap = max(3, round(BRIDGED_MM * per_mm) | 1)
+    down, across = (_runs(ink, axis, run, gap) for axis, ink in enumerate(inks))
     rules = cv2.dilate(np.maximum(across, down), np.ones((3, 3), np.uint8))
     contours, hierarchy = cv2.findContours(rules, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     found = []
@@ -160,6 +174,20 @@ def _runs(ink: Image, axis: int, run: int, gap: int) -> Image:
         ink = np.asarray(cv2.dilate(ink, line(3, 1 - axis)), np.uint8)  # the bits lie a little askew
         ink = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_CLOSE, line(gap, axis)), np.uint8)
     return np.asarray(cv2.morphologyEx(ink, cv2.MORPH_OPEN, line(run, axis)), np.uint8)
+
+
+def _thin(image: Image, thick: int, contrast: float) -> list[Image]:
+    """What is so much darker than the paper beside it and thin, across upright and across level rules."""
+    paper = paper_around(image, thick)
+    seen = (thin(image, paper, axis, thick) for axis in (0, 1))
+    return [np.asarray(s >= 255 * contrast).astype(np.uint8) for s in seen]
+
+
+def _darkened(image: Image) -> Image:
+    """The picture with its darkest pixels black, and its paper as it is."""
+    darkest, paper = np.percentile(image, (DARKEST, 50))
+    factor = paper / max(paper - darkest, 1.0)
+    return np.asarray(cv2.convertScaleAbs(cv2.subtract(image, darkest), alpha=factor), np.uint8)
 
 
 def _dark(image: Image) -> Image:

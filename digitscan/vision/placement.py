@@ -66,12 +66,18 @@ def ruled(image: Image, paper: Image, axis: int, thick: int, run: int) -> Image:
     A rule is dark, at most `thick` px across, and runs on for `run` px; letters and digits do not.
     paper: as `paper_around` gives it.
     """
-    across, beside, along = ((1, thick), (1, 3), (run, 1)) if axis == 0 else ((thick, 1), (3, 1), (1, run))
-    hat = cv2.morphologyEx(image, cv2.MORPH_BLACKHAT, _block(across))
-    seen = cv2.divide(hat, paper, scale=255 / FULL_CONTRAST)
+    beside, along = ((1, 3), (run, 1)) if axis == 0 else ((3, 1), (1, run))
+    seen = thin(image, paper, axis, thick)
     wide = cv2.dilate(seen, _block(beside))
     opened = cv2.morphologyEx(wide, cv2.MORPH_OPEN, _block(along))
     return np.asarray(cv2.min(seen, opened), np.uint8)
+
+
+def thin(image: Image, paper: Image, axis: int, thick: int) -> Image:
+    """0-255 for each pixel: how much darker than the paper beside, across an upright or level rule."""
+    across = (1, thick) if axis == 0 else (thick, 1)
+    hat = cv2.morphologyEx(image, cv2.MORPH_BLACKHAT, _block(across))
+    return np.asarray(cv2.divide(hat, paper, scale=255 / FULL_CONTRAST), np.uint8)
 
 
 @lru_cache(maxsize=256)

@@ -29,6 +29,7 @@ SMALLEST_PAGE = 100  # px: below it nothing printed could be told
 UNMARKED = ("lines", "rules", "none")  # methods that nothing but rules tells where the form lies
 CONTESTED, CONTESTED_UNMARKED = 0.9, 0.5  # of the best candidate's rank: worth comparing with it
 ENOUGH_FRAMES = 0.3
+CONTRASTS = (None, 1.0, 0.5)  # of rules, in which frames are looked for, until enough are found
 FEATURES = 4000
 TEMPLATE_LONG_SIDE = 1400  # px
 
@@ -142,12 +143,16 @@ def _candidates(page: Page, form: Form, ruled: RuledPage | None) -> Iterator[Mat
     match form.registration.method:
         case "marks":
             boxes = tuple(Box(*m) for m in form.registration.marks)
-            found = constellation.find_marks(image, _sizes(boxes), form.page.size)
-            yield from constellation.match(boxes, found, form.page.size)
+            for faint in (False, True):
+                found = constellation.find_marks(image, _sizes(boxes), form.page.size, faint=faint)
+                matches = constellation.match(boxes, found, form.page.size)
+                yield from matches
+                if matches:
+                    break
         case "lines":
             boxes = _frames(form)
-            for broken in (False, True):
-                found = constellation.find_frames(image, _sizes(boxes), form.page.size, broken=broken)
+            for contrast in CONTRASTS:
+                found = constellation.find_frames(image, _sizes(boxes), form.page.size, contrast=contrast)
                 matches = constellation.match(boxes, found, form.page.size)
                 for m in matches:
                     # A frame that is written over is not found; the evidence counts its rules anyway.

@@ -8,8 +8,8 @@ import numpy as np
 from digitscan.records import Image
 
 
-def find_skew(image: Image) -> float:
-    """Degrees clockwise, -4 to 4, by which ruled and written lines are turned: the sharpest projections.
+def find_skew(image: Image, most: float = 4.0) -> float:
+    """Degrees clockwise, up to `most`, by which ruled and written lines are turned: the sharpest projections.
 
     image: grey, height x width. The projection profile method (Postl 1986), over rows and columns.
     """
@@ -24,5 +24,5 @@ def find_skew(image: Image) -> float:
         level = cv2.warpAffine(ink, turn, (width, height))
         return float(sum(np.square(np.diff(level.sum(axis=axis))).sum() for axis in (0, 1)))
 
-    coarse = max(np.arange(-4, 4.01, 0.5), key=lambda d: sharpness(float(d)))
+    coarse = max(np.arange(-most, most + 0.01, 0.5), key=lambda d: sharpness(float(d)))
     return float(max(coarse + np.arange(-0.5, 0.51, 0.1), key=lambda d: sharpness(float(d))))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import pytest
@@ -27,6 +29,7 @@ CORNERS = np.array([(0.0, 0.0), (210.0, 0.0), (210.0, 297.0), (0.0, 297.0)])
 
 FRAMES = ((200, 200, 440, 68), (800, 240, 600, 68), (240, 1000, 1200, 400), (180, 1800, 360, 68))
 """x, y, width, height, px."""
+ASKEW = cv2.getRotationMatrix2D((850.0, 1100.0), 9.0, 1.0)
 
 
 def similarity(degrees: float, scale: float, shift: tuple[float, float]) -> Matrix:
@@ -178,6 +181,13 @@ def test_marks_are_found_on_a_sheet_with_a_dark_desk_all_around() -> None:
     assert apart.max() < 1
 
 
+def test_marks_are_found_where_nothing_is_dark() -> None:
+    page = drawn(similarity(0, 6.0, (0.0, 0.0)), (1260, 1782))
+    pale = np.asarray(255 - 0.3 * (255.0 - page)).astype(np.uint8)
+    assert len(find_marks(pale, SIZES, SIZE)) == 0
+    assert len(find_marks(pale, SIZES, SIZE, faint=True)) == len(MARKS)
+
+
 def test_clutter_of_another_shape_is_no_mark() -> None:
     true = similarity(0, 8, (60.0, 60.0))
     marks = seen(true, list(range(6)), np.zeros((0, 4)))
@@ -189,21 +199,45 @@ def test_clutter_of_another_shape_is_no_mark() -> None:
     assert worst(best.transform, true) < 0.1
 
 
-def test_frames_are_found_of_which_only_bits_are_left() -> None:
-    rng = np.random.default_rng(4)
-    page = np.full((2200, 1700), 255, np.uint8)
+def framed() -> Image:
+    page = np.full((2200, 1700), 250, np.uint8)
     for x, y, w, h in FRAMES:
-        cv2.rectangle(page, (x, y), (x + w, y + h), 0, 1)
-    rows, columns = np.nonzero(page == 0)
-    gone = rng.random(len(rows)) < 0.3
-    page[rows[gone], columns[gone]] = 255
+        cv2.rectangle(page, (x, y), (x + w, y + h), 20, 2)
+    return page
+
+
+def in_bits(page: Image) -> Image:
+    rng = np.random.default_rng(4)
+    rows, columns = np.nonzero(page < 100)
+    gone = rng.random(len(rows)) < 0.4
+    page[rows[gone], columns[gone]] = 250
+    return page
+
+
+def pale(page: Image) -> Image:
+    return np.asarray(250 - 0.15 * (250.0 - page)).astype(np.uint8)
+
+
+def askew(page: Image) -> Image:
+    return np.asarray(cv2.warpAffine(page, ASKEW, (1700, 2200), borderValue=250), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "contrast", "moved"),
+    [(in_bits, 1.0, np.eye(2, 3)), (pale, 0.5, np.eye(2, 3)), (askew, 1.0, ASKEW)],
+    ids=["in bits", "pale", "askew"],
+)
+def test_frames_are_found_when_looked_for_harder(
+    spoilt: Callable[[Image], Image], contrast: float, moved: Matrix
+) -> None:
+    page = spoilt(framed())
     sizes, size = np.array([(w, h) for _, _, w, h in FRAMES]) / 8, (212.5, 275.0)
-    assert len(find_frames(page, sizes, size)) == 0
-    found = find_frames(page, sizes, size, broken=True)
-    expected = np.array([(x + w / 2, y + h / 2) for x, y, w, h in FRAMES])
+    assert len(find_frames(page, sizes, size)) < 2
+    found = find_frames(page, sizes, size, contrast=contrast)
+    centres = np.array([(x + w / 2, y + h / 2, 1) for x, y, w, h in FRAMES]) @ np.asarray(moved).T
     assert len(found) == len(FRAMES)
-    apart = np.hypot(*(found[:, None, :2] - expected[None]).transpose(2, 0, 1)).min(axis=0)
-    assert apart.max() < 2
+    apart = np.hypot(*(found[:, None, :2] - centres[None]).transpose(2, 0, 1)).min(axis=0)
+    assert apart.max() < 3
 
 
 def test_frames_of_a_printed_form_are_found_where_they_are() -> None:
