@@ -102,7 +102,10 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
         segment(ink, c.box, c.cells, c.scale, rules) for (ink, rules), c in zip(inks, crops, strict=True)
     ]
     pale = pale_marks(crops, inks, level)
-    found = [replace(s, left_out=max(s.left_out, mark)) for s, mark in zip(found, pale, strict=True)]
+    found = [
+        replace(s, left_out=max(s.left_out, mark), streaks=crop.streak_boxes)
+        for s, mark, crop in zip(found, pale, crops, strict=True)
+    ]
     return crops, found
 
 

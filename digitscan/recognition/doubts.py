@@ -9,12 +9,14 @@ import math
 
 from digitscan.recognition.beams import Mark
 from digitscan.recognition.lattice import BLANK, TINY, Probabilities
-from digitscan.records import CROSSED, OTHER
+from digitscan.records import CROSSED, OTHER, Box
 from digitscan.vision.segmentation import Hypothesis, Segmentation
 
 SOUND_CUT = 0.995  # that a cut between two digits took nothing from either that matters
 NOTHING_HIDDEN = 0.985  # that a printed rule hid no stroke which makes another digit of it
 NOTHING_BURIED = 0.5  # the same of a rule that is thicker at the glyph than elsewhere
+BESIDE = 4  # px from a line to what it touched before it was taken out
+STREAKED = 0.8  # that a line across a glyph neither made it another digit nor hid what does
 
 Marks = tuple[Mark, ...]
 
@@ -56,7 +58,7 @@ def nothing_lost(segmentation: Segmentation, marks: Marks) -> float:
     """Probability that all that was written is in the glyphs.
 
     No digit was taken for dirt, is not among the pieces or lies in a cell that looks blank, and no stroke
-    went with a printed rule.
+    went with a printed rule or with a line across the page, nor came of it.
     """
     pieces, height = segmentation.pieces, max(segmentation.digit_height, 1.0)
     sound = _harmless(segmentation.left_out / height)
@@ -70,6 +72,8 @@ def nothing_lost(segmentation: Segmentation, marks: Marks) -> float:
         # the foot of a 2 on the rule below; on the rule above the bar of a 7, be it crossed or not
         if h.stands and mark.label == "7":
             sound *= NOTHING_BURIED if h.buried_below else NOTHING_HIDDEN
+        if any(_meets(streak, h.box) for streak in segmentation.streaks):
+            sound *= STREAKED
         if h.hangs and mark.label in ("1", "4"):
             sound *= NOTHING_BURIED if h.buried_above else NOTHING_HIDDEN
     for piece, left in zip(pieces, unread, strict=True):
@@ -82,6 +86,12 @@ def _cut_off(segmentation: Segmentation, glyph: Hypothesis) -> bool:
     """Whether a glyph hangs together with a neighbour."""
     ends = (segmentation.pieces[glyph.first], *segmentation.pieces[glyph.last : glyph.last + 1])
     return any(piece.cut is not None for piece in ends)
+
+
+def _meets(streak: Box, box: tuple[int, int, int, int]) -> bool:
+    x, y, w, h = box
+    across = x - BESIDE <= streak.x + streak.width and streak.x <= x + w + BESIDE
+    return across and y - BESIDE <= streak.y + streak.height and streak.y <= y + h + BESIDE
 
 
 def _harmless(size: float) -> float:

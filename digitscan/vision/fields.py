@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,8 @@ from digitscan.vision.cleaning import Darkness, InkLevel
 from digitscan.vision.fillers import remove_fillers
 from digitscan.vision.placement import crop_transform, cut
 from digitscan.vision.registration import RegisteredPage
-from digitscan.vision.rules import REACH_MM, remove_rules
+from digitscan.vision.rules import REACH_MM, Edge, remove_rules
+from digitscan.vision.streaks import across, find_streaks
 
 Ink = NDArray[np.bool_]
 
@@ -44,6 +46,17 @@ class FieldCrop:
     """px/mm"""
     evidence: float
     """0-1: the share of the field's printed rules found."""
+    streaks: tuple[list[Edge], list[Edge]]
+    """Upright and level lines that run on across the page, and across this field."""
+
+    @property
+    def streak_boxes(self) -> tuple[Box, ...]:
+        """The same as boxes without width or without height."""
+        upright, level = self.streaks
+        return (
+            *(Box(x, start, 0, stop - start) for x, start, stop in upright),
+            *(Box(start, y, stop - start, 0) for y, start, stop in level),
+        )
 
 
 def cut_fields(registered: RegisteredPage) -> list[FieldCrop]:
@@ -56,6 +69,7 @@ def cut_fields(registered: RegisteredPage) -> list[FieldCrop]:
         size = (round((box.width + 2 * MARGIN_MM) * scale), round((box.height + 2 * MARGIN_MM) * scale))
         cuts.append((cut(registered.page.image, to_page, size), to_page))
     darks = cleaning.darknesses([image for image, _ in cuts], scale)
+    streaks = find_streaks(registered.page.image, _px_per_mm(registered))
     crops = []
     for field, (image, to_page), dark, evidence in zip(
         registered.form.fields, cuts, darks, registered.evidence, strict=True
@@ -65,8 +79,14 @@ def cut_fields(registered: RegisteredPage) -> list[FieldCrop]:
             Box((b.x - left) * scale, (b.y - top) * scale, b.width * scale, b.height * scale)
             for b in (field.box, *field.cells)
         )
-        crops.append(FieldCrop(field, image, dark, box, tuple(cells), to_page, scale, evidence))
+        size = image.shape[1], image.shape[0]
+        crossing = across(streaks, to_page, size, cells or [box], scale)
+        crops.append(FieldCrop(field, image, dark, box, tuple(cells), to_page, scale, evidence, crossing))
     return crops
+
+
+def _px_per_mm(registered: RegisteredPage) -> float:
+    return math.sqrt(abs(float(np.linalg.det(registered.transform[:2, :2]))))
 
 
 def page_ink_level(crops: list[FieldCrop], settings: CleaningSection) -> InkLevel:
@@ -94,7 +114,7 @@ def field_inks(
     boxes = [crops[i].cells or (crops[i].box,) for i in written]
     scale = crops[0].scale if crops else 1.0
     found = cleaning.find_inks([crops[i].dark for i in written], level, settings, scale)
-    cleaned = remove_rules(found, boxes, scale, level.stroke)
+    cleaned = remove_rules(found, boxes, scale, level.stroke, [crops[i].streaks for i in written])
     for i, seen, ink in zip(written, found, cleaned, strict=True):
         left = ink if crops[i].cells else remove_fillers(ink, crops[i].box, level.stroke)
         inks[i] = _without_slivers(left, level.stroke), seen & ~ink

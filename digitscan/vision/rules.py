@@ -54,16 +54,23 @@ class _Rules:
 
 
 def remove_rules(
-    inks: Sequence[Ink], boxes: Sequence[Sequence[Box]], scale: float, stroke: float
+    inks: Sequence[Ink],
+    boxes: Sequence[Sequence[Box]],
+    scale: float,
+    stroke: float,
+    streaks: Sequence[tuple[Sequence[Edge], Sequence[Edge]]] | None = None,
 ) -> list[Ink]:
     """The ink of each field without the rules around its boxes.
 
     inks: height x width. boxes: of each field, in its px, good to `REACH_MM`. scale: px/mm. stroke: the
-    pen's usual width in px.
+    pen's usual width in px. streaks: of each field, other upright and level lines that go the same way.
     """
     # one rule runs along the tops of all cells in a row, and one between two neighbours
     upright = [_edges((e, b.y, b.y + b.height) for b in own for e in (b.x, b.x + b.width)) for own in boxes]
     lying = [_edges((e, b.x, b.x + b.width) for b in own for e in (b.y, b.y + b.height)) for own in boxes]
+    for field, (standing, level) in enumerate(streaks or ()):
+        upright[field] += standing
+        lying[field] += level
     widths: list[list[float]] = [[] for _ in inks]
     rules = _find_rules(inks, upright, scale)
     corners = [[place for place, _, _ in own] for own in lying]

@@ -101,6 +101,8 @@ class Segmentation:
     """Height, px, of the largest mark in the field taken for print or a neighbour's, or too pale for ink."""
     uncut: tuple[Piece, ...] = ()
     """The same ink as the pieces, as it hung together before it was cut."""
+    streaks: tuple[Box, ...] = ()
+    """Lines across the page, taken out of the ink, crop px: boxes without width or without height."""
 
 
 def segment(

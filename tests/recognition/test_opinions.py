@@ -107,6 +107,14 @@ def test_ink_left_out_takes_confidence_by_its_size(size: float, *, sure: bool) -
     assert (best.probability > 0.97) is sure
 
 
+@pytest.mark.parametrize(("x", "sure"), [(30.0, False), (70.0, True)])
+def test_a_digit_that_a_streak_crossed_is_doubted(x: float, *, sure: bool) -> None:
+    crossed = replace(lattice([piece(20, 20)]), streaks=(Box(x, 0.0, 0.0, 80.0),))
+    best = read(crossed, [{"3": 0.999}], cells=1)[0]
+    assert best.value == "3"
+    assert (best.probability > 0.97) is sure
+
+
 def test_a_7_that_stands_on_a_rule_may_be_a_2() -> None:
     plain = lattice([piece(20, 20)])
     standing = Segmentation(plain.pieces, (replace(plain.hypotheses[0], stands=True),), plain.digit_height)

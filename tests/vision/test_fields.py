@@ -101,6 +101,18 @@ def test_empty_fields_have_no_ink(dpi: int, paleness: float) -> None:
     assert inside(inks_of(image, dpi)) == [0] * len(form().fields)
 
 
+@pytest.mark.parametrize("mm", [33.0, 39.3, 41.5])
+def test_a_streak_across_the_page_is_no_ink(mm: float) -> None:
+    image = drawn_on(blank(form()), (46.5, 22.5), 1.8)
+    ring = inside(inks_of(image))[0]
+    image[:, round(mm * DPI / 25.4) :][:, :2] = 60
+    (code, *_) = crops_of(image)
+    assert code.streak_boxes[0].x == pytest.approx((mm - 30 + MARGIN_MM) * DPI / 25.4, abs=2)
+    first, *others = inside(inks_of(image))
+    assert first == pytest.approx(ring, rel=0.1)
+    assert others[1:] == [0] * len(others[1:])
+
+
 def test_empty_fields_beside_written_ones_have_no_ink() -> None:
     inks = inks_of(drawn_on(blank(form()), (33.5, 22.5), 2.0))
     first, *others = inside(inks)

@@ -1,0 +1,119 @@
+"""Lines that run on across a page: dirt on a scanner's glass, creases.
+
+In a cell that such a line crosses it looks like a 1, and far from it no pen runs on so straight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitscan.records import Box, Image, Matrix
+from digitscan.vision.cleaning import components
+from digitscan.vision.constellation import apply
+from digitscan.vision.reduction import reduced
+from digitscan.vision.rules import Edge
+
+Lines = NDArray[np.float64]
+"""(n, 4): x and y of one end, x and y of the other, px."""
+
+FINE = 5.0  # px/mm in which they are looked for, at least
+LEAST_PART = 0.3  # of the page's length: more than most tables have
+BEYOND_MM = 1.0  # it runs on beyond a field
+WIDEST_MM = 1.6
+LEAST_ROWS = 10
+STEP_MM = 2.0  # along a line its pixels are taken together,
+SAMPLES = 4  # and not all of them
+GAP_STEPS = 2  # in which it may be hidden by what is written
+CONTRAST, LEAST_GREY = 0.08, 8  # of the paper's brightness, and grey levels
+STEEPEST = 0.1  # across its length: a page that was set level afterwards
+WHOLE = 0.9  # of a line is dark
+ASIDE = 2  # px from the middle of a line
+NEAR_MM = 0.3  # its pixels lie so far from its middle, others beside it farther
+AT_EDGE_MM = 0.4  # from the edge of a cell: there it is taken for the printed rule and goes with it
+
+
+def find_streaks(image: Image, per_mm: float) -> Lines:
+    """Thin dark lines, nearly upright or level, longer than `LEAST_PART` of the page; some are printed.
+
+    image: grey, height x width. per_mm: about how many px a mm has.
+    """
+    small, scale = reduced(image, per_mm / FINE)
+    upright, level = (_upright(part, per_mm * scale) for part in (small, small.T))
+    return np.concatenate([upright, level[:, [1, 0, 3, 2]]]) / scale
+
+
+def across(
+    streaks: Lines, to_page: Matrix, size: tuple[int, int], cells: Sequence[Box], scale: float
+) -> tuple[list[Edge], list[Edge]]:
+    """The upright and the level ones that cross a crop, but for those along the edges of its cells.
+
+    to_page: 3x3, crop px -> page px. size: width and height of the crop, px. cells: crop px. scale: px/mm.
+    """
+    ends = apply(np.asarray(np.linalg.inv(to_page), np.float64), streaks.reshape(-1, 2)).reshape(-1, 2, 2)
+    found: tuple[list[Edge], list[Edge]] = [], []
+    for line in ends:
+        axis = int(abs(np.diff(line[:, 0])[0]) > abs(np.diff(line[:, 1])[0]))  # 1: level
+        (a, start), (b, stop) = sorted(zip(line[:, axis], line[:, 1 - axis], strict=True), key=lambda e: e[1])
+        sides, lengths = ([(c[k], c[k] + c[2 + k]) for c in cells] for k in (axis, 1 - axis))
+        first, last = np.min(lengths) - BEYOND_MM * scale, np.max(lengths) + BEYOND_MM * scale
+        if start > first or stop < last:
+            continue  # it ends in the field, or does not reach it
+        place = a + (b - a) * ((first + last) / 2 - start) / (stop - start)
+        inside = np.min(sides) < place < np.max(sides)
+        if inside and np.abs(np.array(sides) - place).min() > AT_EDGE_MM * scale:
+            found[axis].append((round(place), 0, size[1 - axis]))
+    return found
+
+
+def _upright(image: Image, per_mm: float) -> Lines:
+    every = max(1, round(STEP_MM * per_mm / SAMPLES))
+    step, thick = every * SAMPLES, max(3, round(WIDEST_MM * per_mm) | 1)
+    rows, width = len(image) // step, image.shape[1]
+    least = max(LEAST_ROWS, LEAST_PART * rows)
+    if rows < least or width <= 2 * ASIDE:
+        return np.zeros((0, 4))
+    # the mean over a step leaves a line as dark as it is, and hardly anything of what is written
+    sampled = np.ascontiguousarray(image[: rows * step : every])
+    small = np.asarray(cv2.resize(sampled, (width, rows), interpolation=cv2.INTER_AREA), np.uint8)
+    few = np.ones((GAP_STEPS + 1, 1), np.uint8)
+    paper = cv2.dilate(cv2.blur(small, (8 * thick | 1, 1)), few)  # of a step with a level rule, beside it
+    hat = cv2.morphologyEx(small, cv2.MORPH_BLACKHAT, np.ones((1, thick), np.uint8))
+    step_down = np.maximum(CONTRAST * paper, LEAST_GREY)
+    light, dark = paper - step_down, np.asarray(hat > step_down).astype(np.uint8)
+    joined = cv2.morphologyEx(cv2.morphologyEx(dark, cv2.MORPH_CLOSE, few), cv2.MORPH_OPEN, few)
+    labels, stats = components(np.asarray(joined, np.uint8))
+    found = []
+    for label in (np.flatnonzero(stats[1:, cv2.CC_STAT_HEIGHT] >= least) + 1).tolist():
+        left, top, w, h = stats[label, :4].tolist()
+        y, x = np.nonzero(labels[top : top + h, left : left + w] == label)
+        slant, start = _fitted((y + top + 0.5) * step, x + left + 0.5, NEAR_MM * per_mm)
+        if abs(slant) > STEEPEST:
+            continue
+        # what stands in line, as 1s in rows do, shows paper in between
+        samples = np.arange(top * SAMPLES, (top + h) * SAMPLES)
+        on = np.rint(slant * (samples + 0.5) * every + start - 0.5).astype(int)
+        on = np.clip(on, ASIDE, width - 1 - ASIDE)
+        seen = np.minimum.reduce([sampled[samples, on + k] for k in range(-ASIDE, ASIDE + 1)])
+        if (seen < light[samples // SAMPLES, on]).mean() >= WHOLE:
+            found.append([v for end in (top * step, (top + h) * step) for v in (slant * end + start, end)])
+    return np.array(found, np.float64).reshape(-1, 4)
+
+
+def _fitted(y: NDArray[np.float64], x: NDArray[np.float64], near: float) -> tuple[float, float]:
+    """Slant and start of the line x = slant * y + start on which most lies.
+
+    Iteratively reweighted least squares, so that what meets the line is outvoted.
+    """
+    weight = np.ones_like(x)
+    slant = start = 0.0
+    for _ in range(6):
+        total = weight.sum()
+        middle, mean = weight @ y / total, weight @ x / total
+        slant = weight @ ((y - middle) * (x - mean)) / (weight @ (y - middle) ** 2)
+        start = mean - slant * middle
+        weight = 1 / (1 + ((x - slant * y - start) / near) ** 2)
+    return float(slant), float(start)
