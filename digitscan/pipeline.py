@@ -17,7 +17,14 @@ from digitscan.recognition.strings import Columns, StringNetwork
 from digitscan.records import FieldReading, Image, PageRef, PageResult
 from digitscan.vision import pages
 from digitscan.vision.constellation import apply
-from digitscan.vision.fields import FieldCrop, cut_fields, field_inks, page_ink_level, pale_marks
+from digitscan.vision.fields import (
+    FieldCrop,
+    cut_fields,
+    field_inks,
+    hidden_marks,
+    page_ink_level,
+    pale_marks,
+)
 from digitscan.vision.glyphs import fit, fit_many, fit_string
 from digitscan.vision.preview import draw_preview
 from digitscan.vision.registration import RegisteredPage, register
@@ -101,10 +108,10 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
     found = [
         segment(ink, c.box, c.cells, c.scale, rules) for (ink, rules), c in zip(inks, crops, strict=True)
     ]
-    pale = pale_marks(crops, inks, level)
+    unread = zip(pale_marks(crops, inks, level), hidden_marks(crops, inks), strict=True)
     found = [
-        replace(s, left_out=max(s.left_out, mark), streaks=crop.streak_boxes)
-        for s, mark, crop in zip(found, pale, crops, strict=True)
+        replace(s, left_out=max(s.left_out, *marks), streaks=crop.streak_boxes)
+        for s, marks, crop in zip(found, unread, crops, strict=True)
     ]
     return crops, found
 

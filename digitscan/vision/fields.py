@@ -133,6 +133,29 @@ def pale_marks(crops: Sequence[FieldCrop], inks: Sequence[tuple[Ink, Ink]], leve
     return [0.0 if printed or height is None else height for height in found]
 
 
+def hidden_marks(crops: Sequence[FieldCrop], inks: Sequence[tuple[Ink, Ink]]) -> list[float]:
+    """Of each field the height, px, of what may be a 1 along a line across the page; 0 for none.
+
+    Where a stroke lies on the line, that is wider than beyond the field. inks: ink and rules, as `field_inks`
+    gives them.
+    """
+    return [
+        max((_widened(crop, ink | rules, x) for x, _, _ in crop.streaks[0]), default=0.0)
+        for crop, (ink, rules) in zip(crops, inks, strict=True)
+    ]
+
+
+def _widened(crop: FieldCrop, seen: Ink, x: int) -> float:
+    """Rows of a field in which the upright line at `x` is wider than beyond it; 0 where they are few."""
+    reach, inset = round(RULES_MM * crop.scale), RULES_MM * crop.scale
+    widths = np.count_nonzero(seen[:, max(x - reach, 0) : x + reach + 1], axis=1)
+    top, bottom = round(crop.box.y + inset), round(crop.box.y + crop.box.height - inset)
+    beyond = np.concatenate([widths[: round(top - 2 * inset)], widths[round(bottom + 2 * inset) :]])
+    usual = float(cleaning.percentile(beyond[beyond > 0], 25)) if beyond.any() else 0.0
+    wider = int(np.count_nonzero(widths[top:bottom] > usual + 1))
+    return float(wider) if wider > PALE_HEIGHT * crop.box.height else 0.0
+
+
 def _pale_mark(crop: FieldCrop, seen: Ink, level: InkLevel) -> float | None:
     """Height of the tallest pale mark in the blank cells of a field; None where all are written in."""
     inset = RULES_MM * crop.scale

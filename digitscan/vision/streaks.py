@@ -53,19 +53,23 @@ def across(
 
     to_page: 3x3, crop px -> page px. size: width and height of the crop, px. cells: crop px. scale: px/mm.
     """
-    ends = apply(np.asarray(np.linalg.inv(to_page), np.float64), streaks.reshape(-1, 2)).reshape(-1, 2, 2)
     found: tuple[list[Edge], list[Edge]] = [], []
-    for line in ends:
-        axis = int(abs(np.diff(line[:, 0])[0]) > abs(np.diff(line[:, 1])[0]))  # 1: level
-        (a, start), (b, stop) = sorted(zip(line[:, axis], line[:, 1 - axis], strict=True), key=lambda e: e[1])
-        sides, lengths = ([(c[k], c[k] + c[2 + k]) for c in cells] for k in (axis, 1 - axis))
-        first, last = np.min(lengths) - BEYOND_MM * scale, np.max(lengths) + BEYOND_MM * scale
-        if start > first or stop < last:
-            continue  # it ends in the field, or does not reach it
-        place = a + (b - a) * ((first + last) / 2 - start) / (stop - start)
-        inside = np.min(sides) < place < np.max(sides)
-        if inside and np.abs(np.array(sides) - place).min() > AT_EDGE_MM * scale:
-            found[axis].append((round(place), 0, size[1 - axis]))
+    if len(streaks) == 0:
+        return found
+    ends = apply(np.asarray(np.linalg.inv(to_page), np.float64), streaks.reshape(-1, 2)).reshape(-1, 2, 2)
+    runs = np.abs(ends[:, 1] - ends[:, 0])
+    level = runs[:, 0] > runs[:, 1]
+    for axis, lines in enumerate((ends[~level], ends[level])):
+        place, along = lines[:, :, axis], lines[:, :, 1 - axis]
+        sides, lengths = (np.array([(c[k], c[k] + c[2 + k]) for c in cells]) for k in (axis, 1 - axis))
+        first, last = lengths.min() - BEYOND_MM * scale, lengths.max() + BEYOND_MM * scale
+        # others end in the field, or do not reach it
+        through = (along.min(axis=1) <= first) & (along.max(axis=1) >= last)
+        part = ((first + last) / 2 - along[:, 0]) / (along[:, 1] - along[:, 0])
+        at = place[:, 0] + part * (place[:, 1] - place[:, 0])
+        inside = (sides.min() < at) & (at < sides.max())
+        apart = np.abs(at[:, None] - sides.ravel()).min(axis=1) > AT_EDGE_MM * scale
+        found[axis].extend((round(x), 0, size[1 - axis]) for x in at[through & inside & apart].tolist())
     return found
 
 

@@ -23,6 +23,7 @@ from digitscan.vision.fields import (
     FieldCrop,
     cut_fields,
     field_inks,
+    hidden_marks,
     page_ink_level,
     pale_marks,
 )
@@ -111,6 +112,23 @@ def test_a_streak_across_the_page_is_no_ink(mm: float) -> None:
     first, *others = inside(inks_of(image))
     assert first == pytest.approx(ring, rel=0.1)
     assert others[1:] == [0] * len(others[1:])
+
+
+def test_a_stroke_along_a_streak_is_told_of() -> None:
+    def told(image: Image) -> list[float]:
+        crops = crops_of(image)
+        level = page_ink_level(crops, form().cleaning)
+        return hidden_marks(crops, field_inks(crops, level, form().cleaning))
+
+    image = drawn_on(blank(form()), (46.5, 22.5), 1.8)
+    at = round(33.0 * DPI / 25.4)
+    image[:, at : at + 2] = 60
+    assert told(image) == [0.0] * len(form().fields)
+    top, bottom = round(20 * DPI / 25.4), round(25.5 * DPI / 25.4)
+    cv2.line(image, (at + 1, top), (at + 1, bottom), 40, 5)
+    code, *others = told(image)
+    assert code > 0.5 * (bottom - top)
+    assert others == [0.0] * len(others)
 
 
 def test_empty_fields_beside_written_ones_have_no_ink() -> None:
