@@ -69,11 +69,11 @@ def nothing_lost(segmentation: Segmentation, marks: Marks) -> float:
             continue
         h = segmentation.hypotheses[mark.hypothesis]
         unread[h.first : h.last] = [False] * (h.last - h.first)
+        if any(_meets(streak, h.box) for streak in segmentation.streaks):
+            sound *= STREAKED
         # the foot of a 2 on the rule below; on the rule above the bar of a 7, be it crossed or not
         if h.stands and mark.label == "7":
             sound *= NOTHING_BURIED if h.buried_below else NOTHING_HIDDEN
-        if any(_meets(streak, h.box) for streak in segmentation.streaks):
-            sound *= STREAKED
         if h.hangs and mark.label in ("1", "4"):
             sound *= NOTHING_BURIED if h.buried_above else NOTHING_HIDDEN
     for piece, left in zip(pieces, unread, strict=True):

@@ -33,7 +33,7 @@ DARKER = np.clip(np.ceil(np.arange(256) * 0.8 - 8), 0, 170).astype(np.uint8)
 AT_ONCE = 1 << 17  # distances between boxes: they stay in the processor's cache
 BRIDGED_MM = 0.8  # a gap in a rule
 FAR_ASKEW = 15.0  # degrees
-DARKEST = 0.1  # per cent of the pixels: the smallest share that marks have of a page
+DARKEST = 0.1  # per cent of the pixels: marks are more of a page
 SIZE_RANGE = (0.35, 1.45)  # of the size a mark has where the page just fills the picture
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from digitscan.records import Box, Image, Matrix
 from digitscan.vision import cleaning
 from digitscan.vision.cleaning import Darkness, InkLevel
 from digitscan.vision.fillers import remove_fillers
-from digitscan.vision.placement import crop_transform, cut
+from digitscan.vision.placement import crop_transform, cut, px_per_mm
 from digitscan.vision.registration import RegisteredPage
 from digitscan.vision.rules import REACH_MM, Edge, remove_rules
 from digitscan.vision.streaks import across, find_streaks
@@ -69,7 +68,7 @@ def cut_fields(registered: RegisteredPage) -> list[FieldCrop]:
         size = (round((box.width + 2 * MARGIN_MM) * scale), round((box.height + 2 * MARGIN_MM) * scale))
         cuts.append((cut(registered.page.image, to_page, size), to_page))
     darks = cleaning.darknesses([image for image, _ in cuts], scale)
-    streaks = find_streaks(registered.page.image, _px_per_mm(registered))
+    streaks = find_streaks(registered.page.image, px_per_mm(registered.transform))
     crops = []
     for field, (image, to_page), dark, evidence in zip(
         registered.form.fields, cuts, darks, registered.evidence, strict=True
@@ -83,10 +82,6 @@ def cut_fields(registered: RegisteredPage) -> list[FieldCrop]:
         crossing = across(streaks, to_page, size, cells or [box], scale)
         crops.append(FieldCrop(field, image, dark, box, tuple(cells), to_page, scale, evidence, crossing))
     return crops
-
-
-def _px_per_mm(registered: RegisteredPage) -> float:
-    return math.sqrt(abs(float(np.linalg.det(registered.transform[:2, :2]))))
 
 
 def page_ink_level(crops: list[FieldCrop], settings: CleaningSection) -> InkLevel:

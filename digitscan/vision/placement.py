@@ -41,6 +41,11 @@ def crop_transform(placement: Matrix, origin: tuple[float, float], scale: float)
     return np.asarray(placement @ to_mm, np.float64)
 
 
+def px_per_mm(transform: Matrix) -> float:
+    """How large a mm is about, px, under a 3x3 form mm -> page px."""
+    return math.sqrt(abs(float(np.linalg.det(transform[:2, :2]))))
+
+
 def cut(image: Image, transform: Matrix, size: tuple[int, int], enlarge: int = cv2.INTER_CUBIC) -> Image:
     """The part of a page under a crop: transform is crop px -> page px, size is width, height.
 
@@ -103,7 +108,7 @@ class LaidPage:
         left, top = boxes[:, :2].min(axis=0) - MARGIN_MM
         width, height = ((boxes[:, :2] + boxes[:, 2:]).max(axis=0) + MARGIN_MM - (left, top)) * SCALE
         self._origin = np.array([left, top])
-        small, scale = reduced(image, 1.1 * math.sqrt(abs(np.linalg.det(transform[:2, :2]))) / SCALE)
+        small, scale = reduced(image, 1.1 * px_per_mm(transform) / SCALE)
         to_small = crop_transform(np.diag([scale, scale, 1]) @ transform, (left, top), SCALE)
         # what was made smaller before has pixels enough
         enlarge = cv2.INTER_CUBIC if scale == 1 else cv2.INTER_LINEAR

@@ -58,7 +58,7 @@ def remove_rules(
     boxes: Sequence[Sequence[Box]],
     scale: float,
     stroke: float,
-    streaks: Sequence[tuple[Sequence[Edge], Sequence[Edge]]] | None = None,
+    streaks: Sequence[tuple[Sequence[Edge], Sequence[Edge]]] = (),
 ) -> list[Ink]:
     """The ink of each field without the rules around its boxes.
 
@@ -68,7 +68,7 @@ def remove_rules(
     # one rule runs along the tops of all cells in a row, and one between two neighbours
     upright = [_edges((e, b.y, b.y + b.height) for b in own for e in (b.x, b.x + b.width)) for own in boxes]
     lying = [_edges((e, b.x, b.x + b.width) for b in own for e in (b.y, b.y + b.height)) for own in boxes]
-    for field, (standing, level) in enumerate(streaks or ()):
+    for field, (standing, level) in enumerate(streaks):
         upright[field] += standing
         lying[field] += level
     widths: list[list[float]] = [[] for _ in inks]

@@ -98,8 +98,8 @@ class Segmentation:
     digit_height: float
     """Usual height of a digit in this field, px; 0 where there is no ink."""
     left_out: float = 0.0
-    """Height, px, of the largest mark in the field taken for print or a neighbour's, or too pale for ink,
-    or of what may lie along a streak."""
+    """Height, px, of the largest mark in the field taken for print, a neighbour's or part of a streak, or too
+    pale for ink."""
     uncut: tuple[Piece, ...] = ()
     """The same ink as the pieces, as it hung together before it was cut."""
     streaks: tuple[Box, ...] = ()

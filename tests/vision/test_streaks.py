@@ -61,6 +61,7 @@ def test_level_lines_are_found_too() -> None:
 
 def test_what_stands_in_line_is_no_line() -> None:
     found = find_streaks(written(paper()), PER_MM)
+    assert len(found)
     assert (np.abs(found[:, 2] - found[:, 0]) > np.abs(found[:, 3] - found[:, 1])).all()  # the printed rules
 
 
