@@ -5,6 +5,7 @@ In a cell that such a line crosses it looks like a 1, and far from it no pen run
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -108,16 +109,8 @@ def _upright(image: Image, per_mm: float) -> Lines:
 
 
 def _fitted(y: NDArray[np.float64], x: NDArray[np.float64], near: float) -> tuple[float, float]:
-    """Slant and start of the line x = slant * y + start on which most lies.
-
-    Iteratively reweighted least squares, so that what meets the line is outvoted.
-    """
-    weight = np.ones_like(x)
-    slant = start = 0.0
-    for _ in range(6):
-        total = weight.sum()
-        middle, mean = weight @ y / total, weight @ x / total
-        slant = weight @ ((y - middle) * (x - mean)) / (weight @ (y - middle) ** 2)
-        start = mean - slant * middle
-        weight = 1 / (1 + ((x - slant * y - start) / near) ** 2)
-    return float(slant), float(start)
+    """Slant and start of the line x = slant * y + start on which most lies: what meets it is outvoted."""
+    points = np.column_stack([x, y]).astype(np.float32)
+    across, down, x0, y0 = cv2.fitLine(points, cv2.DIST_WELSCH, near, 0.01, 0.01).ravel().tolist()
+    slant = across / down if down else math.inf
+    return slant, x0 - slant * y0
