@@ -27,7 +27,7 @@ LEAST_MM = 5.0
 SLANTS = np.tan(np.radians(np.arange(-6, 6.01, 0.2)))
 BAND_MM = 0.35
 MOST_LINES = 60
-UPRIGHT_TRIED = 6
+UPRIGHT_TRIED = 6  # of the page's, each with as many of the form's
 PAIRS = 60  # of level rules, tried along an upright one
 LEAST_CROSSED = 3
 NEAR_MM = 1.0  # a level rule that ends as near as this to an upright one meets it
@@ -160,12 +160,14 @@ def _sorted(lines: NDArray[np.float64], axis: int) -> Lines:
 
 def _laid(rules: Sequence[Box], level: Lines, upright: Lines, nominal: float) -> list[Matrix]:
     """Form mm -> px, the best few."""
-    lying = [r for r in rules if r.height == 0]
+    lying, standing = [r for r in rules if r.height == 0], [r for r in rules if r.width == 0]
     left, right = min(r.x for r in lying), max(r.x + r.width for r in lying)
+    met = {
+        r.x: np.unique([c.y for c in lying if c.x - NEAR_MM < r.x < c.x + c.width + NEAR_MM])
+        for r in standing
+    }
     found: list[tuple[float, _Rows]] = []
-    for standing in (r for r in rules if r.width == 0):
-        x = standing.x
-        rows = np.unique([r.y for r in lying if r.x - NEAR_MM < x < r.x + r.width + NEAR_MM])
+    for x, rows in sorted(met.items(), key=lambda item: -len(item[1]))[:UPRIGHT_TRIED]:
         for line in upright[:UPRIGHT_TRIED]:
             found += [(x, r) for r in _along(rows, _crossings(line, level, 2 * nominal), nominal)]
     return [rows.transform(x, left if x - left > right - x else right) for x, rows in found]

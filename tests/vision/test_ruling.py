@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from unittest.mock import Mock
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from digitscan.errors import PageError
 from digitscan.forms import Form
 from digitscan.records import Box, Image, Matrix
+from digitscan.vision import ruling
 from digitscan.vision.constellation import apply
 from digitscan.vision.registration import RegisteredPage, register
 from digitscan.vision.ruling import find_rules
@@ -138,6 +142,20 @@ def test_a_table_without_its_top_is_never_read_a_row_off_unawares(form: Form, up
     except PageError:
         return
     assert furthest(found, seen(0.5, (0.0, -up))) < 0.6 or found.rivals
+
+
+def test_of_many_upright_rules_few_are_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To try those of every cell would take minutes a page; those that most level rules meet are enough."""
+    along = Mock(side_effect=ruling._along)
+    monkeypatch.setattr(ruling, "_along", along)
+    short, transform = np.arange(2.0, 42.0, 4.0), seen(2.0, (0.0, 3.0))
+    cells = ", ".join(f"[{x}, 19, 0, 18]" for x in short)
+    form, page = write_form(tmp_path, FORM.replace(RULES, f"{cells}, {RULES}")), photo(transform)
+    for x in short:
+        ends = np.round(apply(transform, np.array([(x, 19), (x, 37)]))).astype(int).tolist()
+        cv2.line(page, ends[0], ends[1], 90, 2)
+    assert furthest(register(as_page(page, None), (form,)), transform) < 0.4
+    assert 0 < along.call_count <= 4 * ruling.UPRIGHT_TRIED**2
 
 
 def test_a_page_of_dashes_and_digits_is_refused(form: Form) -> None:
