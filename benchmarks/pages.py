@@ -44,11 +44,14 @@ class Deck:
     given: bool
     """Whether its digits are MNIST's, each page by one writer of the test part, or drawn."""
     habits: Habits = USUAL
+    streaks: bool = False
+    """Whether lines run across its pages."""
 
 
 DECKS = (
     Deck("household, drawn hands", HOUSEHOLD, given=False),
     Deck("household, hands of MNIST test", HOUSEHOLD, given=True),
+    Deck("household, hands of MNIST test, lines across the pages", HOUSEHOLD, given=True, streaks=True),
     Deck(
         "strings of touching digits, hands of MNIST test",
         STRINGS,
@@ -96,7 +99,7 @@ def decks_table(mnist: Path, household_pages: int) -> Table:
         count = math.ceil(household_pages * len(household.fields) / len(form.fields))
         with tempfile.TemporaryDirectory() as aside:
             digits = mnist if deck.given else None
-            make_deck(form, count, SEED, Path(aside), digits=digits, habits=deck.habits)
+            make_deck(form, count, SEED, Path(aside), digits=digits, habits=deck.habits, streaks=deck.streaks)
             rows.append(_deck_row(deck.title, scored(Path(aside), [form])))
     head = [*_HEAD, *(f"error at {share:.0%} review" for share in REVIEW)]
     return Table(head, rows, [deck.title for deck in DECKS if deck not in made])

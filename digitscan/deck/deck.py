@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from digitscan.deck.degrade import PRESETS
+from digitscan.deck.degrade import PRESETS, streaked
 from digitscan.deck.drawing import Writer, draw_form, on_paper, punch_holes, write_page
 from digitscan.deck.files import write_g4_pdf, write_g4_tiff, write_jpeg, write_jpeg_pdf, write_png
 from digitscan.deck.filling import USUAL, Habits, fill_page
@@ -60,13 +60,14 @@ def make_deck(
     kinds: Sequence[FileKind] = KINDS,
     habits: Habits = USUAL,
     hand: int | None = None,
+    streaks: bool = False,
 ) -> list[Path]:
     """Write `pages` pages in mixed files and truth.csv into `output`; returns the files of pages.
 
     The same form, seed and settings give the same bytes. Digits are drawn, or taken from the MNIST files
     in the directory `digits`, each page by one writer; `hand`, a number of 0 or more, names the writer of
     all pages. `kinds` are the files, again and again in this order; `presets` limits them to these ways of
-    scanning. Raises `UsageError` for settings that cannot be used.
+    scanning; `streaks` draws lines across each page. Raises `UsageError` for settings that cannot be used.
     """
     if pages < 1 or seed < 0:
         raise UsageError(
@@ -96,6 +97,8 @@ def make_deck(
                 writer = _writer(given, habits, writing if hand is None else np.random.default_rng(hand))
                 ink = write_page(form, raws, writer, kind.dpi, writing)
                 filled = on_paper(blanks[kind.dpi], ink, writing.uniform(0.62, 0.96), writing)
+                if streaks:
+                    filled = streaked(filled, kind.dpi, scanning.spawn(1)[0])
                 images.append(_scanned(form, filled, kind, scanning))
                 truth.writerows((path.name, page, name, raw) for name, raw in raws.items())
             _write(path, kind, images, rngs[0])

@@ -68,6 +68,24 @@ PRESETS: MappingProxyType[str, Preset] = MappingProxyType(
 )
 
 
+def streaked(page: Image, dpi: float, rng: Rng) -> Image:
+    """Up to four lines from edge to edge, nearly upright or level: dirt on the scanner's glass, creases."""
+    height, width = page.shape
+    lined = page.copy()
+    level = rng.random() < 0.25
+    across, along = (height, width) if level else (width, height)
+    for _ in range(int(rng.integers(1, 5))):
+        place = rng.uniform(0.03, 0.97) * across
+        lean = rng.normal(0, 0.004) * along
+        ends = [(place - lean / 2, -1.0), (place + lean / 2, along + 1.0)]
+        first, last = ([round(v * 16) for v in (end[::-1] if level else end)] for end in ends)
+        thick = max(1, round(rng.uniform(0.1, 0.5) * dpi / 25.4))
+        line = np.full_like(page, 255)
+        cv2.line(line, first, last, int(rng.integers(20, 170)), thick, cv2.LINE_AA, 4)
+        np.minimum(lined, line, out=lined)
+    return lined
+
+
 def _tilted(page: Image, most: float, stretch: float, border: int, rng: Rng) -> Image:
     """Turned by up to `most` degrees, stretched by about `stretch`, shifted a little, on a light bed."""
     height, width = page.shape

@@ -70,25 +70,26 @@ def test_checks_are_taken_away(run: pages.Scored, tmp_path: Path, monkeypatch: p
 def test_decks_have_as_many_fields(
     run: pages.Scored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[tuple[str, int, bool, float]] = []
+    made: list[tuple[str, int, bool, float, bool]] = []
     monkeypatch.setattr(pages, "scored", lambda *_: run)
     monkeypatch.setattr(
         pages,
         "make_deck",
-        lambda form, count, _seed, _folder, *, digits, habits: made.append(
-            (form.name, count, digits is not None, max(habits.touching))
+        lambda form, count, _seed, _folder, *, digits, habits, streaks: made.append(
+            (form.name, count, digits is not None, max(habits.touching), streaks)
         ),
     )
     table = pages.decks_table(tmp_path, 126)
     assert made == [
-        ("household", 126, False, 0.2),
-        ("household", 126, True, 0.2),
-        ("strings", 187, True, 1.0),
+        ("household", 126, False, 0.2, False),
+        ("household", 126, True, 0.2, False),
+        ("household", 126, True, 0.2, True),
+        ("strings", 187, True, 1.0, False),
     ]
-    assert [len(row) for row in table.rows] == [len(table.head)] * 4
+    assert [len(row) for row in table.rows] == [len(table.head)] * 5
     table = pages.decks_table(tmp_path / "none", 1)
     assert [row[0] for row in table.rows] == ["`sample_scans/`", "household, drawn hands"]
-    assert len(table.left_out) == 2
+    assert len(table.left_out) == 3
 
 
 def test_error_where_the_least_sure_are_reviewed() -> None:

@@ -47,6 +47,12 @@ def deck(form: Form, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
+def test_streaks_change_pages_but_not_what_is_written(form: Form, deck: Path, tmp_path: Path) -> None:
+    lined = make_deck(form, 17, 5, tmp_path, streaks=True)
+    assert (tmp_path / "truth.csv").read_bytes() == (deck / "truth.csv").read_bytes()
+    assert all(path.read_bytes() != (deck / path.name).read_bytes() for path in lined)
+
+
 def test_truth_has_every_field_of_every_page_written(form: Form, deck: Path) -> None:
     truth = read_truth(deck / "truth.csv")
     files = [path for path in sorted(deck.iterdir()) if path.name != "truth.csv"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from digitscan.deck.degrade import PRESETS
+from digitscan.deck.degrade import PRESETS, streaked
 from digitscan.records import Image
 
 
@@ -41,3 +41,18 @@ def test_bilevel_presets_are_black_and_white_and_grey_ones_are_not(page: Image) 
             assert levels == {0, 255}
         else:
             assert len(levels) > 20
+
+
+def test_streaks_run_from_edge_to_edge_and_take_nothing_away(page: Image) -> None:
+    before = page.copy()
+    ways = set()
+    for seed in range(12):
+        lined = streaked(page, 150.0, np.random.default_rng(seed))
+        assert (lined <= page).all() and lined.shape == page.shape and lined.dtype == np.uint8
+        assert (lined == streaked(page, 150.0, np.random.default_rng(seed))).all()
+        new = lined < np.minimum(page, 200)
+        rows, columns = new.any(axis=1).mean(), new.any(axis=0).mean()
+        ways.add("upright" if rows > columns else "level")
+        assert max(rows, columns) > 0.9 and min(rows, columns) < 0.3
+    assert ways == {"upright", "level"}
+    assert (page == before).all(), "the page given was changed"
