@@ -56,7 +56,7 @@ class Lattice:
         self.segmentation, self.probabilities, self.cells = segmentation, probabilities, cells
         self.pieces, self.hypotheses = segmentation.pieces, segmentation.hypotheses
         self.height = max(segmentation.digit_height, 1.0)
-        largest = max((max(piece.box[2:]) for piece in self.pieces), default=0)
+        largest = max((max(piece.box[2:]) for piece in segmentation.uncut), default=0)
         self.all_small = ALL_SMALL if largest < SMALL * self.height else 0.0
         self.starting: dict[int, list[int]] = {}
         for index, h in enumerate(self.hypotheses):

@@ -95,13 +95,13 @@ class Segmentation:
     pieces: tuple[Piece, ...]
     """From left to right."""
     hypotheses: tuple[Hypothesis, ...]
+    uncut: tuple[Piece, ...]
+    """The same ink as the pieces, as it hung together before it was cut."""
     digit_height: float
     """Usual height of a digit in this field, px; 0 where there is no ink."""
     left_out: float = 0.0
     """Height, px, of the largest mark in the field taken for print, a neighbour's or part of a streak, or too
     pale for ink."""
-    uncut: tuple[Piece, ...] = ()
-    """The same ink as the pieces, as it hung together before it was cut."""
     streaks: tuple[Box, ...] = ()
     """Lines across the page, taken out of the ink, crop px: boxes without width or without height."""
 
@@ -117,12 +117,13 @@ def segment(
     rules = np.zeros_like(ink) if rules is None else rules
     found, left_out = _belonging(_contours(ink), box, cells, scale)
     if not found:
-        return Segmentation((), (), 0.0, left_out)
+        return Segmentation((), (), (), 0.0, left_out)
     # a field with nothing but dirt has no digits to measure: they are never much smaller than their cell
     least = min(SMALLEST_DIGIT * box.height, SMALLEST_DIGIT_MM * scale)
     joined = _joined(found, max(least, *(p.box[3] for p in found)))
     tall = [p.box[3] for p in joined if p.box[3] > 0.5 * max(p.box[3] for p in joined)]
-    height = max(float(np.median(tall)), least)
+    # an X may be taller than its cell, a digit hardly ever is
+    height = max(min(float(np.median(tall)), box.height), least)
     pieces: list[Piece] = []
     for piece in joined:
         pieces += _cut(piece, cells, height)
@@ -136,7 +137,7 @@ def segment(
         if last == first + 1
         or (_around(pieces[first:last])[2] <= widest and _in_one(cells, pieces[first:last], height))
     ]
-    return Segmentation(tuple(pieces), tuple(hypotheses), height, left_out, tuple(joined))
+    return Segmentation(tuple(pieces), tuple(hypotheses), tuple(joined), height, left_out)
 
 
 def _rule_thickness(rules: Ink, box: Box, scale: float) -> tuple[float, float]:

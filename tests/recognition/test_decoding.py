@@ -64,7 +64,7 @@ def glyphs(*places: float, size: int = HEIGHT) -> Segmentation:
     """Pieces that stand for themselves alone, in the middle of cells 0, 1, ... or elsewhere."""
     pieces = tuple(a_piece(place + 0.5, size) for place in places)
     hypotheses = tuple(Hypothesis(i, i + 1, p.ink, p.box, p.centre) for i, p in enumerate(pieces))
-    return Segmentation(pieces, hypotheses, float(HEIGHT))
+    return Segmentation(pieces, hypotheses, pieces, float(HEIGHT))
 
 
 def ink_of(field: FormField, segmentation: Segmentation, *said: Said) -> FieldInk:
@@ -100,7 +100,7 @@ def test_cells_without_ink_are_blank_and_known_as_blank() -> None:
 
 def test_an_empty_field_is_surely_empty() -> None:
     for field in (a_field(3), a_field()):
-        reading = read(field, Segmentation((), (), 0.0))
+        reading = read(field, Segmentation((), (), (), 0.0))
         assert (reading.value, reading.status) == ("", "accepted")
         assert reading.raw == "_" * len(field.cells)
         assert reading.confidence > 0.99
@@ -121,7 +121,7 @@ def test_a_digit_that_leans_out_of_its_cell_is_that_cell_s() -> None:
 def test_specks_are_dirt_and_digits_are_not() -> None:
     pieces = (a_piece(0.5), a_piece(1.5, 5))
     hypotheses = tuple(Hypothesis(i, i + 1, p.ink, p.box, p.centre) for i, p in enumerate(pieces))
-    reading = read(a_field(2), Segmentation(pieces, hypotheses, 40.0), {"3": 0.999}, {"1": 0.6})
+    reading = read(a_field(2), Segmentation(pieces, hypotheses, pieces, 40.0), {"3": 0.999}, {"1": 0.6})
     assert (reading.raw, reading.value) == ("3_", "3")
     as_large = read(a_field(2), glyphs(0, 1), {"3": 0.999}, {"1": 0.6})
     assert as_large.raw == "31"
@@ -186,6 +186,7 @@ def touching() -> Segmentation:
             Hypothesis(0, 2, whole, (x, y, whole.shape[1], h), 40.0),
             Hypothesis(1, 2, right.ink, right.box, right.centre),
         ),
+        (left, right),
         float(HEIGHT),
     )
 
@@ -238,7 +239,7 @@ def fields_and_answers(draw: st.DrawFn) -> tuple[FormField, Segmentation, Probab
     probabilities = rng.dirichlet(np.full(len(CLASSES), sharpness), len(hypotheses)).astype(np.float32)
     open_box = draw(st.booleans())
     field = a_field(0, digits=(draw(st.integers(0, 2)), count + 1)) if open_box else a_field(count)
-    return field, Segmentation(pieces, hypotheses, float(HEIGHT)), probabilities
+    return field, Segmentation(pieces, hypotheses, pieces, float(HEIGHT)), probabilities
 
 
 @settings(deadline=None, max_examples=150)

@@ -28,7 +28,7 @@ def made(seed: int) -> Lattice:
         for b in range(a + 1, 5)
     ]
     shares = rng.dirichlet(np.full(len(CLASSES), 0.4), len(hypotheses)).astype(np.float32)
-    return Lattice(Segmentation(tuple(pieces), tuple(hypotheses), float(HEIGHT)), shares, ())
+    return Lattice(Segmentation(tuple(pieces), tuple(hypotheses), tuple(pieces), float(HEIGHT)), shares, ())
 
 
 def every_path(lattice: Lattice, text: str, used: int = 0) -> list[float]:

@@ -40,7 +40,7 @@ def lattice(pieces: list[Piece], left_out: float = 0.0) -> Segmentation:
             height = max(p.box[3] for p in run)
             ink = np.ones((height, right - x), bool)
             hypotheses.append(Hypothesis(first, last, ink, (x, 20, right - x, height), float(x + right) / 2))
-    return Segmentation(tuple(pieces), tuple(hypotheses), float(HEIGHT), left_out)
+    return Segmentation(tuple(pieces), tuple(hypotheses), tuple(pieces), float(HEIGHT), left_out)
 
 
 def read(segmentation: Segmentation, said: list[Said], cells: int = 0) -> list[Reading]:
@@ -95,9 +95,14 @@ def test_ink_all_smaller_than_digits_are_is_hardly_one() -> None:
     assert read(lattice([piece(20, 20, HEIGHT)]), sure, cells=1)[0].probability > 0.9
     rest = read(lattice([piece(20, 14, HEIGHT // 2)]), sure, cells=1)
     assert all(r.probability < 0.9 for r in rest if r.value)
+    # nor are parts of ink that was cut
+    parts = lattice([piece(20, 14, HEIGHT // 2), piece(34, 14, HEIGHT // 2)])
+    cut = replace(parts, uncut=(piece(20, 28),))
+    said: list[Said] = [{"other": 0.99}, {"2": 0.97}, {"other": 0.99}]
+    assert read(parts, said, cells=1)[0].probability < 0.9 < read(cut, said, cells=1)[0].probability
     # a small digit beside one of the usual height is nothing odd
     beside = lattice([piece(20, 14, HEIGHT // 2), piece(60, 20)])
-    said: list[Said] = [{"2": 0.97}, {"other": 0.99}, {"7": 0.97}]
+    said = [{"2": 0.97}, {"other": 0.99}, {"7": 0.97}]
     assert read(beside, said, cells=2)[0].value == "27"
 
 
@@ -117,7 +122,7 @@ def test_a_digit_that_a_streak_crossed_is_doubted(x: float, *, sure: bool) -> No
 
 def test_a_7_that_stands_on_a_rule_may_be_a_2() -> None:
     plain = lattice([piece(20, 20)])
-    standing = Segmentation(plain.pieces, (replace(plain.hypotheses[0], stands=True),), plain.digit_height)
+    standing = replace(plain, hypotheses=(replace(plain.hypotheses[0], stands=True),))
     for label, doubted in (("7", True), ("4", False)):
         on, off = (read(s, [{label: 0.999}], cells=1)[0].probability for s in (standing, plain))
         assert (on < off) is doubted
@@ -126,9 +131,7 @@ def test_a_7_that_stands_on_a_rule_may_be_a_2() -> None:
 def test_a_1_under_a_rule_as_thick_as_a_stroke_may_be_a_7() -> None:
     plain = lattice([piece(20, 20)])
     hanging, buried = (
-        Segmentation(
-            plain.pieces, (replace(plain.hypotheses[0], hangs=True, buried_above=b),), plain.digit_height
-        )
+        replace(plain, hypotheses=(replace(plain.hypotheses[0], hangs=True, buried_above=b),))
         for b in (False, True)
     )
     assert read(hanging, [{"1": 0.999}], cells=1)[0].probability > 0.99

@@ -182,7 +182,7 @@ def test_a_one_on_the_rule_is_no_remains() -> None:
 
 @pytest.mark.parametrize("cells", [cells_of(3), ()], ids=["cells", "open"])
 def test_no_ink_is_no_pieces(cells: tuple[Box, ...]) -> None:
-    assert segment(paper(3), box_of(3), cells, SCALE) == Segmentation((), (), 0.0)
+    assert segment(paper(3), box_of(3), cells, SCALE) == Segmentation((), (), (), 0.0)
 
 
 def test_dirt_is_small_beside_the_digits_of_its_field() -> None:
@@ -287,6 +287,17 @@ def test_digits_of_two_cells_are_never_one_and_parts_of_one_may_be() -> None:
     broken[:, MARGIN + CELL - 2 : MARGIN + CELL + 2] = False
     found = segment(broken, box_of(2), cells_of(2), SCALE)
     assert (0, 2) in [(h.first, h.last) for h in found.hypotheses]
+
+
+def test_a_digit_beside_an_x_that_leaves_its_cell_is_no_part_of_it() -> None:
+    canvas = paper(2).astype(np.uint8)
+    top, bottom, left, right = 1, len(canvas) - 2, MARGIN - 8, MARGIN + CELL + 8
+    cv2.line(canvas, (left, top), (right, bottom), 1, 6)
+    cv2.line(canvas, (right, top), (left, bottom), 1, 6)
+    (digit,) = digits(4, 3, height=44)
+    found = segment(laid(canvas > 0, digit, MARGIN + CELL + 6), box_of(2), cells_of(2), SCALE)
+    assert len(found.uncut) == 2
+    assert (0, len(found.pieces)) not in [(h.first, h.last) for h in found.hypotheses]
 
 
 def test_all_that_is_cut_is_in_the_picture_of_the_number() -> None:
