@@ -28,7 +28,7 @@ from digitscan.vision.fields import (
 from digitscan.vision.glyphs import fit, fit_many, fit_string
 from digitscan.vision.preview import draw_preview
 from digitscan.vision.registration import RegisteredPage, register
-from digitscan.vision.segmentation import Segmentation, number_ink, segment
+from digitscan.vision.segmentation import Segmentation, by_page, number_ink, segment
 from digitscan.vision.views import with_views
 
 
@@ -108,6 +108,7 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
     found = [
         segment(ink, c.box, c.cells, c.scale, rules) for (ink, rules), c in zip(inks, crops, strict=True)
     ]
+    found = by_page(found, [crop.box for crop in crops])
     unread = zip(pale_marks(crops, inks, level), hidden_marks(crops, inks), strict=True)
     found = [
         replace(s, left_out=max(s.left_out, *marks), streaks=crop.streak_boxes)

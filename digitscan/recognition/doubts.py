@@ -16,6 +16,8 @@ SOUND_CUT = 0.995  # that a cut between two digits took nothing from either that
 NOTHING_HIDDEN = 0.985  # that a printed rule hid no stroke which makes another digit of it
 NOTHING_BURIED = 0.5  # the same of a rule that is thicker at the glyph than elsewhere
 BESIDE = 4  # px from a line to what it touched before it was taken out
+POINT = 0.5  # that a mark between two digits is none that makes another number of them
+RUNS_ON = 0.5  # that what runs on beyond the picture of its field is a digit all the same, and this one
 STREAKED = 0.8  # that a line across a glyph neither made it another digit nor hid what does
 
 Marks = tuple[Mark, ...]
@@ -62,6 +64,8 @@ def nothing_lost(segmentation: Segmentation, marks: Marks) -> float:
     """
     pieces, height = segmentation.pieces, max(segmentation.digit_height, 1.0)
     sound = _harmless(segmentation.left_out / height)
+    if segmentation.point and sum(mark.label.isdigit() for mark in marks) > 1:
+        sound *= POINT
     unread = [True] * len(pieces)
     for mark in marks:
         if mark.hypothesis is None:
@@ -69,6 +73,8 @@ def nothing_lost(segmentation: Segmentation, marks: Marks) -> float:
             continue
         h = segmentation.hypotheses[mark.hypothesis]
         unread[h.first : h.last] = [False] * (h.last - h.first)
+        if h.runs_on and mark.label.isdigit():
+            sound *= RUNS_ON
         if any(_meets(streak, h.box) for streak in segmentation.streaks):
             sound *= STREAKED
         # the foot of a 2 on the rule below; on the rule above the bar of a 7, be it crossed or not

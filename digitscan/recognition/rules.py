@@ -17,7 +17,8 @@ def faults(field: FormField, reading: Alternative) -> Iterator[str]:
         yield "unreadable"
     if broken_up(reading):
         yield BROKEN_UP
-    if "X" in reading.raw and field.crossed == "review":
+    # where no cell is struck out, an X among digits is a sign, or a digit that was
+    if "X" in reading.raw and (field.crossed == "review" or (not field.cells and reading.value)):
         yield "crossed out"
     yield from broken_rules(field, reading.value)
 

@@ -27,7 +27,8 @@ BESIDE_RULE_MM = 0.35  # from a rule: it reaches less far, a 1 written along it 
 SLIVER = 0.35  # of the usual stroke's width
 RULES_MM = 0.7  # within a cell, rules may lie so far from its edges
 PALE_HEIGHT = 0.25  # of its cell's: a mark that is lower is no digit
-PALE_PENS, PALE_PRINT = 4, 0.25  # of the blank fields: more that show pale marks show print
+PALE_STROKES = 2.0  # of the usual stroke's width: what is thicker is no stroke
+PALE_PENS, PALE_PRINT = 4, 0.25  # of the fields looked at: more that show pale marks show print
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +118,14 @@ def field_inks(
 
 
 def pale_marks(crops: Sequence[FieldCrop], inks: Sequence[tuple[Ink, Ink]], level: InkLevel) -> list[float]:
-    """Of each field the height, px, of the tallest mark in a blank cell too pale to be ink; 0 for none.
+    """Of each field the height, px, of the tallest mark too pale to be ink; 0 for none.
 
-    Another pen may have written it. Where many blank fields show some, they are printed. inks: ink and rules,
-    as `field_inks` gives them.
+    Another pen may have written it: looked for in blank cells, and in open boxes beside the ink. Where many
+    fields show some, they are printed. inks: ink and rules, as `field_inks` gives them.
     """
     found = [_pale_mark(crop, ink | rules, level) for crop, (ink, rules) in zip(crops, inks, strict=True)]
-    blank = [height for height in found if height is not None]
-    printed = sum(height > 0 for height in blank) > max(PALE_PENS, PALE_PRINT * len(blank))
+    looked_at = [height for height in found if height is not None]
+    printed = sum(height > 0 for height in looked_at) > max(PALE_PENS, PALE_PRINT * len(looked_at))
     return [0.0 if printed or height is None else height for height in found]
 
 
@@ -152,7 +153,7 @@ def _widened(crop: FieldCrop, seen: Ink, x: int) -> float:
 
 
 def _pale_mark(crop: FieldCrop, seen: Ink, level: InkLevel) -> float | None:
-    """Height of the tallest pale mark in the blank cells of a field; None where all are written in."""
+    """Height of the tallest pale mark in a field's blank cells or open box; None where all are written in."""
     inset = RULES_MM * crop.scale
     side = round(1.2 * level.stroke) | 1  # what is dark fades out
     tallest = None
@@ -160,12 +161,17 @@ def _pale_mark(crop: FieldCrop, seen: Ink, level: InkLevel) -> float | None:
         x, y, right, bottom = (round(v) for v in _corners(box, -inset))
         part = slice(max(y, 0), max(bottom, 0)), slice(max(x, 0), max(right, 0))
         dark = crop.dark[part]
-        if not dark.size or np.count_nonzero(seen[part]) > level.stroke**2:
+        written = np.count_nonzero(seen[part]) > level.stroke**2
+        if not dark.size or (written and crop.cells):
             continue
         tallest = tallest or 0.0
         if dark.max() <= cleaning.FAINTEST * 255:
             continue
-        near = cv2.dilate(seen[part].astype(np.uint8), np.ones((side, side), np.uint8))
+        inked = seen[part] | (dark > level.threshold * 255)
+        near = cv2.dilate(inked.astype(np.uint8), np.ones((side, side), np.uint8))
+        if written:  # what lies in the shadow of ink is pale all over, not in strokes
+            thick = np.ones((round(PALE_STROKES * level.stroke),) * 2, np.uint8)
+            dark = np.asarray(cv2.morphologyEx(dark, cv2.MORPH_TOPHAT, thick), np.uint8)
         _, stats = cleaning.components(((dark > cleaning.FAINTEST * 255) & (near == 0)).astype(np.uint8))
         for _, _, w, h, area in stats[1:].tolist():
             if h > PALE_HEIGHT * box.height and area / max(w, h) > SLIVER * level.stroke:

@@ -7,6 +7,7 @@ recognition-based segmentation).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -25,8 +26,12 @@ CUT_STROKES = 3  # a cut goes through so many strokes at most
 WIDEST = 1.8  # of the field's digit height: wider is never one digit
 SMALLEST_DIGIT = 0.3  # of the height of the field, where that is low
 SMALLEST_DIGIT_MM = 2.0
+ENOUGH_FIELDS = 5  # with ink: their digits tell how high this page's are
+PAGE_HEIGHT = 0.75  # of the page's usual digit height: a field's is no less
+BOX_HEIGHT = 0.8  # of a field's height: digits are no higher in it, whatever they are elsewhere
 REACHING_IN = 0.45  # of the field's height, where that is low
 REACHING_IN_MM = 3.0
+MOSTLY_OUTSIDE = 0.2  # of its ink inside: less may be a neighbour's that leans over
 SMALLEST_PART = 0.2  # of the digit height: what a cut leaves is no smaller, or the cut is not made
 RULE_REMAINS_MM = 1.0
 ON_RULE_MM = 0.35
@@ -36,6 +41,10 @@ AT_RULE = 3  # px between a stroke and a rule that it was cut off from, and of t
 SWOLLEN = 1.5  # of a rule's usual thickness: with a stroke on it
 UNLIKE = 2.0  # times as thick as the other: no rule of a field is
 BURIED_WIDTH = 0.3  # of a glyph's: so much of a stroke makes another digit of it
+SMALLEST_POINT, LARGEST_POINT = 0.12, 0.6  # of the digit height: what stands between two digits and is none
+POINT_STROKES, POINT_SQUARES = 0.6, 0.5  # of the pen's width, and of its square: thinner, smaller is dirt
+AS_RULE = 1.3  # of the pen's width: where a rule is printed, what is thinner is a rest of it
+OVER = 0.3  # of its width under or over a digit: it is part of that
 SPECK = 0.25  # of the digit height: what is no larger says nothing of where a number begins or ends
 LARGE = 0.5  # of the digit height: what is larger may be a digit by itself
 ASTRAY = 0.9  # of a cell's width: no glyph has a large part so far from the middle of its cell
@@ -86,6 +95,8 @@ class Hypothesis:
     buried_above: bool = False
     """Whether the rule above is so thick there that a stroke must lie on it."""
     buried_below: bool = False
+    runs_on: bool = False
+    """Whether its ink may run on beyond the crop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +113,8 @@ class Segmentation:
     left_out: float = 0.0
     """Height, px, of the largest mark in the field taken for print, a neighbour's or part of a streak, or too
     pale for ink."""
+    point: float = 0.0
+    """Size, px, of a mark between two digits that may be a decimal point, a comma or a dash; 0 for none."""
     streaks: tuple[Box, ...] = ()
     """Lines across the page, taken out of the ink, crop px: boxes without width or without height."""
 
@@ -115,7 +128,8 @@ def segment(
     printed rules that were taken out of the ink, height x width.
     """
     rules = np.zeros_like(ink) if rules is None else rules
-    found, left_out = _belonging(_contours(ink), box, cells, scale)
+    seen = _contours(ink)
+    found, left_out = _belonging(seen, box, cells, scale)
     if not found:
         return Segmentation((), (), (), 0.0, left_out)
     # a field with nothing but dirt has no digits to measure: they are never much smaller than their cell
@@ -137,7 +151,23 @@ def segment(
         if last == first + 1
         or (_around(pieces[first:last])[2] <= widest and _in_one(cells, pieces[first:last], height))
     ]
-    return Segmentation(tuple(pieces), tuple(hypotheses), tuple(joined), height, left_out)
+    point = _point(seen, joined, cells or (box,), height, RULE_REMAINS_MM * scale)
+    return Segmentation(tuple(pieces), tuple(hypotheses), tuple(joined), height, left_out, point)
+
+
+def by_page(found: Sequence[Segmentation], boxes: Sequence[Box]) -> list[Segmentation]:
+    """The fields of a page, their digits measured by those of all: ditto marks are no small 1s.
+
+    boxes: of the fields, crop px: in a low one people write lower.
+    """
+    heights = [s.digit_height for s in found if s.pieces]
+    if len(heights) < ENOUGH_FIELDS:
+        return list(found)
+    usual = float(np.median(heights))
+    return [
+        replace(s, digit_height=max(s.digit_height, PAGE_HEIGHT * min(usual, BOX_HEIGHT * box.height)))
+        for s, box in zip(found, boxes, strict=True)
+    ]
 
 
 def _rule_thickness(rules: Ink, box: Box, scale: float) -> tuple[float, float]:
@@ -190,7 +220,7 @@ def _belonging(
     kept, left_out = [], 0.0
     right, bottom = box.x + box.width, box.y + box.height
     upright = [b for c in cells for b in (c.x, c.x + c.width)] or [box.x, right]
-    near = RULE_REMAINS_MM * scale
+    near, tall = RULE_REMAINS_MM * scale, min(REACHING_IN * box.height, REACHING_IN_MM * scale)
     for p in pieces:
         x, y, w, h = p.box
         beside = any(abs(x - e) < near and abs(x + w - e) < near for e in upright)
@@ -216,11 +246,45 @@ def _belonging(
         reaching[rows[inside], columns[inside]] = True
         part = _cropped(reaching, x, y)
         if part is not None and min(part.box[2:]) > near:
-            if part.box[3] > min(REACHING_IN * box.height, REACHING_IN_MM * scale):
+            if part.box[3] > tall:
                 kept.append(part)
-            else:
-                left_out = max(left_out, part.box[3])
+                continue
+            left_out = max(left_out, part.box[3])
+        if inside.mean() > MOSTLY_OUTSIDE and min(y + h, bottom) - max(y, box.y) > tall:
+            left_out = max(left_out, h)  # a digit written across the edge
     return kept, left_out
+
+
+def _point(
+    seen: list[Piece], digits: list[Piece], boxes: tuple[Box, ...], height: float, reach: float
+) -> float:
+    """Size of the largest small mark as thick as a pen between two digits; 0 for none.
+
+    What lies over or under a digit is part of it, what is as thin as a rule where one is printed is a rest of
+    that, and what lies farther than `reach` from all boxes is print. seen: all contours. digits: what was
+    joined of those of the field.
+    """
+    large = [p for p in digits if p.box[3] > LARGEST_POINT * height]
+    first, last = min((p.box[0] for p in large), default=0), max((p.box[0] for p in large), default=0)
+    pen, largest = 0.0, 0.0
+    for p in seen:
+        x, y, w, h = p.box
+        if not (first < x < last and SMALLEST_POINT * height < max(w, h) < LARGEST_POINT * height):
+            continue
+        middle, level = x + w / 2, y + h / 2
+        beside = [b for b in boxes if b.x - reach <= middle < b.x + b.width + reach]
+        if not any(b.y <= level < b.y + b.height for b in beside):
+            continue
+        if any(min(x + w, q.box[0] + q.box[2]) - max(x, q.box[0]) > OVER * w for q in large):
+            continue
+        pen = pen or float(np.median([stroke_width(q.ink) for q in large]))
+        upright = any(min(abs(middle - b.x), abs(middle - b.x - b.width)) < reach for b in beside)
+        lying = any(min(abs(level - b.y), abs(level - b.y - b.height)) < reach for b in beside)
+        if (upright and w < AS_RULE * pen) or (lying and h < AS_RULE * pen):
+            continue
+        if p.area > POINT_SQUARES * pen**2 and stroke_width(p.ink) > POINT_STROKES * pen:
+            largest = max(largest, w, h)
+    return largest
 
 
 def _joined(pieces: list[Piece], height: float) -> list[Piece]:
@@ -268,7 +332,8 @@ def _together(
     above, below = rules[:y, x : x + w][::-1], rules[y + h :, x : x + w]
     hangs, stands = _meets(above, whole.ink[:AT_RULE]), _meets(below, whole.ink[-AT_RULE:])
     buried = hangs and _buries(above, thick[0]), stands and _buries(below, thick[1])
-    return Hypothesis(first, last, whole.ink, whole.box, whole.centre, hangs, stands, *buried)
+    runs_on = min(x, y) == 0 or x + w == rules.shape[1] or y + h == rules.shape[0]
+    return Hypothesis(first, last, whole.ink, whole.box, whole.centre, hangs, stands, *buried, runs_on)
 
 
 def _meets(rules: Ink, end: Ink) -> bool:

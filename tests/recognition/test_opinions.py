@@ -112,6 +112,21 @@ def test_ink_left_out_takes_confidence_by_its_size(size: float, *, sure: bool) -
     assert (best.probability > 0.97) is sure
 
 
+def test_a_mark_between_digits_takes_confidence_and_beside_one_digit_none() -> None:
+    said: list[Said] = [{"3": 0.999}, {"other": 0.99}, {"4": 0.999}]
+    two, one = lattice([piece(20, 20), piece(60, 20)]), lattice([piece(20, 20)])
+    assert read(two, said, cells=2)[0].probability > 0.97
+    assert read(replace(two, point=8.0), said, cells=2)[0].probability < 0.6
+    assert read(replace(one, point=8.0), said[:1], cells=1)[0].probability > 0.97
+
+
+@pytest.mark.parametrize(("label", "sure"), [("1", False), ("crossed", True)])
+def test_a_digit_that_leaves_the_crop_is_doubted_an_x_is_not(label: str, *, sure: bool) -> None:
+    plain = lattice([piece(20, 20)])
+    leaving = replace(plain, hypotheses=(replace(plain.hypotheses[0], runs_on=True),))
+    assert (read(leaving, [{label: 0.9999}], cells=1)[0].probability > 0.97) is sure
+
+
 @pytest.mark.parametrize(("x", "sure"), [(30.0, False), (70.0, True)])
 def test_a_digit_that_a_streak_crossed_is_doubted(x: float, *, sure: bool) -> None:
     crossed = replace(lattice([piece(20, 20)]), streaks=(Box(x, 0.0, 0.0, 80.0),))

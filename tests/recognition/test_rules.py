@@ -52,7 +52,8 @@ def test_an_empty_field_breaks_no_rule_but_required() -> None:
         ("_12", []),
         ("4?", ["unreadable"]),
         ("1_2", ["blank between digits"]),
-        ("1X2", ["blank between digits"]),
+        ("1X2", ["blank between digits", "crossed out"]),
+        ("X12", ["crossed out"]),
     ],
 )
 def test_what_is_wrong_with_a_reading(raw: str, told: list[str]) -> None:

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from digitscan.deck.handwriting import draw_digit, make_hand
 from digitscan.records import Box
-from digitscan.vision.segmentation import LONGEST_RUN, SPECK, Segmentation, number_ink, segment
+from digitscan.vision.segmentation import (
+    LONGEST_RUN,
+    SPECK,
+    Segmentation,
+    by_page,
+    number_ink,
+    segment,
+)
 
 Ink = NDArray[np.bool_]
 
@@ -298,6 +305,56 @@ def test_a_digit_beside_an_x_that_leaves_its_cell_is_no_part_of_it() -> None:
     found = segment(laid(canvas > 0, digit, MARGIN + CELL + 6), box_of(2), cells_of(2), SCALE)
     assert len(found.uncut) == 2
     assert (0, len(found.pieces)) not in [(h.first, h.last) for h in found.hypotheses]
+
+
+def test_a_digit_most_of_which_is_outside_is_not_forgotten() -> None:
+    one = laid(paper(2), ring(30, 48), MARGIN + CELL)
+    across, leaning = laid(one, ring(24, 48), MARGIN - 17), laid(one, ring(18, 48), MARGIN - 16)
+    assert segment(across, box_of(2), cells_of(2), SCALE).left_out == 48
+    assert segment(leaning, box_of(2), cells_of(2), SCALE).left_out == 0  # a neighbour's
+
+
+def test_ink_that_leaves_the_crop_is_known() -> None:
+    ink = laid(paper(2), ring(30, 48), MARGIN + 10)
+    ink[:, MARGIN + CELL + 20 : MARGIN + CELL + 25] = True
+    found = segment(ink, box_of(2), cells_of(2), SCALE)
+    assert [h.runs_on for h in found.hypotheses] == [False, True]
+
+
+@pytest.mark.parametrize("cells", [cells_of(2), ()])
+@pytest.mark.parametrize(
+    ("x", "y", "width", "height", "seen"),
+    [
+        (MARGIN + CELL - 4, 66, 9, 9, True),
+        (MARGIN + CELL - 6, 52, 14, 6, True),
+        (MARGIN + CELL - 4, 72, 9, 2, False),
+        (MARGIN + 20, 20, 9, 8, False),
+        (MARGIN + 2 * CELL - 8, 66, 8, 8, False),
+    ],
+    ids=["point", "dash", "rest of a rule", "over a digit", "behind"],
+)
+def test_a_mark_between_two_digits_is_seen(
+    cells: tuple[Box, ...], x: int, y: int, width: int, height: int, *, seen: bool
+) -> None:
+    ink = laid(laid(paper(2), ring(30, 48), MARGIN + 6), ring(30, 48), MARGIN + CELL + 10)
+    ink[y : y + height, x : x + width] = True
+    assert (segment(ink, box_of(2), cells, SCALE).point == max(width, height)) is seen
+    assert (segment(ink, box_of(2), cells, SCALE).point > 0) is seen
+
+
+def test_digits_are_measured_by_those_of_the_page() -> None:
+    tall = segment(laid(paper(2), ring(30, 48), MARGIN + 10), box_of(2), cells_of(2), SCALE)
+    low = segment(laid(paper(2), ring(12, 20), MARGIN + 10), box_of(2), cells_of(2), SCALE)
+    boxes = [box_of(2)] * 7
+    heights = [s.digit_height for s in by_page([tall] * 6 + [low], boxes)]
+    assert heights == [48] * 6 + [36]
+    assert [s.digit_height for s in by_page([tall, low], boxes[:2])] == [48, low.digit_height]
+    flat = [*boxes[:6], replace_height(box_of(2), 25)]
+    assert by_page([tall] * 6 + [low], flat)[-1].digit_height == max(low.digit_height, 15)
+
+
+def replace_height(box: Box, height: float) -> Box:
+    return Box(box.x, box.y, box.width, height)
 
 
 def test_all_that_is_cut_is_in_the_picture_of_the_number() -> None:
