@@ -124,8 +124,10 @@ class LaidPage:
         self.evidence = float(self._coarse.share.mean())
         """Share of printed rules found near where they should be, without refinement (0-1)."""
 
-    def placed(self) -> tuple[list[Matrix], list[float]]:
-        """Each field's own form mm -> page px, and the share of its printed rules found (0-1)."""
+    def placed(self) -> tuple[list[Matrix], list[float], list[float]]:
+        """Each field's own form mm -> page px, the share of its printed rules found (0-1), and that of its
+        upright or of its level ones, whichever is less: a field beside its place sees all level ones.
+        """
         expected = _smoothed(self._centres, self._coarse.shift, self._coarse.share)
         found = self._found(expected, REACHES_MM[1])
         sure = (found.share >= CONFIRMED)[:, None]
@@ -134,21 +136,23 @@ class LaidPage:
         corrections = np.tile(np.eye(3), (len(shift), 1, 1))
         corrections[:, (0, 1), (0, 1)] = stretch
         corrections[:, :2, 2] = self._centres * (1 - stretch) + shift
-        return list(self._transform @ corrections), found.share.tolist()
+        return list(self._transform @ corrections), found.share.tolist(), found.lesser.tolist()
 
     def _found(self, expected: Profile, reach: float) -> _Found:
         """Each field's rules within `reach` mm of where a shift, mm, is expected to bring them."""
         shift, stretch = expected.copy(), np.ones_like(expected)
-        seen, edges = np.zeros(len(expected)), np.zeros(len(expected))
+        seen, edges, lesser = np.zeros(len(expected)), np.zeros(len(expected)), np.ones(len(expected))
         for kind in self._kinds:
             for axis in (0, 1):
                 moved, stretched, under = self._aligned(kind, axis, expected[kind.fields], reach)
                 shift[kind.fields, axis] += moved / SCALE
                 stretch[kind.fields, axis] = stretched
                 counts = kind.edges[axis].counts
-                seen[kind.fields] += counts * kind.edges[axis].mean((under > CONFIRMED).astype(float))
+                share = kind.edges[axis].mean((under > CONFIRMED).astype(float))
+                seen[kind.fields] += counts * share
                 edges[kind.fields] += counts
-        return _Found(shift, stretch, seen / edges)
+                lesser[kind.fields] = np.minimum(lesser[kind.fields], share)
+        return _Found(shift, stretch, seen / edges, lesser)
 
     def _aligned(
         self, kind: _Kind, axis: int, expected: Profile, reach: float
@@ -206,6 +210,8 @@ class _Found:
     shift: Profile
     stretch: Profile
     share: Profile
+    lesser: Profile
+    """Of the upright or of the level edges, whichever is less."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,9 @@ from digitscan.vision.support import RuledPage, printed, sides
 SMALLEST_PAGE = 100  # px: below it nothing printed could be told
 UNMARKED = ("lines", "rules", "none")  # methods that nothing but rules tells where the form lies
 CONTESTED, CONTESTED_UNMARKED = 0.9, 0.5  # of the best candidate's rank: worth comparing with it
-ENOUGH_FRAMES = 0.3
+ENOUGH_FRAMES, ENOUGH_MARKS = 0.3, 0.5  # share found: nothing more is tried
+BLUR_MM = 0.19
+WHOLE = 0.95  # of a field is in the picture: a cell that is not would look blank
 CONTRASTS = (None, 1.0, 0.5)  # of rules, in which frames are looked for, until enough are found
 FEATURES = 4000
 TEMPLATE_LONG_SIDE = 1400  # px
@@ -45,7 +47,8 @@ class RegisteredPage:
     placements: tuple[Matrix, ...]
     """The same for each field by itself, with what its own printed rules corrected."""
     evidence: tuple[float, ...]
-    """0-1: the share of each field's printed rules found."""
+    """0-1: the share of each field's printed rules found, upright or level, whichever is less; 0 where it is
+    partly beyond the picture."""
     score: float
     """0-1: share of the registration's own marks matched, times share of the fields' rules found."""
     rotation: int
@@ -112,17 +115,17 @@ def _placed(
     if form.registration.method == "rules":
         ruled = RuledPage(page.image, form.page.size)
         placements, seen = ruling.place_fields(ruled, transform, form.fields, _rules(form))
+        lesser = seen
     else:
-        placements, seen = (laid or LaidPage(page.image, transform, form.fields)).placed()
+        placements, seen, lesser = (laid or LaidPage(page.image, transform, form.fields)).placed()
     there = _inside([f.box for f in form.fields], placements, page.image)
-    seen = [s * t for s, t in zip(seen, there.tolist(), strict=True)]
     return RegisteredPage(
         page,
         form,
         transform,
         tuple(placements),
-        tuple(seen),
-        share * float(np.mean(seen)),
+        tuple(np.where(there > WHOLE, lesser, 0.0).tolist()),
+        share * float(np.mean(there * seen)),
         constellation.rotation_of(transform, form.page.size),
     )
 
@@ -143,11 +146,13 @@ def _candidates(page: Page, form: Form, ruled: RuledPage | None) -> Iterator[Mat
     match form.registration.method:
         case "marks":
             boxes = tuple(Box(*m) for m in form.registration.marks)
-            for faint in (False, True):
-                found = constellation.find_marks(image, _sizes(boxes), form.page.size, faint=faint)
+            # nothing on a page may be dark; fine white lines and dots may break up what is
+            for faint, blur in ((False, 0.0), (True, 0.0), (False, BLUR_MM)):
+                seen = _blurred(image, blur * max(image.shape) / max(form.page.size)) if blur else image
+                found = constellation.find_marks(seen, _sizes(boxes), form.page.size, faint=faint)
                 matches = constellation.match(boxes, found, form.page.size)
                 yield from matches
-                if matches:
+                if any(m.share >= ENOUGH_MARKS for m in matches):
                     break
         case "lines":
             boxes = _frames(form)
@@ -167,6 +172,10 @@ def _candidates(page: Page, form: Form, ruled: RuledPage | None) -> Iterator[Mat
             yield from _by_template(image, form.path.parent / form.registration.image, form.page.size)
         case "none":
             yield from _by_edges(image, page.dpi, form.page.size)
+
+
+def _blurred(image: Image, sigma: float) -> Image:
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.uint8)
 
 
 def _sizes(boxes: tuple[Box, ...]) -> Points:

@@ -62,7 +62,7 @@ def furthest(placements: list[Matrix], by: Matrix) -> float:
 @given(across=st.floats(-2, 2), down=st.floats(-2, 2))
 def test_a_page_that_moved_is_found(across: float, down: float) -> None:
     by = np.array([[1, 0, across], [0, 1, down], [0, 0, 1.0]])
-    placements, seen = laid(moved(by)).placed()
+    placements, seen, _ = laid(moved(by)).placed()
     assert furthest(placements, by) < 0.4
     assert np.mean(seen) > 0.95
 
@@ -72,13 +72,13 @@ def test_a_page_that_moved_is_found(across: float, down: float) -> None:
 def test_paper_that_stretched_is_found(stretch: tuple[float, float]) -> None:
     x, y = stretch
     by = np.array([[x, 0, 45 * (1 - x)], [0, y, 60 * (1 - y)], [0, 0, 1.0]])
-    placements, seen = laid(moved(by)).placed()
+    placements, seen, _ = laid(moved(by)).placed()
     assert furthest(placements, by) < 0.5
     assert np.mean(seen) > 0.9
 
 
 def test_a_page_that_did_not_move_stays() -> None:
-    placements, seen = laid(page()).placed()
+    placements, seen, _ = laid(page()).placed()
     assert furthest(placements, np.eye(3)) < 0.15
     assert np.mean(seen) > 0.95
 
@@ -104,7 +104,7 @@ def test_a_page_without_rules_gives_no_evidence(kind: str) -> None:
         "noise": np.clip(np.random.default_rng(1).normal(230, 6, shape), 0, 255).astype(np.uint8),
     }[kind]
     assert laid(image).evidence < 0.1
-    placements, seen = laid(image).placed()
+    placements, seen, _ = laid(image).placed()
     assert np.mean(seen) < 0.1
     assert furthest(placements, np.eye(3)) < 4  # nothing seen means no great move
 
@@ -131,12 +131,22 @@ def test_rules_count_by_their_contrast_not_by_their_brightness() -> None:
     assert laid(nearly_white).evidence < 0.1
 
 
+def test_level_rules_alone_are_little_evidence_for_a_field() -> None:
+    """A field printed half a cell farther right has the same level rules."""
+    image, (x, y, w, h) = blank(form()).copy(), (round(v * SCALE) for v in form().fields[0].box)
+    row = image[y - 4 : y + h + 5, x - 4 : x + w + 60]
+    row[:] = np.roll(row, round(3.5 * SCALE), axis=1)
+    _, seen, lesser = laid(image).placed()
+    assert lesser[0] < 0.4 < seen[0]
+    assert min(lesser[1:]) > 0.9
+
+
 def test_a_field_hidden_by_a_blot_goes_with_its_neighbours() -> None:
     by = np.array([[1, 0, 1.2], [0, 1, -0.9], [0, 0, 1.0]])
     image = moved(by)
     x, y, w, h = (round(v * SCALE) for v in form().fields[3].box)
     image[y - 30 : y + h + 30, x - 30 : x + w + 30] = 60
-    placements, seen = laid(image).placed()
+    placements, seen, _ = laid(image).placed()
     assert furthest(placements, by) < 0.5
     assert np.mean(seen) < 1
 

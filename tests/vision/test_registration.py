@@ -106,6 +106,26 @@ def test_a_lost_mark_is_forgiven(forms: dict[str, Form]) -> None:
     assert furthest(found, 0) < 0.3
 
 
+@pytest.mark.parametrize("flaw", ["lines", "dots"])
+def test_marks_broken_up_by_a_scanner_are_found(forms: dict[str, Form], flaw: str) -> None:
+    image = filled(forms["marks"], 3)[0].copy()
+    if flaw == "lines":
+        image[:, ::9] = 255
+    else:
+        image[np.random.default_rng(2).random(image.shape) < 0.06] = 255
+    found = register(as_page(image), (forms["marks"],))
+    assert found.score > 0.8
+    assert furthest(found, 0) < 0.3
+
+
+def test_a_field_that_the_picture_cuts_has_no_evidence(forms: dict[str, Form]) -> None:
+    image = filled(forms["marks"], 3)[0]
+    found = register(as_page(image[:, : round(80 * SCALE)]), (forms["marks"],))  # the last cell of `sum`
+    evidence = {field.name: e for field, e in zip(found.form.fields, found.evidence, strict=True)}
+    assert evidence.pop("sum") == 0
+    assert min(evidence.values()) > 0.4
+
+
 @pytest.mark.parametrize("method", list(METHODS))
 def test_a_page_of_another_form_is_refused(forms: dict[str, Form], method: str) -> None:
     other = write_form_with_fields_elsewhere(forms["marks"])
