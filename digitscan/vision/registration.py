@@ -30,6 +30,7 @@ UNMARKED = ("lines", "rules", "none")  # methods that nothing but rules tells wh
 CONTESTED, CONTESTED_UNMARKED = 0.9, 0.5  # of the best candidate's rank: worth comparing with it
 ENOUGH_FRAMES, ENOUGH_MARKS = 0.3, 0.5  # share found: nothing more is tried
 BLUR_MM = 0.19
+ALONE = 0.6  # of the picture is the form: beside it there is no room for another
 WHOLE = 0.95  # of a field is in the picture: a cell that is not would look blank
 CONTRASTS = (None, 1.0, 0.5)  # of rules, in which frames are looked for, until enough are found
 FEATURES = 4000
@@ -62,19 +63,40 @@ class RegisteredPage:
 def register(page: Page, forms: tuple[Form, ...]) -> RegisteredPage:
     """The page as the form that fits it best.
 
-    Raises PageError (stage `registration`) where no form reaches its own minimum score.
+    Raises PageError (stage `registration`) where no form reaches its own minimum score, and where another one
+    lies beside it.
     """
     height, width = page.image.shape
     if min(width, height) < SMALLEST_PAGE:
         raise PageError("registration", f"a picture of {width} x {height} pixels is no page of a form")
-    tried = [_registered(page, form) for form in forms]
-    best = max(tried, key=lambda r: r.score - r.form.registration.minimum_score)
+    best = _best(page, forms)
     least = best.form.registration.minimum_score
     if best.score >= least:
+        if _lies_beside(best, forms):
+            raise PageError("registration", "there is more than one form on the page: scan each by itself")
         return best
     said = f"the best, '{best.form.name}', scores" if len(forms) > 1 else f"form '{best.form.name}' scores"
     prefix = "no form fits: " if len(forms) > 1 else "the form was not found: "
     raise PageError("registration", f"{prefix}{said} {best.score:.2f}, its minimum is {least:.2f}")
+
+
+def _best(page: Page, forms: tuple[Form, ...]) -> RegisteredPage:
+    tried = [_registered(page, form) for form in forms]
+    return max(tried, key=lambda r: r.score - r.form.registration.minimum_score)
+
+
+def _lies_beside(found: RegisteredPage, forms: tuple[Form, ...]) -> bool:
+    """Whether there is another form on the rest of the page, where there is room for one."""
+    width, height = found.form.page.size
+    sheet = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
+    corners = np.rint(constellation.apply(found.transform, sheet)).astype(np.int32)
+    image = found.page.image
+    if cv2.contourArea(corners) > ALONE * image.size:
+        return False
+    paper = int(np.median(image))
+    rest = cv2.fillConvexPoly(image.copy(), corners, paper)
+    other = _best(replace(found.page, image=np.asarray(rest, np.uint8)), forms)
+    return other.score >= other.form.registration.minimum_score
 
 
 def _registered(page: Page, form: Form) -> RegisteredPage:
