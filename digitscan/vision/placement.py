@@ -125,8 +125,9 @@ class LaidPage:
         """Share of printed rules found near where they should be, without refinement (0-1)."""
 
     def placed(self) -> tuple[list[Matrix], list[float], list[float]]:
-        """Each field's own form mm -> page px, the share of its printed rules found (0-1), and that of its
-        upright or of its level ones, whichever is less: a field beside its place sees all level ones.
+        """Each field's own form mm -> page px, the share of its printed rules found (0-1), and of its upright
+        or of its level ones, whichever is less: a field beside its place sees all level ones. The last is 0
+        for a field that seems to lie a cell off.
         """
         expected = _smoothed(self._centres, self._coarse.shift, self._coarse.share)
         found = self._found(expected, REACHES_MM[1])
@@ -136,7 +137,27 @@ class LaidPage:
         corrections = np.tile(np.eye(3), (len(shift), 1, 1))
         corrections[:, (0, 1), (0, 1)] = stretch
         corrections[:, :2, 2] = self._centres * (1 - stretch) + shift
-        return list(self._transform @ corrections), found.share.tolist(), found.lesser.tolist()
+        lesser = np.where(self._a_cell_off(found), 0.0, found.lesser)
+        return list(self._transform @ corrections), found.share.tolist(), lesser.tolist()
+
+    def _a_cell_off(self, found: _Found) -> NDArray[np.bool_]:
+        """Of each field whether no rule is seen at one end of its cells, and one a cell beyond the other."""
+        off = np.zeros(len(found.share), np.bool_)
+        for kind in self._kinds:
+            (left, beyond_left), (right, beyond_right) = (
+                self._seen_at(kind, edges, found).reshape(-1, 2).T > CONFIRMED for edges in kind.ends
+            )
+            off[kind.fields] = (~left & beyond_right) | (~right & beyond_left)
+        return off
+
+    def _seen_at(self, kind: _Kind, edges: _Edges, found: _Found) -> NDArray[np.float32]:
+        """How much rule (0-1) there is along upright edges of fields, where these were found."""
+        own = kind.fields[edges.field]
+        middle, (across, down) = self._centres[own, 0], found.shift[own].T
+        place = middle + (edges.place - middle) * found.stretch[own, 0] + across
+        columns = np.rint((place - self._origin[0]) * SCALE - 0.5).astype(int)
+        windows = columns[:, None] + np.arange(-BESIDE, BESIDE + 2)
+        return np.asarray(self._profiles(kind, 0, edges.spans + down, windows).max(axis=1), np.float32)
 
     def _found(self, expected: Profile, reach: float) -> _Found:
         """Each field's rules within `reach` mm of where a shift, mm, is expected to bring them."""
@@ -241,6 +262,8 @@ class _Kind:
     fields: NDArray[np.int64]
     edges: tuple[_Edges, _Edges]
     """Upright and level ones."""
+    ends: tuple[_Edges, _Edges]
+    """The outermost upright ones on the left, each before the place of one a cell beyond; then the right."""
 
 
 @lru_cache(maxsize=16)
@@ -248,21 +271,38 @@ def _kinds(fields: tuple[FormField, ...]) -> tuple[_Kind, ...]:
     runs: dict[int, list[int]] = {}
     for index, field in enumerate(fields):
         runs.setdefault(round(min(2.5, 0.45 * _smallest(field)) * SCALE) | 1, []).append(index)
-    return tuple(
-        _Kind(run, np.array(own), (_edges([fields[i] for i in own], 0), _edges([fields[i] for i in own], 1)))
-        for run, own in runs.items()
-    )
+    return tuple(_kind(run, np.array(own), [fields[i] for i in own]) for run, own in runs.items())
+
+
+def _kind(run: int, own: NDArray[np.int64], fields: Sequence[FormField]) -> _Kind:
+    edges = _edges(fields, 0), _edges(fields, 1)
+    return _Kind(run, own, edges, (_ends(fields, 0), _ends(fields, 1)))
+
+
+def _ends(fields: Sequence[FormField], far: int) -> _Edges:
+    """Of each field the outermost upright edge on the left (far 0) or right, and the place of one beyond."""
+    cells = [(max if far else min)(field.cells or (field.box,)) for field in fields]
+    away = 1 if far else -1
+    return _listed([[(b.x + (far + k * away) * b.width, b.y, b.y + b.height) for k in (0, 1)] for b in cells])
 
 
 def _edges(fields: Sequence[FormField], axis: int) -> _Edges:
-    own = [
-        dict.fromkeys(
-            (round(b[axis] + far * b[2 + axis], 3), b[1 - axis], b[1 - axis] + b[3 - axis])
-            for b in field.cells or (field.box,)
-            for far in (0, 1)
-        )
-        for field in fields
-    ]
+    return _listed(
+        [
+            list(
+                dict.fromkeys(
+                    (round(b[axis] + far * b[2 + axis], 3), b[1 - axis], b[1 - axis] + b[3 - axis])
+                    for b in field.cells or (field.box,)
+                    for far in (0, 1)
+                )
+            )
+            for field in fields
+        ]
+    )
+
+
+def _listed(own: Sequence[Sequence[tuple[float, float, float]]]) -> _Edges:
+    """Edges of each of some fields: place, start and end, mm."""
     counts = np.array([len(edges) for edges in own])
     place, start, stop = np.array([edge for edges in own for edge in edges], np.float64).T
     first = np.cumsum(counts) - counts

@@ -141,6 +141,17 @@ def test_level_rules_alone_are_little_evidence_for_a_field() -> None:
     assert min(lesser[1:]) > 0.9
 
 
+@pytest.mark.parametrize("cells", [1, -1])
+def test_a_field_printed_a_cell_off_has_no_evidence(cells: int) -> None:
+    image, (x, y, w, h) = blank(form()).copy(), (round(v * SCALE) for v in form().fields[0].box)
+    row = image[y - 4 : y + h + 5, x - 70 : x + w + 70]
+    row[:] = np.roll(row, round(7 * SCALE) * cells, axis=1)
+    _, seen, lesser = laid(image).placed()
+    assert lesser[0] == 0
+    assert seen[0] > 0.4
+    assert min(lesser[1:]) > 0.9
+
+
 def test_a_field_hidden_by_a_blot_goes_with_its_neighbours() -> None:
     by = np.array([[1, 0, 1.2], [0, 1, -0.9], [0, 0, 1.0]])
     image = moved(by)

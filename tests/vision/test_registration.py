@@ -128,9 +128,11 @@ def test_a_field_that_the_picture_cuts_has_no_evidence(forms: dict[str, Form]) -
 
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("method", ["marks", "lines"])
-def test_two_forms_on_one_picture_are_never_read_as_one(forms: dict[str, Form], method: str, axis: int) -> None:
+def test_two_forms_on_one_picture_are_never_read_as_one(
+    forms: dict[str, Form], method: str, axis: int
+) -> None:
     one, two = (filled(forms["marks"], seed)[0] for seed in (3, 4))
-    with pytest.raises(PageError, match="more than one form|was not found"):
+    with pytest.raises(PageError, match=r"more than one form|was not found"):
         register(as_page(np.concatenate([one, two], axis)), (forms[method],))
     paper = np.full_like(one, 255)
     assert register(as_page(np.concatenate([one, paper], axis)), (forms[method],)).score > 0.8
