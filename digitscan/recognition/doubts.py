@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import math
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from digitscan.recognition.beams import Mark
 from digitscan.recognition.lattice import BLANK, TINY, Probabilities
 from digitscan.records import CROSSED, OTHER, Box
@@ -17,6 +21,7 @@ NOTHING_HIDDEN = 0.985  # that a printed rule hid no stroke which makes another 
 NOTHING_BURIED = 0.5  # the same of a rule that is thicker at the glyph than elsewhere
 BESIDE = 4  # px from a line to what it touched before it was taken out
 POINT = 0.5  # that a mark between two digits is none that makes another number of them
+LEANING, LEANS = 0.5, (-25, 50)  # that a stroke is a 1 that leans more: of MNIST's 1s, three in a thousand do
 RUNS_ON = 0.5  # that what runs on beyond the picture of its field is a digit all the same, and this one
 STREAKED = 0.8  # that a line across a glyph neither made it another digit nor hid what does
 
@@ -73,6 +78,8 @@ def nothing_lost(segmentation: Segmentation, marks: Marks) -> float:
             continue
         h = segmentation.hypotheses[mark.hypothesis]
         unread[h.first : h.last] = [False] * (h.last - h.first)
+        if mark.label == "1" and not LEANS[0] < lean(h.ink) < LEANS[1]:
+            sound *= LEANING
         if h.runs_on and mark.label.isdigit():
             sound *= RUNS_ON
         if any(_meets(streak, h.box) for streak in segmentation.streaks):
@@ -86,6 +93,13 @@ def nothing_lost(segmentation: Segmentation, marks: Marks) -> float:
         if left:
             sound *= _harmless(max(piece.box[2:]) / height)
     return sound if pieces or marks else BLANK * sound
+
+
+def lean(ink: NDArray[np.bool_]) -> float:
+    """Degrees by which the long axis of some ink (height x width) leans to the right, -90 to 90."""
+    moments = cv2.moments(ink.astype(np.uint8), binaryImage=True)
+    axis = math.degrees(math.atan2(2 * moments["mu11"], moments["mu20"] - moments["mu02"])) / 2
+    return axis + 90 if axis <= 0 else axis - 90
 
 
 def _cut_off(segmentation: Segmentation, glyph: Hypothesis) -> bool:
