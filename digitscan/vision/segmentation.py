@@ -41,9 +41,12 @@ AT_RULE = 3  # px between a stroke and a rule that it was cut off from, and of t
 SWOLLEN = 1.5  # of a rule's usual thickness: with a stroke on it
 UNLIKE = 2.0  # times as thick as the other: no rule of a field is
 BURIED_WIDTH = 0.3  # of a glyph's: so much of a stroke makes another digit of it
-SMALLEST_POINT, LARGEST_POINT = 0.12, 0.6  # of the digit height: what stands between two digits and is none
+SMALLEST_POINT, LARGEST_POINT = 0.1, 0.6  # of the digit height: what stands between two digits and is none
 POINT_STROKES, POINT_SQUARES = 0.6, 0.5  # of the pen's width, and of its square: thinner, smaller is dirt
-AS_RULE = 1.3  # of the pen's width: where a rule is printed, what is thinner is a rest of it
+AS_RULE, LONG = (
+    1.3,
+    1.5,
+)  # of the pen's width, and its own: what is thinner and so long may be a rest of a rule
 OVER = 0.3  # of its width under or over a digit: it is part of that
 SPECK = 0.25  # of the digit height: what is no larger says nothing of where a number begins or ends
 LARGE = 0.5  # of the digit height: what is larger may be a digit by itself
@@ -151,7 +154,7 @@ def segment(
         if last == first + 1
         or (_around(pieces[first:last])[2] <= widest and _in_one(cells, pieces[first:last], height))
     ]
-    point = _point(seen, joined, cells or (box,), height, RULE_REMAINS_MM * scale)
+    point = _point(seen, cells or (box,), height, RULE_REMAINS_MM * scale)
     return Segmentation(tuple(pieces), tuple(hypotheses), tuple(joined), height, left_out, point)
 
 
@@ -255,16 +258,14 @@ def _belonging(
     return kept, left_out
 
 
-def _point(
-    seen: list[Piece], digits: list[Piece], boxes: tuple[Box, ...], height: float, reach: float
-) -> float:
+def _point(seen: list[Piece], boxes: tuple[Box, ...], height: float, reach: float) -> float:
     """Size of the largest small mark as thick as a pen between two digits; 0 for none.
 
-    What lies over or under a digit is part of it, what is as thin as a rule where one is printed is a rest of
-    that, and what lies farther than `reach` from all boxes is print. seen: all contours. digits: what was
-    joined of those of the field.
+    What lies over or under another part of a digit belongs to that, what is thin and long where a rule is
+    printed is a rest of it, and what lies farther than `reach` from all boxes is print. seen: all contours.
     """
-    large = [p for p in digits if p.box[3] > LARGEST_POINT * height]
+    large = [p for p in seen if p.box[3] > LARGEST_POINT * height]
+    parts = [p for p in seen if max(p.box[2:]) > SPECK * height]
     first, last = min((p.box[0] for p in large), default=0), max((p.box[0] for p in large), default=0)
     pen, largest = 0.0, 0.0
     for p in seen:
@@ -273,14 +274,15 @@ def _point(
             continue
         middle, level = x + w / 2, y + h / 2
         beside = [b for b in boxes if b.x - reach <= middle < b.x + b.width + reach]
-        if not any(b.y <= level < b.y + b.height for b in beside):
+        if not any(b.y <= y < b.y + b.height for b in beside):
             continue
-        if any(min(x + w, q.box[0] + q.box[2]) - max(x, q.box[0]) > OVER * w for q in large):
+        over = (min(x + w, q.box[0] + q.box[2]) - max(x, q.box[0]) for q in parts if q is not p)
+        if max(over, default=0) > OVER * w:
             continue
         pen = pen or float(np.median([stroke_width(q.ink) for q in large]))
         upright = any(min(abs(middle - b.x), abs(middle - b.x - b.width)) < reach for b in beside)
         lying = any(min(abs(level - b.y), abs(level - b.y - b.height)) < reach for b in beside)
-        if (upright and w < AS_RULE * pen) or (lying and h < AS_RULE * pen):
+        if (upright and w < min(h / LONG, AS_RULE * pen)) or (lying and h < min(w / LONG, AS_RULE * pen)):
             continue
         if p.area > POINT_SQUARES * pen**2 and stroke_width(p.ink) > POINT_STROKES * pen:
             largest = max(largest, w, h)
