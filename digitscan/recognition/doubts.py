@@ -19,11 +19,11 @@ from digitscan.vision.segmentation import Hypothesis, Segmentation
 SOUND_CUT = 0.995  # that a cut between two digits took nothing from either that matters
 NOTHING_HIDDEN = 0.985  # that a printed rule hid no stroke which makes another digit of it
 NOTHING_BURIED = 0.5  # the same of a rule that is thicker at the glyph than elsewhere
-BESIDE = 4  # px from a line to what it touched before it was taken out
 POINT = 0.5  # that a mark between two digits is none that makes another number of them
 BARE = 0.8  # of all its spread, along its axis less across: a stroke without a foot or a flag
 LEANING, LEANS = 0.5, (-25, 50)  # that a stroke is a 1 that leans more: of MNIST's 1s, three in a thousand do
 RUNS_ON = 0.5  # that what runs on beyond the picture of its field is a digit all the same, and this one
+BESIDE = 4  # px from a line to what it touched before it was taken out
 STREAKED = 0.8  # that a line across a glyph neither made it another digit nor hid what does
 
 Marks = tuple[Mark, ...]

@@ -45,7 +45,7 @@ class FieldCrop:
     scale: float
     """px/mm"""
     evidence: float
-    """0-1: the share of the field's printed rules found."""
+    """0-1: how much of the field's printed rules was found; see `RegisteredPage`."""
     streaks: tuple[list[Edge], list[Edge]]
     """Upright and level lines that run on across the page, and across this field."""
 

@@ -43,10 +43,8 @@ UNLIKE = 2.0  # times as thick as the other: no rule of a field is
 BURIED_WIDTH = 0.3  # of a glyph's: so much of a stroke makes another digit of it
 SMALLEST_POINT, LARGEST_POINT = 0.1, 0.6  # of the digit height: what stands between two digits and is none
 POINT_STROKES, POINT_SQUARES = 0.6, 0.5  # of the pen's width, and of its square: thinner, smaller is dirt
-AS_RULE, LONG = (
-    1.3,
-    1.5,
-)  # of the pen's width, and its own: what is thinner and so long may be a rest of a rule
+AS_RULE = 1.3  # of the pen's width: where a rule is printed, what is thinner may be a rest of it,
+LONG = 1.5  # if it is so many times as long as it is thick
 OVER = 0.3  # of its width under or over a digit: it is part of that
 SPECK = 0.25  # of the digit height: what is no larger says nothing of where a number begins or ends
 LARGE = 0.5  # of the digit height: what is larger may be a digit by itself
