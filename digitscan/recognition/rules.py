@@ -15,10 +15,11 @@ def faults(field: FormField, reading: Alternative) -> Iterator[str]:
     """Why somebody must look at what was read in a field, whatever the other fields say."""
     if "?" in reading.raw:
         yield "unreadable"
+    # where no cell is struck out, an X beside digits is a sign, or a digit that was
+    struck = field.crossed == "review" or (not field.cells and reading.value and not broken_up(reading))
     if broken_up(reading):
         yield BROKEN_UP
-    # where no cell is struck out, an X among digits is a sign, or a digit that was
-    if "X" in reading.raw and (field.crossed == "review" or (not field.cells and reading.value)):
+    if "X" in reading.raw and struck:
         yield "crossed out"
     yield from broken_rules(field, reading.value)
 
