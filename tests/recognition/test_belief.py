@@ -53,7 +53,7 @@ def test_one_check_is_weighed_exactly(page: tuple[list[FormField], list[FieldInk
     fields, inks, checks = page
     found = weighed(fields, inks, checks[:1])
     for name, weights in enumerated(fields, inks, checks[:1]).items():
-        assert found[name] == pytest.approx(weights, abs=1e-5)
+        assert found[name] == pytest.approx(weights, abs=1e-4)  # sums under `TINY` are left out
 
 
 @settings(deadline=None, max_examples=50)
