@@ -8,7 +8,7 @@ the proof that the page is the form it is taken for, and that it is the right wa
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -289,19 +289,17 @@ def _ends(fields: Sequence[FormField], far: int) -> _Edges:
 def _edges(fields: Sequence[FormField], axis: int) -> _Edges:
     return _listed(
         [
-            list(
-                dict.fromkeys(
-                    (round(b[axis] + far * b[2 + axis], 3), b[1 - axis], b[1 - axis] + b[3 - axis])
-                    for b in field.cells or (field.box,)
-                    for far in (0, 1)
-                )
+            dict.fromkeys(
+                (round(b[axis] + far * b[2 + axis], 3), b[1 - axis], b[1 - axis] + b[3 - axis])
+                for b in field.cells or (field.box,)
+                for far in (0, 1)
             )
             for field in fields
         ]
     )
 
 
-def _listed(own: Sequence[Sequence[tuple[float, float, float]]]) -> _Edges:
+def _listed(own: Sequence[Collection[tuple[float, float, float]]]) -> _Edges:
     """Edges of each of some fields: place, start and end, mm."""
     counts = np.array([len(edges) for edges in own])
     place, start, stop = np.array([edge for edges in own for edge in edges], np.float64).T

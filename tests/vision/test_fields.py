@@ -284,6 +284,16 @@ def test_a_pale_digit_beside_a_dark_one_is_seen() -> None:
     assert marks_of(page)[0] > 3 * DPI / 25.4
 
 
+@pytest.mark.parametrize(("tone", "seen"), [(200, True), (235, False)])
+def test_a_pale_digit_beside_dark_ones_in_an_open_box_is_seen(tone: int, *, seen: bool) -> None:
+    box = form().fields[1].box
+    assert not form().fields[1].cells
+    page = written_in(written_in(blank(form()), box, 0, 40), box, 2, 40)
+    assert not any(marks_of(page))
+    pale = written_in(page, box, 1, tone)
+    assert (marks_of(pale)[1] > 3 * DPI / 25.4) is seen
+
+
 def test_print_that_many_fields_show_is_no_pen() -> None:
     page = written_in(blank(form()), form().fields[0].box, 0, 40)
     for field in form().fields[1:]:

@@ -349,12 +349,8 @@ def test_digits_are_measured_by_those_of_the_page() -> None:
     heights = [s.digit_height for s in by_page([tall] * 6 + [low], boxes)]
     assert heights == [48] * 6 + [36]
     assert [s.digit_height for s in by_page([tall, low], boxes[:2])] == [48, low.digit_height]
-    flat = [*boxes[:6], replace_height(box_of(2), 25)]
+    flat = [*boxes[:6], Box(MARGIN, MARGIN, 2 * CELL, 25)]
     assert by_page([tall] * 6 + [low], flat)[-1].digit_height == max(low.digit_height, 15)
-
-
-def replace_height(box: Box, height: float) -> Box:
-    return Box(box.x, box.y, box.width, height)
 
 
 def test_all_that_is_cut_is_in_the_picture_of_the_number() -> None:
