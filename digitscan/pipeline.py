@@ -26,6 +26,7 @@ from digitscan.vision.fields import (
     pale_marks,
 )
 from digitscan.vision.glyphs import fit, fit_many, fit_string
+from digitscan.vision.overflow import overflow
 from digitscan.vision.preview import draw_preview
 from digitscan.vision.registration import RegisteredPage, register
 from digitscan.vision.segmentation import Segmentation, by_page, number_ink, segment
@@ -109,7 +110,8 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
         segment(ink, c.box, c.cells, c.scale, rules) for (ink, rules), c in zip(inks, crops, strict=True)
     ]
     found = by_page(found, [crop.box for crop in crops])
-    unread = zip(pale_marks(crops, inks, level), hidden_marks(crops, inks), strict=True)
+    beside = overflow(crops, [ink for ink, _ in inks])
+    unread = zip(pale_marks(crops, inks, level), hidden_marks(crops, inks), beside, strict=True)
     found = [
         replace(s, left_out=max(s.left_out, *marks), streaks=crop.streak_boxes)
         for s, marks, crop in zip(found, unread, crops, strict=True)

@@ -1,0 +1,89 @@
+"""Digits written beside a field or above it: its cells were full, or one was forgotten or is to be replaced.
+
+Nothing in the field itself shows that they are lost.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from enum import Enum
+
+import numpy as np
+
+from digitscan.records import Box
+from digitscan.vision.cleaning import components
+from digitscan.vision.fields import FieldCrop, Ink
+
+ALIKE = 4  # fields of a column whose surroundings can be compared: of fewer nothing tells pen from print
+PRINT = 0.25  # of a column's fields: if more have a mark on one side, it is print, or another column's ink
+LOWEST, LOWEST_CUT = 0.3, 0.2  # of a field's height: a digit is higher; and what the crop leaves of one
+HIGHEST, WIDEST = 1.1, 1.0  # of a field's height: what is larger is no digit
+RUNS_ON = 0.25  # of the rows over and under a mark, with ink in its columns too: a rule in pieces
+
+
+class Side(Enum):
+    """Where a mark lies. Underlined numbers are common: what lies below is not looked at."""
+
+    LEFT = 0
+    RIGHT = 1
+    ABOVE = 2
+
+
+def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink]) -> list[float]:
+    """Of each field with cells the height, px, of the tallest mark beside it that may be a digit; 0 for none.
+
+    What many fields of a column have on the same side is print. inks: without the printed rules, height x
+    width of the crops.
+    """
+    columns = defaultdict(list)
+    for index, crop in enumerate(crops):
+        if crop.cells:
+            columns[round(crop.field.box.x), len(crop.cells)].append(index)
+    heights = [0.0] * len(crops)
+    for column in columns.values():
+        marks = {i: _marks(crops[i], inks[i], crops) for i in column} if len(column) >= ALIKE else {}
+        for side in Side:
+            tallest = {i: found[side] for i, found in marks.items() if found.get(side)}
+            if len(tallest) <= PRINT * len(column):
+                for i, height in tallest.items():
+                    heights[i] = max(heights[i], height)
+    return heights
+
+
+def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> dict[Side, float]:
+    """The height, px, of the tallest mark on each side of a field that is no other field's."""
+    box = crop.box
+    found: dict[Side, float] = {}
+    _, stats = components(ink.astype(np.uint8))
+    for x, y, w, h, _ in stats[1:].tolist():
+        cut = x == 0 or y == 0 or x + w == ink.shape[1]
+        low = (LOWEST_CUT if cut else LOWEST) * box.height
+        if not low < h < HIGHEST * box.height or w > WIDEST * box.height:
+            continue
+        column = ink[:, x : x + w].any(axis=1)
+        if np.count_nonzero(column) - h > RUNS_ON * (len(ink) - h):
+            continue
+        side = _side(Box(x, y, w, h), box)
+        if side and not any(_reaches_into(Box(x, y, w, h), crop, o) for o in crops if o is not crop):
+            found[side] = max(found.get(side, 0.0), h)
+    return found
+
+
+def _side(mark: Box, box: Box) -> Side | None:
+    """On which side of a field the middle of a mark lies; None inside, below and at its corners."""
+    x, y = mark.x + mark.width / 2, mark.y + mark.height / 2
+    across, down = box.x <= x < box.x + box.width, box.y <= y < box.y + box.height
+    if across and y < box.y:
+        return Side.ABOVE
+    if down and not across:
+        return Side.LEFT if x < box.x else Side.RIGHT
+    return None
+
+
+def _reaches_into(mark: Box, crop: FieldCrop, other: FieldCrop) -> bool:
+    """Whether a mark, px of one field's crop, reaches into another field."""
+    near, far = crop.field.box, other.field.box
+    x, y = (far.x - near.x) * crop.scale + crop.box.x, (far.y - near.y) * crop.scale + crop.box.y
+    across = mark.x < x + far.width * crop.scale and x < mark.x + mark.width
+    return across and mark.y < y + far.height * crop.scale and y < mark.y + mark.height

@@ -1,0 +1,77 @@
+"""Digits beside full cells are seen, print beside a whole column is none."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from digitscan.vision.fields import FieldCrop, cut_fields
+from digitscan.vision.overflow import overflow
+from digitscan.vision.registration import RegisteredPage
+from tests.drawn_pages import DPI, as_page, blank, household
+
+Ink = NDArray[np.bool_]
+AGES = [f"person[{row}].age" for row in range(1, 13)]
+
+
+@cache
+def crops() -> list[FieldCrop]:
+    form, lies = household(), np.diag([DPI / 25.4, DPI / 25.4, 1.0])
+    count = len(form.fields)
+    return cut_fields(
+        RegisteredPage(as_page(blank(form)), form, lies, (lies,) * count, (1.0,) * count, 1.0, 0)
+    )
+
+
+def seen(
+    names: list[str], gap: float, tall: float, wide: float, *, above: bool = False, right: bool = False
+) -> list[str]:
+    """The fields beside which a mark is seen, where one stands at such a distance (mm) of the named ones."""
+    inks: list[Ink] = []
+    for crop in crops():
+        ink = np.zeros(crop.dark.shape, np.bool_)
+        if crop.field.name in names:
+            box, scale = crop.box, crop.scale
+            w, h = round(wide * scale), round(tall * scale)
+            x = box.x + box.width + gap * scale if right else box.x - gap * scale - w
+            y = box.y + (box.height - h) / 2
+            if above:
+                x, y = box.x + (box.width - w) / 2, box.y - gap * scale - h
+            left, top = round(x), round(y)
+            ink[max(top, 0) : top + h, max(left, 0) : left + w] = True
+        inks.append(ink)
+    found = zip(crops(), overflow(crops(), inks), strict=True)
+    return [crop.field.name for crop, height in found if height]
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_a_digit_beside_the_cells_is_seen(*, right: bool) -> None:
+    assert seen(AGES[2:3], 0.4, 6, 4, right=right) == AGES[2:3]
+
+
+def test_a_small_digit_over_the_cells_is_seen() -> None:
+    assert seen(AGES[5:7], -0.5, 3, 2, above=True) == AGES[5:7]
+
+
+def test_what_stands_beside_a_whole_column_is_print() -> None:
+    assert seen(AGES, 0.4, 6, 4) == []
+
+
+@pytest.mark.parametrize(("tall", "wide"), [(1.5, 1.5), (11, 1), (1, 9)])
+def test_dirt_rules_and_lines_are_no_digits(tall: float, wide: float) -> None:
+    assert seen(AGES[2:3], 0.3, tall, wide) == []
+
+
+def test_a_rule_in_pieces_is_no_digit() -> None:
+    inks = [np.zeros(crop.dark.shape, np.bool_) for crop in crops()]
+    rule = next(ink for crop, ink in zip(crops(), inks, strict=True) if crop.field.name == AGES[4])
+    rule[:, 2:4] = True
+    rule[[len(rule) // 4, len(rule) // 4 * 3]] = False
+    assert not any(overflow(crops(), inks))
+
+
+def test_where_nothing_tells_print_from_pen_nothing_is_said() -> None:
+    assert seen(["district"], 0.4, 6, 4) == []
