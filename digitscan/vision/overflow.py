@@ -1,4 +1,4 @@
-"""Digits written beside a field or above it: its cells were full, or one was forgotten or is to be replaced.
+"""Digits written beside a field or above it: it was full, or a digit was forgotten or is to be replaced.
 
 Nothing in the field itself shows that they are lost.
 """
@@ -31,15 +31,14 @@ class Side(Enum):
 
 
 def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink]) -> list[float]:
-    """Of each field with cells the height, px, of the tallest mark beside it that may be a digit; 0 for none.
+    """Of each field the height, px, of the tallest mark beside it that may be a digit; 0 for none.
 
     What many fields of a column have on the same side is print. inks: without the printed rules, height x
     width of the crops.
     """
     columns = defaultdict(list)
     for index, crop in enumerate(crops):
-        if crop.cells:
-            columns[round(crop.field.box.x), len(crop.cells)].append(index)
+        columns[round(crop.field.box.x), len(crop.cells)].append(index)
     heights = [0.0] * len(crops)
     for column in columns.values():
         marks = {i: _marks(crops[i], inks[i], crops) for i in column} if len(column) >= ALIKE else {}

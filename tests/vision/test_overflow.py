@@ -1,7 +1,8 @@
-"""Digits beside full cells are seen, print beside a whole column is none."""
+"""Digits beside their field are seen, print beside a whole column is none."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -50,6 +51,15 @@ def seen(
 @pytest.mark.parametrize("right", [False, True])
 def test_a_digit_beside_the_cells_is_seen(*, right: bool) -> None:
     assert seen(AGES[2:3], 0.4, 6, 4, right=right) == AGES[2:3]
+
+
+def test_open_boxes_are_looked_around_too() -> None:
+    inks = [np.zeros(crop.dark.shape, np.bool_) for crop in crops()]
+    for crop, ink in zip(crops(), inks, strict=True):
+        if crop.field.name == AGES[4]:
+            ink[round(crop.box.y + 8) : round(crop.box.y + 48), :12] = True
+    heights = overflow([replace(crop, cells=()) for crop in crops()], inks)
+    assert [crop.field.name for crop, height in zip(crops(), heights, strict=True) if height] == AGES[4:5]
 
 
 def test_a_small_digit_over_the_cells_is_seen() -> None:
