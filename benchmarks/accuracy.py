@@ -18,7 +18,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import networks, nondigits, pages, sets, singles
+from benchmarks import networks, nondigits, oddities, pages, sets, singles
 from benchmarks.tables import Table, replaced
 from digitscan.errors import DigitscanError, UsageError
 from digitscan.recognition import strings
@@ -62,6 +62,7 @@ TABLES: dict[str, Callable[[Settings], Table]] = {
     "nondigits": _nondigits,
     "forms": lambda settings: pages.forms_table(settings.data / "forms"),
     "decks": lambda settings: pages.decks_table(settings.mnist, settings.deck_pages),
+    "oddities": lambda settings: oddities.table(settings.mnist),
     "networks": lambda _: networks.networks_table(),
 }
 

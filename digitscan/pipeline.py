@@ -30,6 +30,7 @@ from digitscan.vision.overflow import overflow
 from digitscan.vision.preview import draw_preview
 from digitscan.vision.registration import RegisteredPage, register
 from digitscan.vision.segmentation import Segmentation, by_page, number_ink, segment
+from digitscan.vision.slashes import slashed
 from digitscan.vision.views import with_views
 
 
@@ -110,11 +111,15 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
         segment(ink, c.box, c.cells, c.scale, rules) for (ink, rules), c in zip(inks, crops, strict=True)
     ]
     found = by_page(found, [crop.box for crop in crops])
-    beside = overflow(crops, [ink for ink, _ in inks])
+    # what is seen of a digit beside a field may be the least of it
+    beside = [
+        crop.box.height * marked
+        for crop, marked in zip(crops, overflow(crops, [ink for ink, _ in inks]), strict=True)
+    ]
     unread = zip(pale_marks(crops, inks, level), hidden_marks(crops, inks), beside, strict=True)
     found = [
-        replace(s, left_out=max(s.left_out, *marks), streaks=crop.streak_boxes)
-        for s, marks, crop in zip(found, unread, crops, strict=True)
+        replace(s, left_out=max(s.left_out, *marks), streaks=crop.streak_boxes, slashed=strikes)
+        for s, marks, crop, strikes in zip(found, unread, crops, slashed(found), strict=True)
     ]
     return crops, found
 

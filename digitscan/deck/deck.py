@@ -94,7 +94,7 @@ def make_deck(
                 # apart, so that what is written does not hang on how it is drawn, nor that on the scanner
                 saying, writing, scanning = rng.spawn(3)
                 raws = fill_page(form, habits, saying)
-                writer = _writer(given, habits, writing if hand is None else np.random.default_rng(hand))
+                writer = make_writer(given, habits, writing if hand is None else np.random.default_rng(hand))
                 ink = write_page(form, raws, writer, kind.dpi, writing)
                 filled = on_paper(blanks[kind.dpi], ink, writing.uniform(0.62, 0.96), writing)
                 if streaks:
@@ -131,7 +131,8 @@ def _scanned(form: Form, page: Image, kind: FileKind, rng: np.random.Generator) 
     return scan
 
 
-def _writer(given: GivenDigits | None, habits: Habits, rng: np.random.Generator) -> Writer:
+def make_writer(given: GivenDigits | None, habits: Habits, rng: np.random.Generator) -> Writer:
+    """Somebody with these habits, whose digits are drawn or one writer's of those given."""
     hand = make_hand(rng)
     return Writer(
         hand=hand,

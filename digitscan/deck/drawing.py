@@ -87,10 +87,26 @@ def write_page(
     ink = np.zeros((height, width), np.uint8)
     scale = dpi / 25.4
     for field in form.fields:
-        placed = _in_cells if field.cells else _in_open_box
         for picture, x, y in placed(field, raws[field.name], writer, scale, rng):
-            _stamp(ink, picture, x, y)
+            stamp(ink, picture, x, y)
     return ink
+
+
+def placed(
+    field: FormField, raw: str, writer: Writer, scale: float, rng: np.random.Generator
+) -> Iterator[Placed]:
+    """A field's digits and crosses as this writer sets them; blank cells give none. scale: px/mm."""
+    return (_in_cells if field.cells else _in_open_box)(field, raw, writer, scale, rng)
+
+
+def stamp(ink: Image, picture: Image, left: float, top: float) -> None:
+    """Lay a picture into the ink layer, cut where it leaves the page."""
+    x, y = round(left), round(top)
+    skip_x, skip_y = max(-x, 0), max(-y, 0)
+    part = ink[y + skip_y : y + picture.shape[0], x + skip_x : x + picture.shape[1]]
+    if part.size:
+        fitting = picture[skip_y : skip_y + part.shape[0], skip_x : skip_x + part.shape[1]]
+        np.maximum(part, fitting, out=part)
 
 
 def on_paper(printed: Image, ink: Image, ink_darkness: float, rng: np.random.Generator) -> Image:
@@ -277,13 +293,3 @@ def _middle(picture: Image, rows: int) -> Image:
 def _no_ink(picture: Image) -> NDArray[np.int64]:
     """The whole width in rows without ink, 0 in the others."""
     return np.where((picture > 127).any(axis=1), 0, picture.shape[1])
-
-
-def _stamp(ink: Image, picture: Image, left: float, top: float) -> None:
-    """Lay a picture into the ink layer, cut where it leaves the page."""
-    x, y = round(left), round(top)
-    skip_x, skip_y = max(-x, 0), max(-y, 0)
-    part = ink[y + skip_y : y + picture.shape[0], x + skip_x : x + picture.shape[1]]
-    if part.size:
-        fitting = picture[skip_y : skip_y + part.shape[0], skip_x : skip_x + part.shape[1]]
-        np.maximum(part, fitting, out=part)

@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import math
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from digitscan.recognition.beams import Mark
 from digitscan.recognition.lattice import BLANK, TINY, Probabilities
 from digitscan.records import CROSSED, OTHER, Box
 from digitscan.vision.segmentation import Hypothesis, Segmentation
+from digitscan.vision.slashes import lean
 
 SOUND_CUT = 0.995  # that a cut between two digits took nothing from either that matters
 NOTHING_HIDDEN = 0.985  # that a printed rule hid no stroke which makes another digit of it
 NOTHING_BURIED = 0.5  # the same of a rule that is thicker at the glyph than elsewhere
 POINT = 0.5  # that a mark between two digits is none that makes another number of them
-BARE = 0.8  # of all its spread, along its axis less across: a stroke without a foot or a flag
 LEANING, LEANS = 0.5, (-25, 50)  # that a stroke is a 1 that leans more: of MNIST's 1s, three in a thousand do
+SLASHED = 0.5  # that strokes at the beginning are 1s, where others on the page look like slashes
 RUNS_ON = 0.5  # that what runs on beyond the picture of its field is a digit all the same, and this one
 BESIDE = 4  # px from a line to what it touched before it was taken out
 STREAKED = 0.8  # that a line across a glyph neither made it another digit nor hid what does
@@ -72,6 +69,8 @@ def nothing_lost(segmentation: Segmentation, marks: Marks) -> float:
     sound = _harmless(segmentation.left_out / height)
     if segmentation.point and sum(mark.label.isdigit() for mark in marks) > 1:
         sound *= POINT
+    if segmentation.slashed and any(mark.label == "1" for mark in marks[:1]):
+        sound *= SLASHED
     unread = [True] * len(pieces)
     for mark in marks:
         if mark.hypothesis is None:
@@ -94,16 +93,6 @@ def nothing_lost(segmentation: Segmentation, marks: Marks) -> float:
         if left:
             sound *= _harmless(max(piece.box[2:]) / height)
     return sound if pieces or marks else BLANK * sound
-
-
-def lean(ink: NDArray[np.bool_]) -> float:
-    """Degrees by which a stroke (height x width) leans to the right, -90 to 90; 0 if it is no bare stroke."""
-    moments = cv2.moments(ink.astype(np.uint8), binaryImage=True)
-    across, down, both = moments["mu20"], moments["mu02"], 2 * moments["mu11"]
-    if math.hypot(both, across - down) < BARE * (across + down):
-        return 0.0
-    axis = math.degrees(math.atan2(both, across - down)) / 2
-    return axis + 90 if axis <= 0 else axis - 90
 
 
 def _cut_off(segmentation: Segmentation, glyph: Hypothesis) -> bool:

@@ -19,6 +19,7 @@ ALIKE = 4  # fields of a column whose surroundings can be compared: of fewer not
 PRINT = 0.25  # of a column's fields: if more have a mark on one side, it is print, or another column's ink
 LOWEST, LOWEST_CUT = 0.3, 0.2  # of a field's height: a digit is higher; and what the crop leaves of one
 HIGHEST, WIDEST = 1.1, 1.0  # of a field's height: what is larger is no digit
+MINUS, LEVEL = 0.1, (0.25, 0.75)  # of a field's height: a dash before it is as wide, and lies about there
 RUNS_ON = 0.25  # of the rows over and under a mark, with ink in its columns too: a rule in pieces
 
 
@@ -30,8 +31,8 @@ class Side(Enum):
     ABOVE = 2
 
 
-def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink]) -> list[float]:
-    """Of each field the height, px, of the tallest mark beside it that may be a digit; 0 for none.
+def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink]) -> list[bool]:
+    """Of each field whether beside or above it stands what may be a digit, or before it a minus.
 
     What many fields of a column have on the same side is print. inks: without the printed rules, height x
     width of the crops.
@@ -39,33 +40,34 @@ def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink]) -> list[float]:
     columns = defaultdict(list)
     for index, crop in enumerate(crops):
         columns[round(crop.field.box.x), len(crop.cells)].append(index)
-    heights = [0.0] * len(crops)
+    beside = [False] * len(crops)
     for column in columns.values():
         marks = {i: _marks(crops[i], inks[i], crops) for i in column} if len(column) >= ALIKE else {}
         for side in Side:
-            tallest = {i: found[side] for i, found in marks.items() if found.get(side)}
-            if len(tallest) <= PRINT * len(column):
-                for i, height in tallest.items():
-                    heights[i] = max(heights[i], height)
-    return heights
+            marked = [i for i, sides in marks.items() if side in sides]
+            if len(marked) <= PRINT * len(column):
+                for i in marked:
+                    beside[i] = True
+    return beside
 
 
-def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> dict[Side, float]:
-    """The height, px, of the tallest mark on each side of a field that is no other field's."""
-    box = crop.box
-    found: dict[Side, float] = {}
+def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> set[Side]:
+    """The sides of a field on which something stands that is no other field's."""
+    box, found = crop.box, set[Side]()
     _, stats = components(ink.astype(np.uint8))
     for x, y, w, h, _ in stats[1:].tolist():
         cut = x == 0 or y == 0 or x + w == ink.shape[1]
         low = (LOWEST_CUT if cut else LOWEST) * box.height
-        if not low < h < HIGHEST * box.height or w > WIDEST * box.height:
+        side = _side(Box(x, y, w, h), box)
+        middle = (y + h / 2 - box.y) / box.height
+        minus = side is Side.LEFT and w > max(h, MINUS * box.height) and LEVEL[0] < middle < LEVEL[1]
+        if not side or not (low < h or minus) or h > HIGHEST * box.height or w > WIDEST * box.height:
             continue
         column = ink[:, x : x + w].any(axis=1)
         if np.count_nonzero(column) - h > RUNS_ON * (len(ink) - h):
             continue
-        side = _side(Box(x, y, w, h), box)
-        if side and not any(_reaches_into(Box(x, y, w, h), crop, o) for o in crops if o is not crop):
-            found[side] = max(found.get(side, 0.0), h)
+        if not any(_reaches_into(Box(x, y, w, h), crop, other) for other in crops if other is not crop):
+            found.add(side)
     return found
 
 

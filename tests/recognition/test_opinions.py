@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitscan.recognition.doubts import lean
 from digitscan.recognition.lattice import Probabilities
 from digitscan.recognition.opinions import DOUBT, Reading, readings
 from digitscan.recognition.strings import Columns
 from digitscan.records import CLASSES, Box
 from digitscan.vision.segmentation import Cut, Hypothesis, Piece, Segmentation
+from tests.vision.strokes import stroke
 
 HEIGHT = 40
 CELL = 40.0
@@ -124,17 +123,18 @@ def test_a_mark_between_digits_takes_confidence_and_beside_one_digit_none() -> N
 
 @pytest.mark.parametrize("degrees", [-80, -40, -10, 0, 30, 70, 90])
 def test_a_stroke_that_leans_far_is_hardly_a_1(degrees: int) -> None:
-    canvas, turn = np.zeros((80, 80), np.uint8), np.deg2rad(degrees)
-    along = np.array([np.sin(turn), -np.cos(turn)]) * 30
-    first, last = (np.rint(40 + side * along).astype(int).tolist() for side in (-1, 1))
-    cv2.line(canvas, first, last, 1, 5)
-    assert abs(lean(canvas > 0)) == pytest.approx(abs(degrees), abs=1.5)
-    assert degrees in (0, 90) or lean(canvas > 0) * degrees > 0
     plain = lattice([piece(20, 20)])
-    leaning = replace(plain, hypotheses=(replace(plain.hypotheses[0], ink=canvas > 0),))
+    leaning = replace(plain, hypotheses=(replace(plain.hypotheses[0], ink=stroke(degrees)),))
     best = read(leaning, [{"1": 0.9999}], cells=1)[0]
     assert (best.probability > 0.97) is (-25 < degrees < 50)
     assert read(leaning, [{"7": 0.9999}], cells=1)[0].probability > 0.97
+
+
+@pytest.mark.parametrize(("label", "sure"), [("1", False), ("7", True)])
+def test_a_1_at_the_beginning_may_be_a_slash_on_pages_that_have_them(label: str, *, sure: bool) -> None:
+    slashed = replace(lattice([piece(20, 20), piece(60, 20)]), slashed=True)
+    said: list[Said] = [{label: 0.9999}, {"other": 0.99}, {"1": 0.9999}]
+    assert (read(slashed, said, cells=2)[0].probability > 0.97) is sure
 
 
 @pytest.mark.parametrize(("label", "sure"), [("1", False), ("crossed", True)])

@@ -45,7 +45,7 @@ def seen(
             ink[max(top, 0) : top + h, max(left, 0) : left + w] = True
         inks.append(ink)
     found = zip(crops(), overflow(crops(), inks), strict=True)
-    return [crop.field.name for crop, height in found if height]
+    return [crop.field.name for crop, marked in found if marked]
 
 
 @pytest.mark.parametrize("right", [False, True])
@@ -58,8 +58,8 @@ def test_open_boxes_are_looked_around_too() -> None:
     for crop, ink in zip(crops(), inks, strict=True):
         if crop.field.name == AGES[4]:
             ink[round(crop.box.y + 8) : round(crop.box.y + 48), :12] = True
-    heights = overflow([replace(crop, cells=()) for crop in crops()], inks)
-    assert [crop.field.name for crop, height in zip(crops(), heights, strict=True) if height] == AGES[4:5]
+    marked = overflow([replace(crop, cells=()) for crop in crops()], inks)
+    assert [crop.field.name for crop, here in zip(crops(), marked, strict=True) if here] == AGES[4:5]
 
 
 def test_a_small_digit_over_the_cells_is_seen() -> None:
@@ -70,7 +70,12 @@ def test_what_stands_beside_a_whole_column_is_print() -> None:
     assert seen(AGES, 0.4, 6, 4) == []
 
 
-@pytest.mark.parametrize(("tall", "wide"), [(1.5, 1.5), (11, 1), (1, 9)])
+@pytest.mark.parametrize(("right", "minus"), [(False, True), (True, False)])
+def test_a_dash_before_the_cells_is_a_minus_one_behind_them_none(*, right: bool, minus: bool) -> None:
+    assert (seen(AGES[2:3], 0.2, 0.6, 2, right=right) == AGES[2:3]) is minus
+
+
+@pytest.mark.parametrize(("tall", "wide"), [(1.5, 1.2), (11, 1), (0.5, 0.8)])
 def test_dirt_rules_and_lines_are_no_digits(tall: float, wide: float) -> None:
     assert seen(AGES[2:3], 0.3, tall, wide) == []
 

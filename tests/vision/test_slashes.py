@@ -1,0 +1,39 @@
+"""Slashes that strike out cells are told from the 1s of a page that has few numbers that begin with them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from digitscan.vision.segmentation import Piece, Segmentation
+from digitscan.vision.slashes import lean, slashed
+from tests.vision.strokes import stroke
+
+
+def field(*degrees: float, then: bool = False) -> Segmentation:
+    """Strokes that lean so, one a cell, and a round digit behind them."""
+    inks = [stroke(turn) for turn in degrees] + [np.ones((60, 60), np.bool_)] * then
+    pieces = tuple(
+        Piece(ink, (100 * i, 0, ink.shape[1], ink.shape[0]), int(ink.sum())) for i, ink in enumerate(inks)
+    )
+    return Segmentation(pieces, (), pieces, 60.0)
+
+
+@pytest.mark.parametrize("degrees", [-80, -40, -10, 0, 30, 70, 90])
+def test_how_far_a_stroke_leans(degrees: int) -> None:
+    assert abs(lean(stroke(degrees))) == pytest.approx(abs(degrees), abs=1.5)
+    assert degrees in (0, 90) or lean(stroke(degrees)) * degrees > 0
+
+
+def test_a_blot_leans_nowhere() -> None:
+    assert lean(np.ones((40, 36), np.bool_)) == 0
+
+
+@pytest.mark.parametrize(("fields", "strikes"), [(2, False), (3, True)])
+def test_who_strikes_out_with_slashes_does_so_more_than_once(fields: int, *, strikes: bool) -> None:
+    page = [field(25, 25, then=True)] * fields + [field(20), field(then=True), field()]
+    assert slashed(page) == [strikes] * fields + [strikes, False, False]
+
+
+def test_upright_strokes_are_1s() -> None:
+    assert not any(slashed([field(3, 3)] * 6))
