@@ -111,16 +111,13 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
         segment(ink, c.box, c.cells, c.scale, rules) for (ink, rules), c in zip(inks, crops, strict=True)
     ]
     found = by_page(found, [crop.box for crop in crops])
-    # what is seen of a digit beside a field may be the least of it
-    beside = [
-        crop.box.height * marked
-        for crop, marked in zip(crops, overflow(crops, [ink for ink, _ in inks]), strict=True)
-    ]
-    unread = zip(pale_marks(crops, inks, level), hidden_marks(crops, inks), beside, strict=True)
+    unread = zip(pale_marks(crops, inks, level), hidden_marks(crops, inks), strict=True)
     found = [
-        replace(s, left_out=max(s.left_out, *marks), streaks=crop.streak_boxes, slashed=strikes)
-        for s, marks, crop, strikes in zip(found, unread, crops, slashed(found), strict=True)
+        replace(s, left_out=max(s.left_out, *marks), streaks=crop.streak_boxes)
+        for s, marks, crop in zip(found, unread, crops, strict=True)
     ]
+    around = zip(found, slashed(found), overflow(crops, [ink for ink, _ in inks]), strict=True)
+    found = [replace(s, slashed=strikes, beside=beside) for s, strikes, beside in around]
     return crops, found
 
 

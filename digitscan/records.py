@@ -94,6 +94,8 @@ class FieldInk:
     something else."""
     found: bool = True
     """Whether the field's printed rules were found, and it is not read at the wrong place."""
+    beside: bool = False
+    """Whether something stands beside it that may belong to its number."""
 
 
 class Candidate(NamedTuple):

@@ -39,7 +39,7 @@ def read_field(
             digits = _digits(reading.marks, segmentation, probabilities, cells)
             raw = "".join(digit.digit for digit in digits)
             alternatives.append(Alternative(reading.value, raw, reading.probability, digits))
-    return FieldInk(tuple(alternatives), evidence >= LEAST_EVIDENCE)
+    return FieldInk(tuple(alternatives), evidence >= LEAST_EVIDENCE, segmentation.beside)
 
 
 def _digits(

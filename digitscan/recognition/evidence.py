@@ -143,6 +143,7 @@ def _reading(
     likeliest = ink.alternatives[0]
     changed = read is not likeliest
     told = [] if ink.found else ["printed box not found"]
+    told += ["ink beside the field"] if ink.beside else []
     told += faults(field, read)
     # clear ink that breaks a rule is hardly right, but not hard to read
     doubtful = confidence < field.accept_confidence and (_in_doubt(field, read) or not (told or broken))

@@ -15,7 +15,7 @@ from digitscan.records import Box
 from digitscan.vision.cleaning import components
 from digitscan.vision.fields import FieldCrop, Ink
 
-ALIKE = 4  # fields of a column whose surroundings can be compared: of fewer nothing tells pen from print
+ALIKE = 6  # fields of a column whose surroundings can be compared: of fewer nothing tells pen from print
 PRINT = 0.25  # of a column's fields: if more have a mark on one side, it is print, or another column's ink
 LOWEST, LOWEST_CUT = 0.3, 0.2  # of a field's height: a digit is higher; and what the crop leaves of one
 HIGHEST, WIDEST = 1.1, 1.0  # of a field's height: what is larger is no digit
@@ -34,15 +34,18 @@ class Side(Enum):
 def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink]) -> list[bool]:
     """Of each field whether beside or above it stands what may be a digit, or before it a minus.
 
-    What many fields of a column have on the same side is print. inks: without the printed rules, height x
-    width of the crops.
+    What many fields of a column have on the same side is print, and so is what stands over the first. inks:
+    without the printed rules, height x width of the crops.
     """
     columns = defaultdict(list)
     for index, crop in enumerate(crops):
         columns[round(crop.field.box.x), len(crop.cells)].append(index)
     beside = [False] * len(crops)
     for column in columns.values():
-        marks = {i: _marks(crops[i], inks[i], crops) for i in column} if len(column) >= ALIKE else {}
+        if len(column) < ALIKE:
+            continue
+        marks = {i: _marks(crops[i], inks[i], crops) for i in column}
+        marks[min(column, key=lambda i: crops[i].field.box.y)].discard(Side.ABOVE)
         for side in Side:
             marked = [i for i, sides in marks.items() if side in sides]
             if len(marked) <= PRINT * len(column):
@@ -54,6 +57,9 @@ def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink]) -> list[bool]:
 def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> set[Side]:
     """The sides of a field on which something stands that is no other field's."""
     box, found = crop.box, set[Side]()
+    inside = ink[round(box.y) : round(box.y + box.height), round(box.x) : round(box.x + box.width)]
+    if np.count_nonzero(inside) == np.count_nonzero(ink):
+        return found
     _, stats = components(ink.astype(np.uint8))
     for x, y, w, h, _ in stats[1:].tolist():
         cut = x == 0 or y == 0 or x + w == ink.shape[1]

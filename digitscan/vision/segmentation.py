@@ -116,6 +116,8 @@ class Segmentation:
     pale for ink."""
     point: float = 0.0
     """Size, px, of a mark between two digits that may be a decimal point, a comma or a dash; 0 for none."""
+    beside: bool = False
+    """Whether a digit, or a minus, may stand beside the field or above it."""
     slashed: bool = False
     """Whether the strokes it begins with may strike out its cells."""
     streaks: tuple[Box, ...] = ()

@@ -166,6 +166,13 @@ def test_a_field_whose_printed_box_is_missing_goes_to_review() -> None:
     assert (reading.value, reading.status, reading.reason) == ("3", "review", "printed box not found")
 
 
+def test_a_field_with_something_beside_it_goes_to_review_whatever_is_enough_for_it() -> None:
+    field, said = a_field(1, accept_confidence=0.0), np.array([row({"3": 0.999})], np.float32)
+    ink = read_field(field, replace(glyphs(0), beside=True), said, field.cells)
+    (reading,) = settle([field], [ink], [])
+    assert (reading.value, reading.status, reading.reason) == ("3", "review", "ink beside the field")
+
+
 # Open boxes
 
 

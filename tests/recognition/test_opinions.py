@@ -130,6 +130,11 @@ def test_a_stroke_that_leans_far_is_hardly_a_1(degrees: int) -> None:
     assert read(leaning, [{"7": 0.9999}], cells=1)[0].probability > 0.97
 
 
+def test_what_stands_beside_a_field_takes_confidence() -> None:
+    beside = replace(lattice([piece(20, 20)]), beside=True)
+    assert read(beside, [{"3": 0.999}], cells=1)[0].probability < 0.6
+
+
 @pytest.mark.parametrize(("label", "sure"), [("1", False), ("7", True)])
 def test_a_1_at_the_beginning_may_be_a_slash_on_pages_that_have_them(label: str, *, sure: bool) -> None:
     slashed = replace(lattice([piece(20, 20), piece(60, 20)]), slashed=True)

@@ -66,6 +66,10 @@ def test_a_small_digit_over_the_cells_is_seen() -> None:
     assert seen(AGES[5:7], -0.5, 3, 2, above=True) == AGES[5:7]
 
 
+def test_what_stands_over_the_first_of_a_column_is_its_caption() -> None:
+    assert seen(AGES[:1], -0.5, 3, 2, above=True) == []
+
+
 def test_what_stands_beside_a_whole_column_is_print() -> None:
     assert seen(AGES, 0.4, 6, 4) == []
 
