@@ -101,9 +101,12 @@ def table(mnist: Path, pages: int = 30, sheet: Path | None = None) -> Table:
         blank = [np.full_like(crops[0], 255)] * (-len(crops) % COLUMNS)
         rows = np.split(np.stack([*crops, *blank]), (len(crops) + len(blank)) // COLUMNS)
         cv2.imwrite(str(sheet), np.vstack([np.hstack(list(row)) for row in rows]))
-    kinds = [[kind.name, *(cell for reads in both for cell in _counted(reads, kind.name))] for kind in KINDS]
-    kinds.sort(key=lambda row: -int(row[3]) - int(row[6]))
-    return Table(head, [["all", *(cell for reads in both for cell in _counted(reads))], *kinds])
+    kinds = sorted(
+        KINDS, key=lambda kind: -sum(r.wrong and r.odd.kind == kind.name for r in (*both[0], *both[1]))
+    )
+    told = [(kind.name, [cell for reads in both for cell in _counted(reads, kind.name)]) for kind in kinds]
+    whole = [cell for reads in both for cell in _counted(reads)]
+    return Table(head, [["all", *whole], *([name, *cells] for name, cells in told)])
 
 
 def boxes() -> Form:

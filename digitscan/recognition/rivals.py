@@ -48,4 +48,6 @@ def _legibility(readings: Sequence[FieldReading]) -> float:
 
 
 def _breaks_rule(reading: FieldReading) -> bool:
-    return any(reason not in ("", "low confidence") for reason in reading.reason.split("; "))
+    return any(
+        reason not in ("", "low confidence", "ink beside the field") for reason in reading.reason.split("; ")
+    )

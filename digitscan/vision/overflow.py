@@ -16,11 +16,14 @@ from digitscan.vision.cleaning import components
 from digitscan.vision.fields import FieldCrop, Ink
 
 ALIKE = 6  # fields of a column whose surroundings can be compared: of fewer nothing tells pen from print
-PRINT = 0.25  # of a column's fields: if more have a mark on one side, it is print, or another column's ink
-LOWEST, LOWEST_CUT = 0.3, 0.2  # of a field's height: a digit is higher; and what the crop leaves of one
-HIGHEST, WIDEST = 1.1, 1.0  # of a field's height: what is larger is no digit
-MINUS, LEVEL = 0.1, (0.25, 0.75)  # of a field's height: a dash before it is as wide, and lies about there
-RUNS_ON = 0.25  # of the rows over and under a mark, with ink in its columns too: a rule in pieces
+PRINT = 0.15  # of a column's fields: if more have a mark on one side, it is print, or another column's ink
+FIRST = 1.5  # of the usual distance from the field above: farther from it, a field has a caption
+# A digit is higher, mm and part of its field's height; so is what the crop leaves of one.
+LOWEST, LOWEST_CUT = (2.0, 0.3), (1.2, 0.2)
+HIGHEST, WIDEST = (8.0, 1.1), 1.0  # what is higher, and wider in heights of the field, is no digit
+MINUS, FLAT, LEVEL = 0.1, 2.0, (0.25, 0.75)  # a dash before a field: width, shape, and where it lies
+CUT_OFF = 2.5  # mm that what the crop cuts may reach on beyond it
+RUNS_ON = 0.25  # of the rows over and under a mark beside a field, with ink there too: a rule in pieces
 
 
 class Side(Enum):
@@ -34,8 +37,8 @@ class Side(Enum):
 def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink]) -> list[bool]:
     """Of each field whether beside or above it stands what may be a digit, or before it a minus.
 
-    What many fields of a column have on the same side is print, and so is what stands over the first. inks:
-    without the printed rules, height x width of the crops.
+    What many fields of a column have on the same side is print, and so is what stands over the first of
+    them. inks: without the printed rules, height x width of the crops.
     """
     columns = defaultdict(list)
     for index, crop in enumerate(crops):
@@ -45,7 +48,8 @@ def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink]) -> list[bool]:
         if len(column) < ALIKE:
             continue
         marks = {i: _marks(crops[i], inks[i], crops) for i in column}
-        marks[min(column, key=lambda i: crops[i].field.box.y)].discard(Side.ABOVE)
+        for i in _captioned(crops, column):
+            marks[i].discard(Side.ABOVE)
         for side in Side:
             marked = [i for i, sides in marks.items() if side in sides]
             if len(marked) <= PRINT * len(column):
@@ -60,21 +64,38 @@ def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> set[Side]:
     inside = ink[round(box.y) : round(box.y + box.height), round(box.x) : round(box.x + box.width)]
     if np.count_nonzero(inside) == np.count_nonzero(ink):
         return found
+    lowest, lowest_cut = (min(mm * crop.scale, part * box.height) for mm, part in (LOWEST, LOWEST_CUT))
+    highest = max(HIGHEST[0] * crop.scale, HIGHEST[1] * box.height)
     _, stats = components(ink.astype(np.uint8))
     for x, y, w, h, _ in stats[1:].tolist():
+        mark = Box(x, y, w, h)
+        side = _side(mark, box)
         cut = x == 0 or y == 0 or x + w == ink.shape[1]
-        low = (LOWEST_CUT if cut else LOWEST) * box.height
-        side = _side(Box(x, y, w, h), box)
-        middle = (y + h / 2 - box.y) / box.height
-        minus = side is Side.LEFT and w > max(h, MINUS * box.height) and LEVEL[0] < middle < LEVEL[1]
-        if not side or not (low < h or minus) or h > HIGHEST * box.height or w > WIDEST * box.height:
+        digit = (lowest_cut if cut else lowest) < h < highest and w < WIDEST * box.height
+        if not side or not (digit or (side is Side.LEFT and _minus(mark, box))):
             continue
-        column = ink[:, x : x + w].any(axis=1)
-        if np.count_nonzero(column) - h > RUNS_ON * (len(ink) - h):
+        rows = np.count_nonzero(ink[:, x : x + w].any(axis=1))
+        if side is not Side.ABOVE and rows - h > RUNS_ON * (len(ink) - h):
             continue
-        if not any(_reaches_into(Box(x, y, w, h), crop, other) for other in crops if other is not crop):
+        left, up, right = (CUT_OFF * crop.scale * at for at in (x == 0, y == 0, x + w == ink.shape[1]))
+        mark = Box(x - left, y - up, left + w + right, up + h)
+        if not any(_reaches_into(mark, crop, other) for other in crops if other is not crop):
             found.add(side)
     return found
+
+
+def _minus(mark: Box, box: Box) -> bool:
+    """Whether a mark before a field may be a minus."""
+    middle = (mark.y + mark.height / 2 - box.y) / box.height
+    wide = MINUS * box.height < mark.width < WIDEST * box.height
+    return wide and mark.width > FLAT * mark.height and LEVEL[0] < middle < LEVEL[1]
+
+
+def _captioned(crops: Sequence[FieldCrop], column: Sequence[int]) -> list[int]:
+    """Fields of a column over which there may be a caption: the first, and those after a gap."""
+    ordered = sorted(column, key=lambda i: crops[i].field.box.y)
+    apart = np.diff([crops[i].field.box.y for i in ordered])
+    return [ordered[0], *(i for i, d in zip(ordered[1:], apart, strict=True) if d > FIRST * np.median(apart))]
 
 
 def _side(mark: Box, box: Box) -> Side | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import takewhile
 
 import cv2
 import numpy as np
@@ -13,8 +12,10 @@ from numpy.typing import NDArray
 from digitscan.vision.segmentation import LARGE, Segmentation
 
 BARE, STRAIGHT = 0.8, 0.95  # of all its spread, along its axis less across: without a foot; a straight stroke
-LEANS = 12  # degrees to the right, at least, of a slash; half of MNIST's 1s lean as much
-SLASHED = 3  # fields of a page that begin with two leaning strokes: numbers that begin with 11 are rarer
+LEANS = (12, 60)  # degrees to the right of a slash; half of MNIST's 1s lean as much
+SLASHED = (
+    3  # fields of a page in which are but leaning strokes, two at least: the numbers 11 and 111 are rarer
+)
 
 
 def slashed(found: Sequence[Segmentation]) -> list[bool]:
@@ -23,15 +24,14 @@ def slashed(found: Sequence[Segmentation]) -> list[bool]:
     Who does so does it more than once.
     """
     strokes = [_leaning(segmentation) for segmentation in found]
-    strikes = sum(count > 1 for count in strokes) >= SLASHED
-    return [strikes and count > 0 for count in strokes]
+    strikes = sum(all(leaning) and len(leaning) > 1 for leaning in strokes) >= SLASHED
+    return [strikes and any(leaning[:1]) for leaning in strokes]
 
 
-def _leaning(segmentation: Segmentation) -> int:
-    """How many leaning strokes a field begins with."""
+def _leaning(segmentation: Segmentation) -> list[bool]:
+    """Of what is as large as a digit in a field, from left to right: whether it is a leaning stroke."""
     large = [p for p in segmentation.uncut if max(p.box[2:]) > LARGE * segmentation.digit_height]
-    large.sort(key=lambda p: p.centre)
-    return sum(1 for _ in takewhile(lambda p: lean(p.ink, STRAIGHT) > LEANS, large))
+    return [LEANS[0] < lean(p.ink, STRAIGHT) < LEANS[1] for p in sorted(large, key=lambda p: p.centre)]
 
 
 def lean(ink: NDArray[np.bool_], bare: float = BARE) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from digitscan.records import Box
 from digitscan.vision.fields import FieldCrop, cut_fields
 from digitscan.vision.overflow import overflow
 from digitscan.vision.registration import RegisteredPage
@@ -43,6 +44,10 @@ def seen(
                 x, y = box.x + (box.width - w) / 2, box.y - gap * scale - h
             left, top = round(x), round(y)
             ink[max(top, 0) : top + h, max(left, 0) : left + w] = True
+            # what is written in the cells
+            ink[round(box.y + 10) : round(box.y + box.height - 10), round(box.x + 8) : round(box.x + 150)] = (
+                True
+            )
         inks.append(ink)
     found = zip(crops(), overflow(crops(), inks), strict=True)
     return [crop.field.name for crop, marked in found if marked]
@@ -63,7 +68,29 @@ def test_open_boxes_are_looked_around_too() -> None:
 
 
 def test_a_small_digit_over_the_cells_is_seen() -> None:
-    assert seen(AGES[5:7], -0.5, 3, 2, above=True) == AGES[5:7]
+    assert seen(AGES[5:6], -0.5, 3, 2, above=True) == AGES[5:6]
+
+
+def test_beside_a_low_box_a_digit_may_be_higher_than_that() -> None:
+    low = [replace(c, box=Box(c.box.x, c.box.y + 20, c.box.width, 30.0), cells=()) for c in crops()]
+    inks = [np.zeros(crop.dark.shape, np.bool_) for crop in low]
+    for crop, ink in zip(low, inks, strict=True):
+        if crop.field.name == AGES[4]:
+            ink[round(crop.box.y - 8) : round(crop.box.y + 42), :12] = True
+    assert sum(overflow(low, inks)) == 1
+
+
+@pytest.mark.parametrize(("away", "own"), [(3.0, False), (12.0, True)])
+def test_a_digit_that_the_crop_cuts_may_be_the_next_field_s(away: float, *, own: bool) -> None:
+    def after(crop: FieldCrop) -> FieldCrop:
+        x, y, width, height = crop.field.box
+        return replace(crop, field=replace(crop.field, box=Box(x + width + away, y, width, height)), cells=())
+
+    ages = [crop for crop in crops() if crop.field.name in AGES]
+    page = [*ages, *(after(crop) for crop in ages)]
+    inks = [np.zeros(crop.dark.shape, np.bool_) for crop in page]
+    inks[4][30:70, -12:] = True
+    assert overflow(page, inks) == [own and i == 4 for i in range(len(page))]
 
 
 def test_what_stands_over_the_first_of_a_column_is_its_caption() -> None:

@@ -31,9 +31,12 @@ def test_a_blot_leans_nowhere() -> None:
 
 @pytest.mark.parametrize(("fields", "strikes"), [(2, False), (3, True)])
 def test_who_strikes_out_with_slashes_does_so_more_than_once(fields: int, *, strikes: bool) -> None:
-    page = [field(25, 25, then=True)] * fields + [field(20), field(then=True), field()]
+    page = [field(25, 25)] * fields + [field(20, then=True), field(then=True), field()]
     assert slashed(page) == [strikes] * fields + [strikes, False, False]
 
 
-def test_upright_strokes_are_1s() -> None:
-    assert not any(slashed([field(3, 3)] * 6))
+@pytest.mark.parametrize("page", [[field(3, 3)] * 6, [field(85, 85)] * 6, [field(25, 25, then=True)] * 6])
+def test_upright_strokes_dashes_and_numbers_that_begin_with_11_are_no_slashes(
+    page: list[Segmentation],
+) -> None:
+    assert not any(slashed(page))
