@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 GLYPH = "28x28, 0-255, white on black, fitted as MNIST: body 20x20, centre of mass at the centre"
 NUMBER = "24x128, 0-255, white on black: a whole number, 22 high, stretched up to 1.35 times, from the left"
-NUMBER_CLASSES = ("", *CLASSES[:10])
-"""Of each column of a number: nothing new, or a digit."""
+NUMBER_CLASSES = ("", *CLASSES[:10], CLASSES[OTHER])
+"""Of each column of a number: nothing new, a digit, or what is none."""
 
 LOGITS, BACKGROUND = "logits", "background"
 """The layers of what was learnt and of what is like nothing of it."""
@@ -130,7 +130,8 @@ def digitscan() -> keras.Model:
     "strings", classes=NUMBER_CLASSES, epochs=96, batch=128, validation=0.05, augmented=True, input=NUMBER
 )
 def strings() -> keras.Model:
-    """Reads a whole number at once: for each of 64 columns log-probabilities of nothing new and of 0-9.
+    """Reads a whole number at once: for each of 64 columns log-probabilities of nothing new, of 0-9
+    and of what is no digit.
 
     Trained by connectionist temporal classification (Graves, Fernandez, Gomez, Schmidhuber, 2006).
     """

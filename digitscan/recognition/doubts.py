@@ -16,7 +16,7 @@ from digitscan.vision.slashes import lean
 SOUND_CUT = 0.995  # that a cut between two digits took nothing from either that matters
 NOTHING_HIDDEN = 0.985  # that a printed rule hid no stroke which makes another digit of it
 NOTHING_BURIED = 0.5  # the same of a rule that is thicker at the glyph than elsewhere
-POINT = 0.5  # that a mark between two digits is none that makes another number of them
+POINT = 0.5  # that a mark between two digits, or a dot, is none that makes of them what is no number
 LEANING, LEANS = 0.5, (-25, 50)  # that a stroke is a 1 that leans more: of MNIST's 1s, three in a thousand do
 BESIDE_FIELD = 0.5  # that what stands beside a field does not belong to its number
 SLASHED = 0.5  # that strokes at the beginning are 1s, where others on the page look like slashes
@@ -48,7 +48,7 @@ def cut_apart(segmentation: Segmentation, marks: Marks) -> bool:
 def no_strangers(segmentation: Segmentation, probabilities: Probabilities, marks: Marks) -> float:
     """Probability that each glyph that hangs together with no other is a digit.
 
-    The network of whole numbers knows nothing else, and is sure of letters too.
+    Both networks have to take it for one: each overlooks some of what is none.
     """
     sound = 1.0
     for mark in marks:
@@ -68,7 +68,7 @@ def nothing_lost(segmentation: Segmentation, marks: Marks) -> float:
     """
     pieces, height = segmentation.pieces, max(segmentation.digit_height, 1.0)
     sound = _harmless(segmentation.left_out / height)
-    if segmentation.point and sum(mark.label.isdigit() for mark in marks) > 1:
+    if segmentation.point and any(mark.label.isdigit() for mark in marks):
         sound *= POINT
     if segmentation.beside:
         sound *= BESIDE_FIELD

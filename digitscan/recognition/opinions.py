@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from digitscan.recognition import doubts
 from digitscan.recognition.beams import Mark
 from digitscan.recognition.lattice import TINY, Lattice, Probabilities
-from digitscan.recognition.strings import Columns, log_probabilities, spelled
+from digitscan.recognition.strings import Columns, log_probabilities, spelled, strange
 from digitscan.records import Box
 from digitscan.vision.segmentation import Segmentation
 
@@ -22,7 +22,8 @@ DOUBT = 1.3
 # best, in half of which all digits touch: what is told is then about true.
 BLUNDER, CUT_BLUNDER, STRINGS_BLUNDER = 0.01, 0.1, 0.003
 ANOTHER = 0.05
-STRANGE = 0.05  # of what the lattice cannot read is taken to be no number, whatever the network sees
+# How often what is no number looks like one to the lattice, and to the network of whole numbers.
+OVERLOOKED, STRINGS_OVERLOOKED = 0.05, 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +95,19 @@ def _together(shares: dict[str, float], columns: Columns, blunder: float) -> dic
     first = {text: math.exp(share) for text, share in shares.items() if "?" not in text}
     if not first:
         return shares
-    # of what is struck out the network has no opinion
     numbers = [text for text in first if text.isdigit()]
     told = log_probabilities(columns, numbers).tolist()
     second = {text: math.exp(share) for text, share in zip(numbers, told, strict=True)}
+    no_number = strange(columns)
 
     def together(one: float, other: float) -> float:
         return (one + blunder) * (other + STRINGS_BLUNDER)
 
     weights = {text: together(one, second[text]) if text in second else one for text, one in first.items()}
     unreadable = sum(math.exp(share) for text, share in shares.items() if "?" in text)
-    rest = [max(1 - sum(known.values()), 0.0) for known in (first, second)]
-    total = sum(weights.values()) + ANOTHER * together(*rest) + STRANGE * blunder * unreadable
+    # what is struck out is no number to both
+    overlooked = OVERLOOKED * (1 - sum(one for text, one in first.items() if text not in second))
+    rest = max(1 - sum(first.values()), 0.0), max(1 - sum(second.values()) - no_number, 0.0)
+    neither = (unreadable + max(overlooked, 0.0)) * (no_number + STRINGS_OVERLOOKED)
+    total = sum(weights.values()) + ANOTHER * together(*rest) + neither
     return {text: math.log(max(weight, TINY) / total) for text, weight in weights.items()}

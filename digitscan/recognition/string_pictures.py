@@ -1,5 +1,7 @@
 """Training pictures of whole numbers: MNIST's digits, and drawn ones, side by side as one hand writes them.
 
+In some there stands besides, or is struck out, what is no digit of the number.
+
 Digits stand apart, touch or overlap. A number is put together about as large as it would be at 300 dpi, bent
 and made bilevel as a whole, and fitted as reading fits it: so training sees what reading sees.
 """
@@ -8,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -16,8 +17,17 @@ from numpy.typing import NDArray
 
 from digitscan.recognition import strokes
 from digitscan.recognition.augmentation import INK, scan
+from digitscan.recognition.strikes import Box
+from digitscan.recognition.string_marks import (
+    STRANGE,
+    Sign,
+    Strike,
+    strike,
+    with_mark,
+    with_stranger,
+)
 from digitscan.records import Image
-from digitscan.vision.glyphs import BODY, SIZE, STRING_HEIGHT, STRING_WIDTH, fit_string
+from digitscan.vision.glyphs import BODY, STRING_HEIGHT, STRING_WIDTH, fit_string
 
 LONGEST = 8
 LENGTHS = np.array([0.03, 0.08, 0.15, 0.22, 0.22, 0.2, 0.06, 0.04])
@@ -26,6 +36,8 @@ DRAWN = 0.15
 """Share of the numbers that are drawn."""
 ONE_HAND = 0.7
 """Of the others, those whose digits are all by one writer, where writers are known."""
+STRUCK, STRANGERS, MARKED = 0.1, 0.1, 0.1
+"""Shares of the numbers in which digits are struck out, letters stand, or points and dashes do."""
 PEN_DRAWN = 1500
 """Digits drawn for a set of pictures, from which its drawn numbers are put together."""
 
@@ -50,7 +62,7 @@ class Style:
 def numbers(
     glyphs: Image, labels: NDArray[np.int64], writers: NDArray[np.int64] | None, count: int, seed: list[int]
 ) -> tuple[Image, NDArray[np.int64]]:
-    """Pictures of numbers, uint8, count x height x width, and their digits, count x LONGEST, -1 behind.
+    """Pictures of numbers, uint8, count x height x width, and their signs, count x LONGEST, -1 behind.
 
     glyphs: MNIST's, uint8, n x 28 x 28, labels 0-9, and who wrote them.
     """
@@ -62,27 +74,44 @@ def numbers(
     answers = np.full((count, LONGEST), -1, np.int64)
     for index in range(count):
         length = 1 + int(rng.choice(LONGEST, p=LENGTHS))
+        among = np.arange(len(glyphs))
+        if names and rng.random() < ONE_HAND:
+            among = by_writer[names[int(rng.integers(len(names)))]]
         if rng.random() < DRAWN:
             at = rng.integers(len(drawn), size=length)
-            inks, digits = [drawn[i] for i in at], drawn_labels[at]
+            signs = [Sign(drawn[i], int(drawn_labels[i]), len(drawn[i])) for i in at]
         else:
-            among = np.arange(len(glyphs))
-            if names and rng.random() < ONE_HAND:
-                among = by_writer[names[int(rng.integers(len(names)))]]
             at = among[rng.integers(len(among), size=length)]
-            inks, digits = [glyphs[i] for i in at], labels[at]
-        answers[index, :length] = digits
-        pictures[index] = picture(inks, rng)
+            signs = [Sign(glyphs[i], int(labels[i]), BODY) for i in at]
+        kind, through = rng.random(), None
+        if kind < STRUCK:
+            through = strike(signs, rng)
+        elif kind < STRUCK + STRANGERS and length < LONGEST:
+            signs = with_stranger(signs, glyphs[among], labels[among], rng)
+        elif kind < STRUCK + STRANGERS + MARKED and length < LONGEST:
+            signs = with_mark(signs, rng)
+        gone = through.run if through else ()
+        answer = _merged([STRANGE if i in gone else sign.answer for i, sign in enumerate(signs)])
+        answers[index, : len(answer)] = answer
+        pictures[index] = picture(signs, rng, through)
     return pictures, answers
 
 
-def picture(inks: Sequence[Image], rng: np.random.Generator) -> Image:
-    """A number of these digits: ink coverage, MNIST's 28x28 or tight."""
+def picture(signs: Sequence[Sign], rng: np.random.Generator, through: Strike | None = None) -> Image:
+    """These signs in a row as reading fits them, some of them struck out."""
     while True:
-        ink = scanned(bent(put_together(inks, make_style(rng), rng), rng), rng)
-        fitted = fit_string(ink)
+        canvas, boxes = put_together(signs, make_style(rng), rng)
+        if through:
+            room = INK // 2
+            boxes = [(x + room, y + room, w, h) for x, y, w, h in boxes]
+            canvas = through.drawn(np.pad(canvas, room), boxes, rng)
+        fitted = fit_string(scanned(bent(canvas, rng), rng))
         if fitted.any():
             return fitted
+
+
+def _merged(answers: Sequence[int]) -> list[int]:
+    return [a for i, a in enumerate(answers) if a != STRANGE or not i or answers[i - 1] != STRANGE]
 
 
 def make_style(rng: np.random.Generator) -> Style:
@@ -98,20 +127,34 @@ def make_style(rng: np.random.Generator) -> Style:
     )
 
 
-def put_together(inks: Sequence[Image], style: Style, rng: np.random.Generator) -> Image:
-    """The digits in one row, about `INK` px high, uint8 coverage."""
-    made = [_one(ink, style, rng) for ink in inks]
-    tops = [round(rng.normal(0, style.wave) * INK - len(m) / 2) for m in made]
+def put_together(signs: Sequence[Sign], style: Style, rng: np.random.Generator) -> tuple[Image, list[Box]]:
+    """The signs in one row, digits about `INK` px high, uint8 coverage; and the box of each."""
+    made = [_one(sign, style, rng) for sign in signs]
+    tops = [
+        round((sign.drop + rng.normal(0, style.wave)) * INK - len(m) / 2)
+        for sign, m in zip(signs, made, strict=True)
+    ]
     high = min(tops)
     tops = [top - high for top in tops]
-    at = [0]
-    for (left, a), (right, b) in pairwise(zip(made, tops, strict=True)):
-        clear = _clear(left, a, right, b)
-        if rng.random() < style.touching:
-            gap = -clear - round(rng.uniform(0.0, style.overlap) * INK)
-        else:
-            gap = max(round(rng.normal(style.gap, 0.06) * INK), 2 - clear)
-        at.append(max(at[-1] + left.shape[1] + gap, at[-1] + 4))
+    # of each row, the column behind the ink so far
+    reached = np.full(max(top + len(m) for top, m in zip(tops, made, strict=True)), -np.inf)
+    at = list[int]()
+    for i, (sign, ink, top) in enumerate(zip(signs, made, tops, strict=True)):
+        x = 0
+        inked = ink > 100
+        rows = np.flatnonzero(inked.any(axis=1))
+        if i:
+            touching = float((reached[top + rows] - inked[rows].argmax(axis=1)).max(initial=-np.inf))
+            joined = rng.random() < style.touching and not (sign.apart or signs[i - 1].apart)
+            behind = at[-1] + made[i - 1].shape[1]
+            if joined and touching > -np.inf:
+                x = int(touching) - round(rng.uniform(0.0, style.overlap) * INK)
+            else:
+                x = round(max(behind + rng.normal(style.gap, 0.06) * INK, touching + 2))
+            x = max(x, at[-1] + 4)
+        at.append(x)
+        last = x + ink.shape[1] - inked[rows][:, ::-1].argmax(axis=1)
+        reached[top + rows] = np.maximum(reached[top + rows], last)
     canvas = np.zeros(
         (max(t + len(m) for t, m in zip(tops, made, strict=True)), max(
             x + m.shape[1] for x, m in zip(at, made, strict=True)
@@ -121,7 +164,8 @@ def put_together(inks: Sequence[Image], style: Style, rng: np.random.Generator) 
     for ink, x, y in zip(made, at, tops, strict=True):
         region = canvas[y : y + len(ink), x : x + ink.shape[1]]
         np.maximum(region, ink, out=region)
-    return canvas
+    boxes = [(x, y, m.shape[1], len(m)) for m, x, y in zip(made, at, tops, strict=True)]
+    return canvas, boxes
 
 
 def bent(canvas: Image, rng: np.random.Generator) -> Image:
@@ -156,11 +200,10 @@ def scanned(canvas: Image, rng: np.random.Generator) -> Image:
     return mask
 
 
-def _one(ink: Image, style: Style, rng: np.random.Generator) -> Image:
-    """One digit in the hand's slant and width, tight; uint8 coverage."""
-    height, width = ink.shape
-    tall = INK * float(np.exp(rng.normal(0, style.size)))
-    scale = tall / (BODY if (height, width) == (SIZE, SIZE) else height)
+def _one(sign: Sign, style: Style, rng: np.random.Generator) -> Image:
+    """One sign in the hand's slant and width, tight; uint8 coverage."""
+    height, width = sign.ink.shape
+    scale = INK * float(np.exp(rng.normal(0, style.size))) / sign.unit
     slant = style.slant + rng.normal(0, 0.04)
     turn = np.deg2rad(rng.normal(0, 3))
     cos, sin = np.cos(turn), np.sin(turn)
@@ -170,20 +213,9 @@ def _one(ink: Image, style: Style, rng: np.random.Generator) -> Image:
     low, high = corners.min(axis=0), corners.max(axis=0)
     size = np.ceil(high - low).astype(int) + 2
     affine = np.column_stack([matrix, 1 - low])
-    canvas = cv2.warpAffine(ink, affine, (int(size[0]), int(size[1])), flags=cv2.INTER_LINEAR)
+    canvas = cv2.warpAffine(sign.ink, affine, (int(size[0]), int(size[1])), flags=cv2.INTER_LINEAR)
     left, top, w, h = cv2.boundingRect(np.where(canvas > 60, canvas, 0).astype(np.uint8))
     return np.ascontiguousarray(canvas[top : top + h, left : left + w])
-
-
-def _clear(left: Image, a: int, right: Image, b: int) -> int:
-    """Columns of paper between the inks of two pictures that abut, their tops at a and b."""
-    first, last = max(a, b), min(a + len(left), b + len(right))
-    if last <= first:
-        return 0
-    one, two = left[first - a : last - a] > 100, right[first - b : last - b] > 100
-    after = np.where(one.any(axis=1), one[:, ::-1].argmax(axis=1), one.shape[1])
-    before = np.where(two.any(axis=1), two.argmax(axis=1), two.shape[1])
-    return int((after + before).min())
 
 
 def _drawn(rng: np.random.Generator) -> tuple[list[Image], NDArray[np.int64]]:

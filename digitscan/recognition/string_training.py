@@ -17,7 +17,7 @@ from digitscan.recognition.architectures import Architecture
 from digitscan.recognition.datasets import Digits, Labels
 from digitscan.recognition.schedule import averaged, made_ahead, paced, paces
 from digitscan.recognition.string_pictures import numbers
-from digitscan.recognition.strings import log_probabilities
+from digitscan.recognition.strings import SIGNS, log_probabilities
 from digitscan.records import Image
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _right(columns: NDArray[np.float32], answers: Labels) -> float:
 
 
 def _text(digits: Labels) -> str:
-    return "".join(str(d) for d in digits if d >= 0)
+    return "".join(SIGNS[d] for d in digits if d >= 0)
 
 
 def _greedy(columns: NDArray[np.float32]) -> list[str]:
@@ -106,7 +106,7 @@ def _greedy(columns: NDArray[np.float32]) -> list[str]:
     found = []
     for row in columns.argmax(axis=2):
         kept = row[np.flatnonzero(np.diff(row, prepend=0))]
-        found.append("".join(str(k - 1) for k in kept if k))
+        found.append("".join(SIGNS[k - 1] for k in kept if k))
     return found
 
 

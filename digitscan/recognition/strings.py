@@ -22,18 +22,22 @@ from digitscan.recognition.beams import added
 from digitscan.records import Image
 
 Columns = NDArray[np.float32]
-"""Log-probabilities of one number: columns x 11, of nothing new and of 0-9."""
+"""Log-probabilities of one number: columns x 12, of nothing new, of 0-9 and of what is no digit."""
+
+SIGNS = "0123456789?"
+"""How a number is spelled; `?` is what is no digit."""
 
 WIDEST_BEAM = 12
 FAINT = 12.0  # natural logarithms under the best at which a beginning is dropped
 SURELY_NOTHING = math.log(0.9999)
+TINY = 1e-9
 
 
 class StringNetwork(Protocol):
     """What the stages know of the network."""
 
     def __call__(self, pictures: Image) -> NDArray[np.float32]:
-        """Log-probabilities, n x columns x 11, of pictures made by `glyphs.fit_string`; n may be 0."""
+        """Log-probabilities, n x columns x 12, of pictures made by `glyphs.fit_string`; n may be 0."""
 
 
 def load_strings(model: Path | None = None) -> StringNetwork:
@@ -88,7 +92,7 @@ def log_probabilities(columns: Columns, texts: Sequence[str]) -> NDArray[np.floa
     # nothing new before, between and behind the digits; what stands behind a shorter number is not looked at
     signs = np.zeros((len(texts), 2 * int(lengths.max(initial=0)) + 1), np.int64)
     for row, text in zip(signs, texts, strict=True):
-        row[1 : 2 * len(text) : 2] = [int(sign) + 1 for sign in text]
+        row[1 : 2 * len(text) : 2] = [SIGNS.index(sign) + 1 for sign in text]
     # a digit may follow another without a gap where it is another one
     leaps = np.zeros(signs.shape, np.bool_)
     leaps[:, 2:] = (signs[:, 2:] != 0) & (signs[:, 2:] != signs[:, :-2])
@@ -102,6 +106,12 @@ def log_probabilities(columns: Columns, texts: Sequence[str]) -> NDArray[np.floa
     # it ends in its last digit or in nothing new
     each, last = np.arange(len(texts)), 2 * lengths + 1
     return np.asarray(np.logaddexp(weights[each, last], weights[each, last + 1]), np.float64)
+
+
+def strange(columns: Columns) -> float:
+    """Probability that something stands there that is no digit: it is read in one of the columns at least."""
+    shares = np.minimum(columns[:, -1].astype(np.float64), -TINY)
+    return float(-np.expm1(np.log1p(-np.exp(shares)).sum()))
 
 
 def _take(after: dict[str, tuple[float, float]], text: str, nothing: float, last: float) -> None:

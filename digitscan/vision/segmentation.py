@@ -42,6 +42,7 @@ SWOLLEN = 1.5  # of a rule's usual thickness: with a stroke on it
 UNLIKE = 2.0  # times as thick as the other: no rule of a field is
 BURIED_WIDTH = 0.3  # of a glyph's: so much of a stroke makes another digit of it
 SMALLEST_POINT, LARGEST_POINT = 0.1, 0.6  # of the digit height: what stands between two digits and is none
+DOT_APART = 0.08  # of the digit height: nearer, a dot is a part of a digit that broke
 POINT_STROKES, POINT_SQUARES = 0.6, 0.5  # of the pen's width, and of its square: thinner, smaller is dirt
 AS_RULE = 1.3  # of the pen's width: where a rule is printed, what is thinner may be a rest of it,
 LONG = 1.5  # if it is so many times as long as it is thick
@@ -115,7 +116,7 @@ class Segmentation:
     """Height, px, of the largest mark in the field taken for print, a neighbour's or part of a streak, or too
     pale for ink."""
     point: float = 0.0
-    """Size, px, of a mark between two digits that may be a decimal point, a comma or a dash; 0 for none."""
+    """Size, px, of a mark between two digits that may be a point, comma or dash, or of a dot; 0 for none."""
     beside: bool = False
     """Whether a digit, or a minus, may stand beside the field or above it."""
     slashed: bool = False
@@ -261,7 +262,7 @@ def _belonging(
 
 
 def _point(seen: list[Piece], boxes: tuple[Box, ...], height: float, reach: float) -> float:
-    """Size of the largest small mark as thick as a pen between two digits; 0 for none.
+    """Size of the largest small mark as thick as a pen between two digits, or of a dot; 0 for none.
 
     What lies over or under another part of a digit belongs to that, what is thin and long where a rule is
     printed is a rest of it, and what lies farther than `reach` from all boxes is print. seen: all contours.
@@ -272,14 +273,16 @@ def _point(seen: list[Piece], boxes: tuple[Box, ...], height: float, reach: floa
     pen, largest = 0.0, 0.0
     for p in seen:
         x, y, w, h = p.box
-        if not (first < x < last and SMALLEST_POINT * height < max(w, h) < LARGEST_POINT * height):
+        dot = any(_dots(p, q, height) for q in large)
+        small = SMALLEST_POINT * height < max(w, h) < LARGEST_POINT * height
+        if not small or not (dot or first < x < last):
             continue
         middle, level = x + w / 2, y + h / 2
         beside = [b for b in boxes if b.x - reach <= middle < b.x + b.width + reach]
         if not any(b.y <= y < b.y + b.height for b in beside):
             continue
         over = (min(x + w, q.box[0] + q.box[2]) - max(x, q.box[0]) for q in parts if q is not p)
-        if max(over, default=0) > OVER * w:
+        if not dot and max(over, default=0) > OVER * w:
             continue
         pen = pen or float(np.median([stroke_width(q.ink) for q in large]))
         upright = any(min(abs(middle - b.x), abs(middle - b.x - b.width)) < reach for b in beside)
@@ -289,6 +292,14 @@ def _point(seen: list[Piece], boxes: tuple[Box, ...], height: float, reach: floa
         if p.area > POINT_SQUARES * pen**2 and stroke_width(p.ink) > POINT_STROKES * pen:
             largest = max(largest, w, h)
     return largest
+
+
+def _dots(mark: Piece, stroke: Piece, height: float) -> bool:
+    """Whether a mark is a dot well over or under a stroke, as in ?, ! and i."""
+    (x, y, w, h), (left, top, wide, tall) = mark.box, stroke.box
+    apart = max(y - top - tall, top - y - h)
+    within = left <= x + w / 2 <= left + wide
+    return within and apart > DOT_APART * height and max(w, h) < min(SPECK * height, 2 * min(w, h))
 
 
 def _joined(pieces: list[Piece], height: float) -> list[Piece]:

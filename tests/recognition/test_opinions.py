@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from digitscan.recognition.lattice import Probabilities
 from digitscan.recognition.opinions import DOUBT, Reading, readings
-from digitscan.recognition.strings import Columns
+from digitscan.recognition.strings import SIGNS, Columns
 from digitscan.records import CLASSES, Box
 from digitscan.vision.segmentation import Cut, Hypothesis, Piece, Segmentation
 from tests.vision.strokes import stroke
@@ -113,12 +113,13 @@ def test_ink_left_out_takes_confidence_by_its_size(size: float, *, sure: bool) -
     assert (best.probability > 0.97) is sure
 
 
-def test_a_mark_between_digits_takes_confidence_and_beside_one_digit_none() -> None:
+def test_a_mark_between_digits_or_a_dot_takes_confidence_and_beside_an_x_none() -> None:
     said: list[Said] = [{"3": 0.999}, {"other": 0.99}, {"4": 0.999}]
     two, one = lattice([piece(20, 20), piece(60, 20)]), lattice([piece(20, 20)])
     assert read(two, said, cells=2)[0].probability > 0.97
     assert read(replace(two, point=8.0), said, cells=2)[0].probability < 0.6
-    assert read(replace(one, point=8.0), said[:1], cells=1)[0].probability > 0.97
+    assert read(replace(one, point=8.0), said[:1], cells=1)[0].probability < 0.6
+    assert read(replace(one, point=8.0), [{"crossed": 0.999}], cells=1)[0].probability > 0.97
 
 
 @pytest.mark.parametrize("degrees", [-80, -40, -10, 0, 30, 70, 90])
@@ -209,9 +210,9 @@ def spelling(*signs: tuple[str, float]) -> Columns:
     """A column a digit, each with that probability of it, a column of nothing new between them."""
     rows = []
     for digit, probability in signs:
-        row = np.full(11, (1 - probability) / 10)
-        row[int(digit) + 1] = probability
-        rows += [row, np.array([0.9999] + [1e-5] * 10)]
+        row = np.full(12, (1 - probability) / 11)
+        row[SIGNS.index(digit) + 1] = probability
+        rows += [row, np.array([0.9999] + [1e-5] * 11)]
     return np.asarray(np.log(rows), np.float32)
 
 
@@ -236,6 +237,26 @@ def test_two_that_contradict_each_other_leave_doubt(sure: float) -> None:
     found = in_box(apart, said, spelling(("9", sure), ("7", sure)))
     assert {r.value for r in found[:2]} == {"47", "97"}
     assert found[0].probability < 0.95
+
+
+@pytest.mark.parametrize(("sure", "accepted"), [(0.999, False), (0.5, False), (0.001, True)])
+def test_what_the_second_sees_to_be_no_digit_is_doubted(sure: float, *, accepted: bool) -> None:
+    apart = lattice([piece(20, 20), piece(60, 20)])
+    said: list[Said] = [{"4": 0.9999}, {"other": 0.99}, {"7": 0.9999}]
+    columns = spelling(("4", 0.9999), ("?", sure), ("7", 0.9999))
+    columns[2, 0] = np.log(1 - sure - 0.0001 * (sure < 0.5))  # else nothing new
+    best = in_box(apart, said, columns)[0]
+    assert best.value == "47"
+    assert (best.probability > 0.97) is accepted
+
+
+def test_an_x_that_both_see_is_as_sure_as_one_sees_it() -> None:
+    crossed: list[Said] = [{"crossed": 0.9999}]
+    alone, both = (
+        in_box(lattice([piece(20, 20)]), crossed, columns)[0] for columns in (None, spelling(("?", 0.9999)))
+    )
+    assert (both.value, both.marks[0].label) == ("", "X")
+    assert both.probability == pytest.approx(alone.probability, abs=0.01)
 
 
 def test_a_number_that_no_path_reads_well_is_among_the_readings() -> None:

@@ -12,22 +12,22 @@ from numpy.typing import NDArray
 
 from digitscan.errors import ModelError
 from digitscan.recognition.classifier import default_model
-from digitscan.recognition.strings import Columns, load_strings, log_probabilities, spelled
+from digitscan.recognition.strings import SIGNS, Columns, load_strings, log_probabilities, spelled, strange
 from digitscan.vision.glyphs import fit_string
 from tests.recognition.drawn import drawn_digits
 
 
 def said(seed: int, columns: int) -> Columns:
-    logits: NDArray[np.float64] = np.random.default_rng(seed).normal(0, 3.0, (columns, 11))
+    logits: NDArray[np.float64] = np.random.default_rng(seed).normal(0, 3.0, (columns, 12))
     return np.asarray(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)), np.float32)
 
 
 def added_up(columns: Columns) -> dict[str, float]:
     """Every number with the logarithm of its probability, by brute force."""
     found: dict[str, float] = {}
-    for path in itertools.product(range(11), repeat=len(columns)):
+    for path in itertools.product(range(12), repeat=len(columns)):
         signs = [sign for i, sign in enumerate(path) if i == 0 or sign != path[i - 1]]
-        text = "".join(str(sign - 1) for sign in signs if sign)
+        text = "".join(SIGNS[sign - 1] for sign in signs if sign)
         weight = sum(float(columns[i, sign]) for i, sign in enumerate(path))
         found[text] = float(np.logaddexp(found.get(text, -np.inf), weight))
     return found
@@ -38,7 +38,7 @@ def test_all_rows_that_spell_a_number_count(seed: int) -> None:
     columns = said(seed, 4)
     whole = added_up(columns)
     assert np.logaddexp.reduce(list(whole.values())) == pytest.approx(0, abs=1e-5)
-    texts = ["", "7", "77", "12", "121", "1234", "112"]
+    texts = ["", "7", "77", "12", "121", "1234", "112", "1?2"]
     expected = [whole.get(text, -np.inf) for text in texts]
     assert log_probabilities(columns, texts).tolist() == pytest.approx(expected, abs=1e-4)
     assert log_probabilities(columns, texts[:1]).tolist() == pytest.approx(expected[:1], abs=1e-4)
@@ -50,15 +50,22 @@ def test_the_likeliest_numbers_are_found(seed: int) -> None:
     columns = said(seed, 4)
     whole = added_up(columns)
     found = spelled(columns, (0, 9))
-    best = max(whole, key=lambda text: whole[text])
+    best = max((text for text in whole if "?" not in text), key=lambda text: whole[text])
     assert max(found, key=lambda text: found[text]) == best
     assert found[best] == pytest.approx(whole[best], abs=0.1)
     assert all(weight <= whole[text] + 1e-4 for text, weight in found.items())
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_how_likely_anything_is_no_digit(seed: int) -> None:
+    columns = said(seed, 4)
+    expected = sum(np.exp(weight) for text, weight in added_up(columns).items() if "?" in text)
+    assert strange(columns) == pytest.approx(expected, abs=1e-5)
+
+
 def test_only_numbers_of_the_field_s_length_unless_there_is_none() -> None:
     # a 1 or nothing, then a 2
-    shares = np.full((3, 11), 1e-6)
+    shares = np.full((3, 12), 1e-6)
     shares[0, [0, 2]] = 0.4, 0.6
     shares[1, 0] = shares[2, 3] = 1.0
     columns = np.asarray(np.log(shares), np.float32)
@@ -69,7 +76,7 @@ def test_only_numbers_of_the_field_s_length_unless_there_is_none() -> None:
 
 def test_what_is_surely_nothing_changes_nothing() -> None:
     columns = said(1, 4)
-    nothing = np.full((3, 11), -30.0, np.float32)
+    nothing = np.full((3, 12), -30.0, np.float32)
     nothing[:, 0] = -1e-6
     padded = np.concatenate([columns, nothing])
     assert spelled(padded, (0, 9)).keys() == spelled(columns, (0, 9)).keys()

@@ -75,9 +75,9 @@ def test_a_network_of_whole_numbers_is_trained_and_exported(
     monkeypatch.setattr(string_training, "PICTURES", 128)
     monkeypatch.setattr(string_training, "HELD", 40)
     card = train(data, "strings", tmp_path / "small.keras", epochs=1, progress=False)
-    assert card.classes == ["", *"0123456789"]
+    assert card.classes == ["", *"0123456789", "other"]
     assert set(card.accuracy) == {"numbers of mnist held back"}
-    assert load_strings(tmp_path / "small.keras")(np.zeros((2, 24, 128), np.uint8)).shape == (2, 64, 11)
+    assert load_strings(tmp_path / "small.keras")(np.zeros((2, 24, 128), np.uint8)).shape == (2, 64, 12)
     with pytest.raises(ModelError, match="lacks classes"):
         load(tmp_path / "small.keras")
 

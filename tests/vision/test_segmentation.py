@@ -342,6 +342,18 @@ def test_a_mark_between_two_digits_is_seen(
     assert (segment(ink, box_of(2), cells, SCALE).point > 0) is seen
 
 
+@pytest.mark.parametrize(
+    ("gap", "side", "seen"), [(6, 8, True), (2, 8, False), (6, 2, False), (6, 20, False)]
+)
+def test_a_dot_under_a_stroke_is_seen_and_a_part_that_broke_off_is_none(
+    gap: int, side: int, *, seen: bool
+) -> None:
+    ink = laid(paper(1), ring(30, 44), MARGIN + 10)
+    bottom = int(np.flatnonzero(ink.any(axis=1)).max()) + 1
+    ink[bottom + gap : bottom + gap + side, MARGIN + 22 : MARGIN + 22 + side] = True
+    assert (segment(ink, box_of(1), cells_of(1), SCALE).point > 0) is seen
+
+
 def test_digits_are_measured_by_those_of_the_page() -> None:
     tall = segment(laid(paper(2), ring(30, 48), MARGIN + 10), box_of(2), cells_of(2), SCALE)
     low = segment(laid(paper(2), ring(12, 20), MARGIN + 10), box_of(2), cells_of(2), SCALE)
