@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.recognition import strokes
-from digitscan.recognition.strikes import STRIKABLE, struck_out
 from digitscan.records import Image
 
 FromGlyphs = Callable[[Image, NDArray[np.int64], np.random.Generator], Image]
@@ -162,17 +161,6 @@ def _scrawled(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator
     return out
 
 
-def _struck_out(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
-    """A digit with a line or two through it that strike it out."""
-    level = bool(rng.random() < 0.6)
-    ink = np.asarray(cv2.resize(_pick(glyphs, labels, rng, STRIKABLE[level]), None, fx=3, fy=3), np.uint8)
-    height, width = ink.shape
-    room = height // 2
-    out = struck_out(np.pad(ink, room), (room, room, width, height), rng, level=level)
-    left, top, width, height = cv2.boundingRect(out)
-    return out[top : top + height, left : left + width]
-
-
 def _sideways(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator) -> Image:
     """A digit that lies on its side, stands mirrored or on its head, where that is no other digit."""
     kind = rng.random()
@@ -186,7 +174,7 @@ def _sideways(glyphs: Image, labels: NDArray[np.int64], rng: np.random.Generator
 
 FROM_GLYPHS: tuple[FromGlyphs, ...] = (
     _half, _fragment, _together, _together, _encroached, _encroached, _stacked, _through, _overwritten,
-    _scrawled, _scrawled, _struck_out, _sideways,
+    _scrawled, _scrawled, _sideways,
 )  # fmt: skip
 SPOILT: tuple[FromGlyphs, ...] = (_stacked, _overwritten, _scrawled, _sideways)
 """Those that may stand in a number as one of its signs."""

@@ -28,13 +28,6 @@ def test_drawn(make: nondigits.Drawn) -> None:
         assert (ink > 100).any()
 
 
-def test_a_digit_struck_out_fills_its_picture() -> None:
-    glyphs, labels = drawn_digits(200, 1)
-    for seed in range(20):
-        ink = nondigits._struck_out(glyphs, labels, np.random.default_rng(seed))
-        assert cv2.boundingRect(ink) == (0, 0, *ink.shape[::-1])
-
-
 def test_a_corner_of_a_digit_is_bent() -> None:
     glyphs, labels = drawn_digits(300, 1)
     for seed in range(60):
