@@ -22,8 +22,9 @@ DOUBT = 1.3
 # best, in half of which all digits touch: what is told is then about true.
 BLUNDER, CUT_BLUNDER, STRINGS_BLUNDER = 0.01, 0.1, 0.003
 ANOTHER = 0.05
-# How often what is no number looks like one to the lattice, and to the network of whole numbers.
-OVERLOOKED, STRINGS_OVERLOOKED = 0.05, 0.0005
+# How often what is no number looks like one to the lattice, and to the network of whole numbers, in whose
+# training it is some twenty times as frequent as in fields: the former is that much less.
+OVERLOOKED, STRINGS_OVERLOOKED = 0.02, 0.0005
 
 
 @dataclass(frozen=True, slots=True)
