@@ -134,7 +134,7 @@ def segment(
     printed rules that were taken out of the ink, height x width.
     """
     rules = np.zeros_like(ink) if rules is None else rules
-    seen = _contours(ink)
+    seen = _contours(ink) if ink.any() else []
     found, left_out = _belonging(seen, box, cells, scale)
     if not found:
         return Segmentation((), (), (), 0.0, left_out)
@@ -273,9 +273,10 @@ def _point(seen: list[Piece], boxes: tuple[Box, ...], height: float, reach: floa
     pen, largest = 0.0, 0.0
     for p in seen:
         x, y, w, h = p.box
+        if not SMALLEST_POINT * height < max(w, h) < LARGEST_POINT * height:
+            continue
         dot = any(_dots(p, q, height) for q in large)
-        small = SMALLEST_POINT * height < max(w, h) < LARGEST_POINT * height
-        if not small or not (dot or first < x < last):
+        if not (dot or first < x < last):
             continue
         middle, level = x + w / 2, y + h / 2
         beside = [b for b in boxes if b.x - reach <= middle < b.x + b.width + reach]
