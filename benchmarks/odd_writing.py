@@ -11,95 +11,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from benchmarks.spots import Glyph, Spot, around
 from digitscan.deck import handwriting
-from digitscan.deck.drawing import Writer, placed, stamp
-from digitscan.deck.filling import value_of
-from digitscan.forms import FormField
-from digitscan.records import Box, Image
+from digitscan.deck.drawing import stamp
+from digitscan.records import Box
 
-Rng = np.random.Generator
 Allowed = frozenset[str]
 """The values that may be accepted; none where somebody has to look."""
 LOOK: Allowed = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Glyph:
-    """A digit where it is written, px of the page."""
-
-    ink: Image
-    x: float
-    y: float
-    sign: str
-
-    @property
-    def right(self) -> float:
-        return self.x + float(self.ink.shape[1])
-
-    @property
-    def bottom(self) -> float:
-        return self.y + float(self.ink.shape[0])
-
-    @property
-    def middle(self) -> tuple[float, float]:
-        return (self.x + self.right) / 2, (self.y + self.bottom) / 2
-
-
-class Spot:
-    """A field that is written in oddly."""
-
-    def __init__(
-        self, field: FormField, raw: str, writer: Writer, layer: Image, scale: float, rng: Rng
-    ) -> None:
-        """raw: what a plain writer would put. layer: ink of the page, written into. scale: px/mm."""
-        self.field, self.raw, self.writer, self.layer, self.rng = field, raw, writer, layer, rng
-        self.scale = scale
-        self.box = Box(*(side * scale for side in field.box))
-        self.cells = [Box(*(side * scale for side in cell)) for cell in field.cells]
-        high = min(self.cells[0].height, 1.4 * self.cells[0].width) if self.cells else 0.85 * self.box.height
-        self.height = writer.size * high
-        """Of a digit."""
-
-    @property
-    def value(self) -> str:
-        return value_of(self.raw)
-
-    def glyphs(self, raw: str, apart: float = 0.0) -> list[Glyph]:
-        """A raw content as this writer sets it; apart: more room between digits, in their height."""
-        signs = raw.replace("_", "")
-        set_ = placed(self.field, raw if self.cells else signs, self.writer, self.scale, self.rng)
-        room = 0.0 if self.cells else apart * self.height
-        return [
-            Glyph(ink, x + i * room, y, sign)
-            for i, ((ink, x, y), sign) in enumerate(zip(set_, signs, strict=True))
-        ]
-
-    def digit(self, sign: str, size: float = 1.0) -> Image:
-        """Another picture of a digit; size: against its usual height."""
-        return self.writer.draw_digit(int(sign), size * self.height, self.rng)
-
-    def another(self, sign: str) -> str:
-        """Some other digit."""
-        return str(self.rng.choice([digit for digit in "0123456789" if digit != sign]))
-
-    def put(self, *glyphs: Glyph) -> None:
-        for glyph in glyphs:
-            stamp(self.layer, glyph.ink, glyph.x, glyph.y)
-
-    def put_at(self, ink: Image, middle: tuple[float, float]) -> None:
-        stamp(self.layer, ink, middle[0] - ink.shape[1] / 2, middle[1] - ink.shape[0] / 2)
-
-    def line(self, *points: tuple[float, float], corners: tuple[int, ...] = ()) -> None:
-        """A stroke of the writer's pen through points, px."""
-        drawn = handwriting.draw_path(
-            self.writer.hand, np.array(points, np.float64), self.height, self.rng, corners
-        )
-        stamp(self.layer, *drawn)
-
-    def near(self, deviation: float) -> float:
-        """A length about 0, px; deviation in heights of a digit."""
-        return float(self.rng.normal(0, deviation)) * self.height
-
 
 Write = Callable[[Spot], Allowed]
 
@@ -114,19 +33,11 @@ class Kind:
     """Digits of the fields in which it is written; 0 for fields that stay blank."""
 
 
-def _around(glyphs: Sequence[Glyph]) -> tuple[float, float, float, float]:
-    """Left, top, right and bottom of some glyphs."""
-    return (
-        min(g.x for g in glyphs), min(g.y for g in glyphs), max(g.right for g in glyphs),
-        max(g.bottom for g in glyphs),
-    )  # fmt: skip
-
-
 # Struck out
 
 
 def _strike_level(spot: Spot, glyphs: Sequence[Glyph]) -> None:
-    left, top, right, bottom = _around(glyphs)
+    left, top, right, bottom = around(glyphs)
     over = 0.2 * spot.height
     y = (top + bottom) / 2
     spot.line(
@@ -135,13 +46,13 @@ def _strike_level(spot: Spot, glyphs: Sequence[Glyph]) -> None:
 
 
 def _strike_oblique(spot: Spot, glyphs: Sequence[Glyph]) -> None:
-    left, top, right, bottom = _around(glyphs)
+    left, top, right, bottom = around(glyphs)
     over = 0.12 * spot.height
     spot.line((left - over, bottom), ((left + right) / 2, (top + bottom) / 2), (right + over, top))
 
 
 def _scribble(spot: Spot, glyphs: Sequence[Glyph]) -> None:
-    left, top, right, bottom = _around(glyphs)
+    left, top, right, bottom = around(glyphs)
     scrawl = handwriting.draw_scribble(
         spot.writer.hand, 1.15 * (right - left), 1.05 * (bottom - top), spot.rng
     )
@@ -155,7 +66,7 @@ def _one_corrected(strike: Strike) -> Write:
     """A wrong digit struck out, the right one small above it."""
 
     def write(spot: Spot) -> Allowed:
-        glyphs = spot.glyphs(spot.raw)
+        glyphs = spot.glyphs()
         at = int(spot.rng.integers(len(glyphs)))
         right = glyphs[at]
         wrong = spot.digit(spot.another(right.sign))
@@ -174,9 +85,8 @@ def _one_struck(strike: Strike) -> Write:
     """A digit struck out, nothing put in its place."""
 
     def write(spot: Spot) -> Allowed:
-        glyphs = spot.glyphs(spot.raw)
+        glyphs = spot.written()
         at = int(spot.rng.integers(len(glyphs)))
-        spot.put(*glyphs)
         strike(spot, [glyphs[at]])
         rest = "".join(g.sign for i, g in enumerate(glyphs) if i != at)
         return frozenset({rest}) if at in (0, len(glyphs) - 1) else LOOK
@@ -188,8 +98,7 @@ def _all_struck(strike: Strike) -> Write:
     """The whole number struck out."""
 
     def write(spot: Spot) -> Allowed:
-        glyphs = spot.glyphs(spot.raw)
-        spot.put(*glyphs)
+        glyphs = spot.written()
         strike(spot, glyphs)
         return frozenset({""})
 
@@ -197,9 +106,8 @@ def _all_struck(strike: Strike) -> Write:
 
 
 def _overwritten(spot: Spot) -> Allowed:
-    glyphs = spot.glyphs(spot.raw)
+    glyphs = spot.written()
     under = glyphs[int(spot.rng.integers(len(glyphs)))]
-    spot.put(*glyphs)
     x, y = under.middle
     spot.put_at(spot.digit(spot.another(under.sign)), (x + spot.near(0.03), y + spot.near(0.03)))
     return LOOK
@@ -214,8 +122,7 @@ def _between(spot: Spot, glyphs: Sequence[Glyph]) -> tuple[Glyph, Glyph]:
 
 
 def _point(spot: Spot) -> Allowed:
-    glyphs = spot.glyphs(spot.raw, 0.15)
-    spot.put(*glyphs)
+    glyphs = spot.written(0.15)
     left, right = _between(spot, glyphs)
     x, y = (left.right + right.x) / 2, max(left.bottom, right.bottom) - 0.05 * spot.height
     if spot.rng.random() < 0.5:
@@ -230,8 +137,7 @@ def _point(spot: Spot) -> Allowed:
 
 
 def _dash_between(spot: Spot) -> Allowed:
-    glyphs = spot.glyphs(spot.raw, 0.5)
-    spot.put(*glyphs)
+    glyphs = spot.written(0.5)
     left, right = _between(spot, glyphs)
     room = right.x - left.right
     y = right.middle[1]
@@ -240,17 +146,16 @@ def _dash_between(spot: Spot) -> Allowed:
 
 
 def _slash_between(spot: Spot) -> Allowed:
-    glyphs = spot.glyphs(spot.raw, 0.4)
-    spot.put(*glyphs)
+    glyphs = spot.written(0.4)
     left, right = _between(spot, glyphs)
-    _, top, _, bottom = _around(glyphs)
+    _, top, _, bottom = around(glyphs)
     room = 0.1 * spot.height
     spot.line((left.right + room, bottom), (right.x - room, top))
     return LOOK
 
 
 def _minus(spot: Spot) -> Allowed:
-    glyphs = [replace(g, x=g.x + (0 if spot.cells else 0.55 * spot.height)) for g in spot.glyphs(spot.raw)]
+    glyphs = [replace(g, x=g.x + (0 if spot.cells else 0.55 * spot.height)) for g in spot.glyphs()]
     spot.put(*glyphs)
     gap = 0.35 * spot.cells[0].width if spot.cells else 0.12 * spot.height
     x, y = glyphs[0].x - gap, glyphs[0].middle[1]
@@ -260,8 +165,7 @@ def _minus(spot: Spot) -> Allowed:
 
 
 def _inserted(spot: Spot) -> Allowed:
-    glyphs = spot.glyphs(spot.raw)
-    spot.put(*glyphs)
+    glyphs = spot.written()
     left, right = _between(spot, glyphs)
     top = min(left.y, right.y) - 0.3 * spot.height
     spot.put_at(spot.digit(str(spot.rng.integers(10)), 0.5), ((left.right + right.x) / 2, top))
@@ -272,8 +176,7 @@ def _beside(side: int) -> Write:
     """A digit more before (side 0) or behind the field."""
 
     def write(spot: Spot) -> Allowed:
-        glyphs = spot.glyphs(spot.raw)
-        spot.put(*glyphs)
+        glyphs = spot.written()
         ink = spot.digit(str(spot.rng.integers(1, 10)))
         away = float(spot.rng.uniform(0.05, 0.35)) * spot.height
         x = spot.box.x + spot.box.width + away if side else spot.box.x - away - ink.shape[1]
@@ -287,7 +190,7 @@ def _instead(skeletons: Sequence[str]) -> Write:
     """A sign that is no digit in place of one."""
 
     def write(spot: Spot) -> Allowed:
-        glyphs = spot.glyphs(spot.raw)
+        glyphs = spot.glyphs()
         at = int(spot.rng.integers(len(glyphs)))
         spot.put(*(g for i, g in enumerate(glyphs) if i != at))
         skeleton = str(spot.rng.choice(skeletons))
@@ -299,9 +202,8 @@ def _instead(skeletons: Sequence[str]) -> Write:
 
 
 def _encircled(spot: Spot) -> Allowed:
-    glyphs = spot.glyphs(spot.raw)
-    spot.put(*glyphs)
-    left, top, right, bottom = _around(glyphs)
+    glyphs = spot.written()
+    left, top, right, bottom = around(glyphs)
     x, y, more = (left + right) / 2, (top + bottom) / 2, 0.3 * spot.height
     turns = np.linspace(-1.6, 4.9, 14)
     across, down = (right - left) / 2 + more, (bottom - top) / 2 + more
@@ -310,9 +212,8 @@ def _encircled(spot: Spot) -> Allowed:
 
 
 def _underlined(spot: Spot) -> Allowed:
-    glyphs = spot.glyphs(spot.raw)
-    spot.put(*glyphs)
-    left, _, right, bottom = _around(glyphs)
+    glyphs = spot.written()
+    left, _, right, bottom = around(glyphs)
     y, over = bottom + float(spot.rng.uniform(0, 0.15)) * spot.height, 0.1 * spot.height
     spot.line((left - over, y), ((left + right) / 2, y + spot.near(0.02)), (right + over, y))
     return frozenset({spot.value})
@@ -320,7 +221,7 @@ def _underlined(spot: Spot) -> Allowed:
 
 def _one_pale(spot: Spot) -> Allowed:
     """A digit that the pen left pale, as one that ran dry."""
-    glyphs = spot.glyphs(spot.raw)
+    glyphs = spot.glyphs()
     at = int(spot.rng.integers(len(glyphs)))
     paleness = float(spot.rng.uniform(0.2, 0.55))
     glyphs[at] = replace(glyphs[at], ink=(glyphs[at].ink * paleness).astype(np.uint8))
@@ -341,12 +242,11 @@ def _slashes(spot: Spot) -> Allowed:
 
 
 def _ditto(spot: Spot) -> Allowed:
-    cells = spot.cells[-1:] or [_first_part(spot.box)]
-    for cell in cells:
-        x, y = cell.x + cell.width / 2, cell.y + 0.4 * cell.height
-        for aside in (-0.1, 0.1):
-            left, down = x + aside * spot.height, 0.13 * spot.height
-            spot.line((left + 0.03 * spot.height, y - down), (left - 0.03 * spot.height, y + down))
+    cell = spot.cells[-1] if spot.cells else _first_part(spot.box)
+    x, y, down = cell.x + cell.width / 2, cell.y + 0.4 * cell.height, 0.13 * spot.height
+    for aside in (-0.1, 0.1):
+        left = x + aside * spot.height
+        spot.line((left + 0.03 * spot.height, y - down), (left - 0.03 * spot.height, y + down))
     return LOOK
 
 
@@ -359,7 +259,7 @@ def _line_down(spot: Spot) -> Allowed:
     """A brace or arrow that runs down over several rows."""
     x, height = float(spot.rng.uniform(spot.box.x, spot.box.x + spot.box.width)), spot.box.height
     middle = spot.box.y + height / 2
-    spot.line((x, middle - 1.1 * height), (x + 0.05 * spot.near(1), middle), (x, middle + height))
+    spot.line((x, middle - 1.1 * height), (x + spot.near(0.05), middle), (x, middle + height))
     return frozenset({""})
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from benchmarks.odd_writing import KINDS, Allowed, Kind, Rng, Spot
+from benchmarks.odd_writing import KINDS, Allowed, Kind
+from benchmarks.spots import Rng, Spot
 from benchmarks.tables import Table, thousands
 from digitscan.batch import job
 from digitscan.deck.deck import make_writer
@@ -62,6 +64,8 @@ class Read:
     odd: Odd
     value: str
     accepted: bool
+    picture: Image | None = None
+    """Of a wrong one."""
 
     @property
     def wrong(self) -> bool:
@@ -92,18 +96,14 @@ def table(mnist: Path, pages: int = 30, sheet: Path | None = None) -> Table:
     )
     if not mnist.exists():
         return Table(head, (), ["MNIST test"])
-    given, crops = load_given_digits(mnist), list[Image]()
+    given = load_given_digits(mnist)
     both = [
-        measured(form, pages, given, crops)
-        for form in (load_form(ROOT / "configs" / "household.toml"), boxes())
+        measured(form, pages, given) for form in (load_form(ROOT / "configs" / "household.toml"), boxes())
     ]
-    if sheet is not None and crops:
-        blank = [np.full_like(crops[0], 255)] * (-len(crops) % COLUMNS)
-        rows = np.split(np.stack([*crops, *blank]), (len(crops) + len(blank)) // COLUMNS)
-        cv2.imwrite(str(sheet), np.vstack([np.hstack(list(row)) for row in rows]))
-    kinds = sorted(
-        KINDS, key=lambda kind: -sum(r.wrong and r.odd.kind == kind.name for r in (*both[0], *both[1]))
-    )
+    if sheet is not None:
+        _draw_sheet([r.picture for reads in both for r in reads if r.picture is not None], sheet)
+    wrong = Counter(r.odd.kind for reads in both for r in reads if r.wrong)
+    kinds = sorted(KINDS, key=lambda kind: -wrong[kind.name])
     told = [(kind.name, [cell for reads in both for cell in _counted(reads, kind.name)]) for kind in kinds]
     whole = [cell for reads in both for cell in _counted(reads)]
     return Table(head, [["all", *whole], *([name, *cells] for name, cells in told)])
@@ -115,8 +115,8 @@ def boxes() -> Form:
     return replace(form, fields=tuple(replace(f, required=False, digits=(1, 6)) for f in form.fields))
 
 
-def measured(form: Form, pages: int, given: GivenDigits, crops: list[Image]) -> list[Read]:
-    """The odd fields of so many pages as the program reads them; pictures of the wrong ones go to `crops`."""
+def measured(form: Form, pages: int, given: GivenDigits) -> list[Read]:
+    """The odd fields of so many pages as the program reads them."""
     with tempfile.TemporaryDirectory() as aside:
         folder, output = Path(aside) / "pages", Path(aside) / "read"
         folder.mkdir()
@@ -128,9 +128,8 @@ def measured(form: Form, pages: int, given: GivenDigits, crops: list[Image]) -> 
             place = (str(row.file), str(row.field))
             if place in odd:
                 read = Read(odd[place], str(row.value), str(row.status) == "accepted")
-                reads.append(read)
-                if read.wrong:
-                    crops.append(_picture(folder, place, form, read))
+                picture = _picture(folder, place, form, read) if read.wrong else None
+                reads.append(replace(read, picture=picture))
         return reads
 
 
@@ -178,6 +177,14 @@ def _counted(reads: list[Read], kind: str | None = None) -> list[str]:
     own = [read for read in reads if kind in (None, read.odd.kind)]
     numbers = len(own), sum(not read.accepted for read in own), sum(read.wrong for read in own)
     return [thousands(number) for number in numbers]
+
+
+def _draw_sheet(pictures: list[Image], path: Path) -> None:
+    blank = np.full(TILE, 255, np.uint8)
+    rows = [
+        [*pictures[i : i + COLUMNS], *[blank] * COLUMNS][:COLUMNS] for i in range(0, len(pictures), COLUMNS)
+    ]
+    cv2.imwrite(str(path), np.vstack([np.hstack(row) for row in rows or [[blank]]]))
 
 
 def _picture(folder: Path, place: Place, form: Form, read: Read) -> Image:

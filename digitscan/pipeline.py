@@ -112,12 +112,11 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
     ]
     found = by_page(found, [crop.box for crop in crops])
     unread = zip(pale_marks(crops, inks, level), hidden_marks(crops, inks), strict=True)
+    beside = overflow(crops, [ink for ink, _ in inks])
     found = [
-        replace(s, left_out=max(s.left_out, *marks), streaks=crop.streak_boxes)
-        for s, marks, crop in zip(found, unread, crops, strict=True)
+        replace(s, left_out=max(s.left_out, *m), streaks=crop.streak_boxes, slashed=strikes, beside=more)
+        for s, crop, m, strikes, more in zip(found, crops, unread, slashed(found), beside, strict=True)
     ]
-    around = zip(found, slashed(found), overflow(crops, [ink for ink, _ in inks]), strict=True)
-    found = [replace(s, slashed=strikes, beside=beside) for s, strikes, beside in around]
     return crops, found
 
 

@@ -199,13 +199,13 @@ def draw_tick(hand: Hand, height: float, rng: np.random.Generator) -> Image:
 
 
 def draw_path(
-    hand: Hand, points: Points, height: float, rng: np.random.Generator, corners: tuple[int, ...] = ()
+    hand: Hand, points: Points, height: float, rng: np.random.Generator
 ) -> tuple[Image, float, float]:
     """A stroke through points with the pen of digits `height` pixels high, and its left upper corner.
 
-    points: n x 2, pixels. corners: those of them that are not rounded.
+    points: n x 2, pixels.
     """
-    line = _written(_spline(np.asarray(points, np.float64), corners), hand, height, rng)
+    line = _written(_spline(points, ()), hand, height, rng)
     ink = _ink([line], hand, height, rng)
     middle = (line.min(axis=0) + line.max(axis=0)) / 2
     return ink, float(middle[0]) - ink.shape[1] / 2, float(middle[1]) - ink.shape[0] / 2

@@ -72,7 +72,7 @@ def nothing_lost(segmentation: Segmentation, marks: Marks) -> float:
         sound *= POINT
     if segmentation.beside:
         sound *= BESIDE_FIELD
-    if segmentation.slashed and any(mark.label == "1" for mark in marks[:1]):
+    if segmentation.slashed and marks and marks[0].label == "1":
         sound *= SLASHED
     unread = [True] * len(pieces)
     for mark in marks:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from digitscan.deck import handwriting
+from digitscan.deck.drawing import stamp
 from digitscan.records import Image
 from digitscan.vision.cleaning import stroke_width
 
@@ -57,14 +58,8 @@ def scrawled(canvas: Image, box: Box, rng: np.random.Generator) -> Image:
     hand = replace(handwriting.make_hand(rng), pen=pen)
     ink = handwriting.draw_scribble(hand, width * rng.uniform(0.9, 1.2), height * rng.uniform(0.6, 1.1), rng)
     out = canvas.copy()
-    lay(out, ink, max(left + (width - ink.shape[1]) // 2, 0), max(top + (height - len(ink)) // 2, 0))
+    stamp(out, ink, left + (width - ink.shape[1]) // 2, top + (height - len(ink)) // 2)
     return out
-
-
-def lay(out: Image, ink: Image, x: int, y: int) -> None:
-    """Put ink onto a canvas, cut where it leaves it; x, y: not below 0."""
-    region = out[y : y + len(ink), x : x + ink.shape[1]]
-    np.maximum(region, ink[: region.shape[0], : region.shape[1]], out=region)
 
 
 def _pen(canvas: Image, rng: np.random.Generator) -> int:

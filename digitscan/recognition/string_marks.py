@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.deck import handwriting
+from digitscan.deck.drawing import stamp
 from digitscan.deck.handwriting import Hand
 from digitscan.recognition import nondigits
-from digitscan.recognition.strikes import PENS, STRIKABLE, Box, lay, scrawled, struck_out
+from digitscan.recognition.strikes import PENS, STRIKABLE, Box, scrawled, struck_out
+from digitscan.recognition.strokes import tight
 from digitscan.records import Image
 from digitscan.vision.cleaning import stroke_width
 
@@ -146,8 +148,8 @@ def _plus(hand: Hand, rng: Rng) -> Image:
     across, upright = (handwriting.draw_dash(hand, HEIGHT * rng.uniform(0.5, 0.8), rng) for _ in range(2))
     upright = np.ascontiguousarray(np.rot90(upright))
     out = np.zeros((max(len(upright), len(across)), max(across.shape[1], upright.shape[1])), np.uint8)
-    lay(out, across, (out.shape[1] - across.shape[1]) // 2, (len(out) - len(across)) // 2)
-    lay(out, upright, (out.shape[1] - upright.shape[1]) // 2, (len(out) - len(upright)) // 2)
+    stamp(out, across, (out.shape[1] - across.shape[1]) // 2, (len(out) - len(across)) // 2)
+    stamp(out, upright, (out.shape[1] - upright.shape[1]) // 2, (len(out) - len(upright)) // 2)
     return out
 
 
@@ -200,9 +202,4 @@ def _bar(pen: float, length: float, lean: float, rng: Rng) -> Image:
     )
     canvas = np.zeros((2 * HEIGHT, 2 * HEIGHT), np.uint8)
     cv2.polylines(canvas, [np.rint(points).astype(np.int32)], False, 255, max(1, round(pen * HEIGHT)))
-    return _tight(canvas)
-
-
-def _tight(canvas: Image) -> Image:
-    left, top, width, height = cv2.boundingRect(canvas)
-    return np.ascontiguousarray(canvas[top : top + height, left : left + width])
+    return tight(canvas)

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from digitscan.deck.drawing import stamp
 from digitscan.recognition import strokes
 from digitscan.recognition.augmentation import INK, scan
 from digitscan.recognition.strikes import Box
@@ -162,8 +163,7 @@ def put_together(signs: Sequence[Sign], style: Style, rng: np.random.Generator) 
         np.uint8,
     )  # fmt: skip
     for ink, x, y in zip(made, at, tops, strict=True):
-        region = canvas[y : y + len(ink), x : x + ink.shape[1]]
-        np.maximum(region, ink, out=region)
+        stamp(canvas, ink, x, y)
     boxes = [(x, y, m.shape[1], len(m)) for m, x, y in zip(made, at, tops, strict=True)]
     return canvas, boxes
 

@@ -100,10 +100,11 @@ def draw_tick(rng: np.random.Generator) -> Image:
 def draw_junk(rng: np.random.Generator) -> Image:
     """Dots, blots, specks, corners and ends of a printed cell. No bar and no ring: those are a 1 and a 0."""
     maker = (_blot, _specks, _corner, _corner, _bars)[int(rng.integers(5))]
-    return _tight(maker(rng))
+    return tight(maker(rng))
 
 
-def _tight(canvas: Image) -> Image:
+def tight(canvas: Image) -> Image:
+    """What is inked of a canvas, cut to the box around it."""
     left, top, width, height = cv2.boundingRect(canvas)
     return canvas[top : top + height, left : left + width]
 
@@ -116,7 +117,7 @@ def _bar(rng: np.random.Generator) -> Image:
     canvas = _canvas()
     lean = int(rng.normal(0, 7))
     cv2.line(canvas, (40 + lean, 10), (40 - lean, 70), 255, int(rng.integers(2, 22)), cv2.LINE_AA)
-    return _tight(canvas)
+    return tight(canvas)
 
 
 def _two_dashes(hand: handwriting.Hand, rng: np.random.Generator) -> Image:
@@ -141,7 +142,7 @@ def _with_rest_of_cell(ink: Image, rng: np.random.Generator) -> Image:
         else:
             x = int(rng.choice([1, width - 2]))
             cv2.line(out, (x, int(begin * height)), (x, int(end * height)), 255, thick)
-    return _tight(out)
+    return tight(out)
 
 
 def _blot(rng: np.random.Generator) -> Image:

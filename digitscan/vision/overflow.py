@@ -95,7 +95,8 @@ def _captioned(crops: Sequence[FieldCrop], column: Sequence[int]) -> list[int]:
     """Fields of a column over which there may be a caption: the first, and those after a gap."""
     ordered = sorted(column, key=lambda i: crops[i].field.box.y)
     apart = np.diff([crops[i].field.box.y for i in ordered])
-    return [ordered[0], *(i for i, d in zip(ordered[1:], apart, strict=True) if d > FIRST * np.median(apart))]
+    usual = float(np.median(apart))
+    return [ordered[0], *(i for i, gap in zip(ordered[1:], apart, strict=True) if gap > FIRST * usual)]
 
 
 def _side(mark: Box, box: Box) -> Side | None:

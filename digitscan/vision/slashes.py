@@ -13,9 +13,7 @@ from digitscan.vision.segmentation import LARGE, Segmentation
 
 BARE, STRAIGHT = 0.8, 0.95  # of all its spread, along its axis less across: without a foot; a straight stroke
 LEANS = (12, 60)  # degrees to the right of a slash; half of MNIST's 1s lean as much
-SLASHED = (
-    3  # fields of a page in which are but leaning strokes, two at least: the numbers 11 and 111 are rarer
-)
+SLASHED = 3  # fields of a page that hold but leaning strokes, two at least: 11 and 111 are rarer
 
 
 def slashed(found: Sequence[Segmentation]) -> list[bool]:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from benchmarks import oddities
-from benchmarks.odd_writing import KINDS, LOOK, Kind, Spot
+from benchmarks.odd_writing import KINDS, LOOK, Kind
 from benchmarks.oddities import DPI, HABITS, Odd, Read, boxes, write_pages
+from benchmarks.spots import Spot
 from digitscan.deck.deck import make_writer
 from digitscan.deck.given import GivenDigits
 from digitscan.forms import Form

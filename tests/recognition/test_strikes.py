@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from digitscan.recognition.strikes import lay, scrawled, struck_out
+from digitscan.recognition.strikes import scrawled, struck_out
 from digitscan.records import Image
 
 BOX = (60, 40, 50, 60)
@@ -45,9 +45,3 @@ def test_a_scrawl_covers_the_box() -> None:
     ink = scrawled(bars(), BOX, np.random.default_rng(2)) > bars()
     assert ink[40:100, 60:110].mean() > 0.2
     assert ink.sum() < 1.5 * 50 * 60
-
-
-def test_ink_beyond_the_canvas_is_cut() -> None:
-    out = np.zeros((10, 10), np.uint8)
-    lay(out, np.full((6, 6), 9, np.uint8), 7, 8)
-    assert out.sum() == 9 * 2 * 3
