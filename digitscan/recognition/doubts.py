@@ -81,7 +81,7 @@ def nothing_lost(segmentation: Segmentation, marks: Marks) -> float:
             continue
         h = segmentation.hypotheses[mark.hypothesis]
         unread[h.first : h.last] = [False] * (h.last - h.first)
-        if mark.label == "1" and not LEANS[0] < lean(h.ink) < LEANS[1]:
+        if mark.label == "1" and _falls_over(h):
             sound *= LEANING
         if h.runs_on and mark.label.isdigit():
             sound *= RUNS_ON
@@ -102,6 +102,12 @@ def _cut_off(segmentation: Segmentation, glyph: Hypothesis) -> bool:
     """Whether a glyph hangs together with a neighbour."""
     ends = (segmentation.pieces[glyph.first], *segmentation.pieces[glyph.last : glyph.last + 1])
     return any(piece.cut is not None for piece in ends)
+
+
+def _falls_over(glyph: Hypothesis) -> bool:
+    """Whether a stroke leans as no 1 does."""
+    leans = lean(glyph.ink)
+    return leans.is_stroke and not LEANS[0] < leans.degrees < LEANS[1]
 
 
 def _meets(streak: Box, box: tuple[int, int, int, int]) -> bool:

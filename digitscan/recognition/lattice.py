@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from digitscan.recognition.beams import NOTHING, Beam, Mark, Partial, begun
 from digitscan.records import CLASSES, CROSSED, OTHER, Box
-from digitscan.vision.segmentation import LARGE, Cut, Segmentation
+from digitscan.vision.pieces import Cut
+from digitscan.vision.segmentation import LARGE, Segmentation
 
 Probabilities = NDArray[np.float32]
 

@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from digitscan.records import Box
-from digitscan.vision.cleaning import components, percentile, stroke_width
+from digitscan.vision.cleaning import percentile, stroke_width
+from digitscan.vision.pieces import SPECK, Cut, Ink, Piece, around, contours, cropped, merged
+from digitscan.vision.points import point_size
 from digitscan.vision.seams import Seams, not_crossing
-
-Ink = NDArray[np.bool_]
 
 LONGEST_RUN = 8  # pieces that may make one digit
 CUTS_APART = 0.1  # of the field's digit height
@@ -41,44 +39,9 @@ AT_RULE = 3  # px between a stroke and a rule that it was cut off from, and of t
 SWOLLEN = 1.5  # of a rule's usual thickness: with a stroke on it
 UNLIKE = 2.0  # times as thick as the other: no rule of a field is
 BURIED_WIDTH = 0.3  # of a glyph's: so much of a stroke makes another digit of it
-SMALLEST_POINT, LARGEST_POINT = 0.1, 0.6  # of the digit height: what stands between two digits and is none
-DOT_APART = 0.08  # of the digit height: nearer, a dot is a part of a digit that broke
-POINT_STROKES, POINT_SQUARES = 0.6, 0.5  # of the pen's width, and of its square: thinner, smaller is dirt
-AS_RULE = 1.3  # of the pen's width: where a rule is printed, what is thinner may be a rest of it,
-LONG = 1.5  # if it is so many times as long as it is thick
-OVER = 0.3  # of its width under or over a digit: it is part of that
-SPECK = 0.25  # of the digit height: what is no larger says nothing of where a number begins or ends
 LARGE = 0.5  # of the digit height: what is larger may be a digit by itself
 ASTRAY = 0.9  # of a cell's width: no glyph has a large part so far from the middle of its cell
 CUTTABLE = 0.5  # of the field's digit height: wider may be two digits that touch
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A cut between two pieces."""
-
-    through: float
-    """Ink that it crosses, in stroke widths."""
-    across: int
-    """Width, px, of all the ink that hung together before it was cut."""
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Part of a contour's ink; `box` in crop px."""
-
-    ink: Ink
-    """Cropped to the box."""
-    box: tuple[int, int, int, int]
-    area: int
-    cut: Cut | None = None
-    """How it was cut off the piece before it, if it was."""
-
-    @property
-    def centre(self) -> float:
-        """Column of its centre of mass."""
-        weights = np.count_nonzero(self.ink, axis=0)
-        return float(self.box[0] + int(weights @ np.arange(len(weights))) / self.area + 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +97,7 @@ def segment(
     printed rules that were taken out of the ink, height x width.
     """
     rules = np.zeros_like(ink) if rules is None else rules
-    seen = _contours(ink) if ink.any() else []
+    seen = contours(ink) if ink.any() else []
     found, left_out = _belonging(seen, box, cells, scale)
     if not found:
         return Segmentation((), (), (), 0.0, left_out)
@@ -155,9 +118,9 @@ def segment(
         for first in range(len(pieces))
         for last in range(first + 1, min(first + LONGEST_RUN, len(pieces)) + 1)
         if last == first + 1
-        or (_around(pieces[first:last])[2] <= widest and _in_one(cells, pieces[first:last], height))
+        or (around(pieces[first:last])[2] <= widest and _in_one(cells, pieces[first:last], height))
     ]
-    point = _point(seen, cells or (box,), height, RULE_REMAINS_MM * scale)
+    point = point_size(seen, cells or (box,), height, RULE_REMAINS_MM * scale, ink | rules)
     return Segmentation(tuple(pieces), tuple(hypotheses), tuple(joined), height, left_out, point)
 
 
@@ -205,15 +168,7 @@ def _in_one(cells: tuple[Box, ...], pieces: list[Piece], height: float) -> bool:
 def number_ink(segmentation: Segmentation) -> Ink:
     """All ink but specks in one picture, cropped to it; there has to be some."""
     large = [p for p in segmentation.uncut if max(p.box[2:]) > SPECK * segmentation.digit_height]
-    return _merged(large or list(segmentation.uncut)).ink
-
-
-def _contours(ink: Ink) -> list[Piece]:
-    labels, stats = components(ink.astype(np.uint8))
-    return [
-        Piece(labels[y : y + h, x : x + w] == i, (x, y, w, h), area)
-        for i, (x, y, w, h, area) in enumerate(stats[1:].tolist(), 1)
-    ]
+    return merged(large or list(segmentation.uncut)).ink
 
 
 def _belonging(
@@ -250,7 +205,7 @@ def _belonging(
         # most of it is a neighbour's, or print: what reaches in counts where it is as tall as a digit
         reaching = np.zeros_like(p.ink)
         reaching[rows[inside], columns[inside]] = True
-        part = _cropped(reaching, x, y)
+        part = cropped(reaching, x, y)
         if part is not None and min(part.box[2:]) > near:
             if part.box[3] > tall:
                 kept.append(part)
@@ -261,89 +216,28 @@ def _belonging(
     return kept, left_out
 
 
-def _point(seen: list[Piece], boxes: tuple[Box, ...], height: float, reach: float) -> float:
-    """Size of the largest small mark as thick as a pen between two digits, or of a dot; 0 for none.
-
-    What lies over or under another part of a digit belongs to that, what is thin and long where a rule is
-    printed is a rest of it, and what lies farther than `reach` from all boxes is print. seen: all contours.
-    """
-    large = [p for p in seen if p.box[3] > LARGEST_POINT * height]
-    parts = [p for p in seen if max(p.box[2:]) > SPECK * height]
-    first, last = min((p.box[0] for p in large), default=0), max((p.box[0] for p in large), default=0)
-    pen, largest = 0.0, 0.0
-    for p in seen:
-        x, y, w, h = p.box
-        if not SMALLEST_POINT * height < max(w, h) < LARGEST_POINT * height:
-            continue
-        dot = any(_dots(p, q, height) for q in large)
-        if not (dot or first < x < last):
-            continue
-        middle, level = x + w / 2, y + h / 2
-        beside = [b for b in boxes if b.x - reach <= middle < b.x + b.width + reach]
-        if not any(b.y <= y < b.y + b.height for b in beside):
-            continue
-        over = (min(x + w, q.box[0] + q.box[2]) - max(x, q.box[0]) for q in parts if q is not p)
-        if not dot and max(over, default=0) > OVER * w:
-            continue
-        pen = pen or float(np.median([stroke_width(q.ink) for q in large]))
-        upright = any(min(abs(middle - b.x), abs(middle - b.x - b.width)) < reach for b in beside)
-        lying = any(min(abs(level - b.y), abs(level - b.y - b.height)) < reach for b in beside)
-        if (upright and w < min(h / LONG, AS_RULE * pen)) or (lying and h < min(w / LONG, AS_RULE * pen)):
-            continue
-        if p.area > POINT_SQUARES * pen**2 and stroke_width(p.ink) > POINT_STROKES * pen:
-            largest = max(largest, w, h)
-    return largest
-
-
-def _dots(mark: Piece, stroke: Piece, height: float) -> bool:
-    """Whether a mark is a dot well over or under a stroke, as in ?, ! and i."""
-    (x, y, w, h), (left, top, wide, tall) = mark.box, stroke.box
-    apart = max(y - top - tall, top - y - h)
-    within = left <= x + w / 2 <= left + wide
-    return within and apart > DOT_APART * height and max(w, h) < min(SPECK * height, 2 * min(w, h))
-
-
 def _joined(pieces: list[Piece], height: float) -> list[Piece]:
     """Pieces that lie over one another are one digit broken by the pen or the scanner: joined."""
     pieces = sorted(pieces, key=lambda p: p.box[0])
     joined: list[Piece] = []
     for p in pieces:
         for i, q in enumerate(joined):
-            _, _, wide, tall = _around([q, p])
+            _, _, wide, tall = around([q, p])
             over = p.box[2] + q.box[2] - wide > 0.6 * min(p.box[2], q.box[2])
             # a slanted 1 that broke: its parts need not lie over one another
             slim = p.box[3] + q.box[3] <= tall and wide < 0.4 * tall
             if (over or slim) and wide < 1.2 * max(height, tall):
-                joined[i] = _merged([q, p])
+                joined[i] = merged([q, p])
                 break
         else:
             joined.append(p)
     return joined
 
 
-def _around(pieces: list[Piece]) -> tuple[int, int, int, int]:
-    """The box around all of them."""
-    x, y, w, h = pieces[0].box
-    right, bottom = x + w, y + h
-    for p in pieces[1:]:
-        left, top, w, h = p.box
-        x, y, right, bottom = min(x, left), min(y, top), max(right, left + w), max(bottom, top + h)
-    return x, y, right - x, bottom - y
-
-
-def _merged(pieces: list[Piece]) -> Piece:
-    box = x0, y0, width, height = _around(pieces)
-    ink = np.zeros((height, width), bool)
-    for p in pieces:
-        x, y, w, h = p.box
-        ink[y - y0 : y - y0 + h, x - x0 : x - x0 + w] |= p.ink
-    return Piece(ink, box, sum(p.area for p in pieces))
-
-
 def _together(
     pieces: list[Piece], first: int, last: int, rules: Ink, thick: tuple[float, float]
 ) -> Hypothesis:
-    whole = _merged(pieces[first:last]) if last > first + 1 else pieces[first]
+    whole = merged(pieces[first:last]) if last > first + 1 else pieces[first]
     x, y, w, h = whole.box
     above, below = rules[:y, x : x + w][::-1], rules[y + h :, x : x + w]
     hangs, stands = _meets(above, whole.ink[:AT_RULE]), _meets(below, whole.ink[-AT_RULE:])
@@ -382,19 +276,11 @@ def _cut(piece: Piece, cells: tuple[Box, ...], height: float) -> list[Piece]:
     part = (np.arange(w)[None, :, None] >= seams.T[:, None, :]).sum(axis=2)
     parts: list[Piece] = []
     for k in range(len(cuts) + 1):
-        p = _cropped(piece.ink & (part == k), x, y)
+        p = cropped(piece.ink & (part == k), x, y)
         if p is None:
             continue
         if parts and min(max(q.box[2:]) for q in (p, parts[-1])) < SMALLEST_PART * height:
-            parts[-1] = replace(_merged([parts[-1], p]), cut=parts[-1].cut)
+            parts[-1] = replace(merged([parts[-1], p]), cut=parts[-1].cut)
         else:
             parts.append(replace(p, cut=cuts[k - 1] if parts else None))
     return parts
-
-
-def _cropped(ink: Ink, x: int, y: int) -> Piece | None:
-    left, top, w, h = cv2.boundingRect(ink.astype(np.uint8))
-    if w == 0 or h == 0:
-        return None
-    part = ink[top : top + h, left : left + w]
-    return Piece(part, (x + left, y + top, w, h), int(part.sum()))

@@ -4,42 +4,80 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from digitscan.vision.cleaning import percentile
 from digitscan.vision.segmentation import LARGE, Segmentation
 
 BARE, STRAIGHT = 0.8, 0.95  # of all its spread, along its axis less across: without a foot; a straight stroke
 LEANS = (12, 60)  # degrees to the right of a slash; half of MNIST's 1s lean as much
 SLASHED = 3  # fields of a page that hold but leaning strokes, two at least: 11 and 111 are rarer
+KNOWN = 3  # 1s among other digits: fewer do not tell how those of a hand lean
+STEEPEST, MORE = 90, 5  # percentile of how they lean, and degrees by which a slash leans more
+
+
+class Lean(NamedTuple):
+    """How ink lies."""
+
+    degrees: float
+    """By which its axis leans to the right, -90 to 90."""
+    straightness: float
+    """How much of its spread is along the axis and not across, 0 to 1."""
+
+    @property
+    def is_stroke(self) -> bool:
+        return self.straightness >= BARE
+
+    @property
+    def is_slash(self) -> bool:
+        return self.straightness >= STRAIGHT and LEANS[0] < self.degrees < LEANS[1]
+
+
+def lean(ink: NDArray[np.bool_]) -> Lean:
+    """How some ink, height x width, leans."""
+    moments = cv2.moments(ink.astype(np.uint8), binaryImage=True)
+    across, down, both = moments["mu20"], moments["mu02"], 2 * moments["mu11"]
+    axis = math.degrees(math.atan2(both, across - down)) / 2
+    straightness = math.hypot(both, across - down) / max(across + down, 1.0)
+    return Lean(axis + 90 if axis <= 0 else axis - 90, straightness)
 
 
 def slashed(found: Sequence[Segmentation]) -> list[bool]:
     """Of each field of a page whether the strokes that it begins with may strike out its cells.
 
-    Who does so does it more than once.
+    Who does so does it more than once, or the strokes lean more than the 1s in other numbers.
     """
-    strokes = [_leaning(segmentation) for segmentation in found]
-    strikes = sum(all(leaning) and len(leaning) > 1 for leaning in strokes) >= SLASHED
-    return [strikes and any(leaning[:1]) for leaning in strokes]
+    fields = [_leans(segmentation) for segmentation in found]
+    strikes = sum(len(field) > 1 and all(one.is_slash for one in field) for field in fields) >= SLASHED
+    most = _most(fields)
+    return [
+        (strikes and any(one.is_slash for one in field[:1]))
+        or (_strokes_alone(field) and any(one.is_slash and one.degrees > most for one in field))
+        for field in fields
+    ]
 
 
-def _leaning(segmentation: Segmentation) -> list[bool]:
-    """Of what is as large as a digit in a field, from left to right: whether it is a leaning stroke."""
+def _most(fields: Sequence[Sequence[Lean]]) -> float:
+    """Degrees: what leans more is no 1 of a hand that writes these numbers."""
+    ones = [
+        one.degrees
+        for field in fields
+        if not _strokes_alone(field)
+        for one in field
+        if one.is_stroke and abs(one.degrees) < LEANS[1]
+    ]
+    return float(percentile(np.array(ones), STEEPEST)) + MORE if len(ones) >= KNOWN else math.inf
+
+
+def _strokes_alone(field: Sequence[Lean]) -> bool:
+    return all(one.is_stroke for one in field)
+
+
+def _leans(segmentation: Segmentation) -> list[Lean]:
+    """Of what is as large as a digit in a field, from left to right."""
     large = [p for p in segmentation.uncut if max(p.box[2:]) > LARGE * segmentation.digit_height]
-    return [LEANS[0] < lean(p.ink, STRAIGHT) < LEANS[1] for p in sorted(large, key=lambda p: p.centre)]
-
-
-def lean(ink: NDArray[np.bool_], bare: float = BARE) -> float:
-    """Degrees by which a stroke (height x width) leans to the right, -90 to 90; 0 if it is no bare stroke.
-
-    bare: the least that its spread along its axis, less that across, is of all.
-    """
-    moments = cv2.moments(ink.astype(np.uint8), binaryImage=True)
-    across, down, both = moments["mu20"], moments["mu02"], 2 * moments["mu11"]
-    if math.hypot(both, across - down) < bare * (across + down):
-        return 0.0
-    axis = math.degrees(math.atan2(both, across - down)) / 2
-    return axis + 90 if axis <= 0 else axis - 90
+    return [lean(p.ink) for p in sorted(large, key=lambda p: p.centre)]

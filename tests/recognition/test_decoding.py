@@ -18,7 +18,8 @@ from digitscan.recognition.evidence import settle
 from digitscan.recognition.lattice import Probabilities
 from digitscan.recognition.opinions import DOUBT
 from digitscan.records import CLASSES, Box, FieldInk, FieldReading
-from digitscan.vision.segmentation import Hypothesis, Piece, Segmentation
+from digitscan.vision.pieces import Piece
+from digitscan.vision.segmentation import Hypothesis, Segmentation
 
 CELL = 40
 HEIGHT = 40

@@ -9,7 +9,8 @@ import pytest
 
 from digitscan.recognition.lattice import Lattice
 from digitscan.records import CLASSES
-from digitscan.vision.segmentation import Cut, Hypothesis, Piece, Segmentation
+from digitscan.vision.pieces import Cut, Piece
+from digitscan.vision.segmentation import Hypothesis, Segmentation
 
 HEIGHT = 40
 

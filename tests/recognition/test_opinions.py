@@ -14,7 +14,8 @@ from digitscan.recognition.lattice import Probabilities
 from digitscan.recognition.opinions import DOUBT, Reading, readings
 from digitscan.recognition.strings import SIGNS, Columns
 from digitscan.records import CLASSES, Box
-from digitscan.vision.segmentation import Cut, Hypothesis, Piece, Segmentation
+from digitscan.vision.pieces import Cut, Piece
+from digitscan.vision.segmentation import Hypothesis, Segmentation
 from tests.vision.strokes import stroke
 
 HEIGHT = 40

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from digitscan.deck.handwriting import draw_digit, make_hand
 from digitscan.records import Box
+from digitscan.vision.pieces import SPECK
 from digitscan.vision.segmentation import (
     LONGEST_RUN,
-    SPECK,
     Segmentation,
     by_page,
     number_ink,
@@ -319,39 +319,6 @@ def test_ink_that_leaves_the_crop_is_known() -> None:
     ink[:, MARGIN + CELL + 20 : MARGIN + CELL + 25] = True
     found = segment(ink, box_of(2), cells_of(2), SCALE)
     assert [h.runs_on for h in found.hypotheses] == [False, True]
-
-
-@pytest.mark.parametrize("cells", [cells_of(2), ()])
-@pytest.mark.parametrize(
-    ("x", "y", "width", "height", "seen"),
-    [
-        (MARGIN + CELL - 4, 66, 9, 9, True),
-        (MARGIN + CELL - 6, 52, 14, 6, True),
-        (MARGIN + CELL - 4, 72, 9, 2, False),
-        (MARGIN + 20, 20, 9, 8, False),
-        (MARGIN + 2 * CELL - 8, 66, 8, 8, False),
-    ],
-    ids=["point", "dash", "rest of a rule", "over a digit", "behind"],
-)
-def test_a_mark_between_two_digits_is_seen(
-    cells: tuple[Box, ...], x: int, y: int, width: int, height: int, *, seen: bool
-) -> None:
-    ink = laid(laid(paper(2), ring(30, 48), MARGIN + 6), ring(30, 48), MARGIN + CELL + 10)
-    ink[y : y + height, x : x + width] = True
-    assert (segment(ink, box_of(2), cells, SCALE).point == max(width, height)) is seen
-    assert (segment(ink, box_of(2), cells, SCALE).point > 0) is seen
-
-
-@pytest.mark.parametrize(
-    ("gap", "side", "seen"), [(6, 8, True), (2, 8, False), (6, 2, False), (6, 20, False)]
-)
-def test_a_dot_under_a_stroke_is_seen_and_a_part_that_broke_off_is_none(
-    gap: int, side: int, *, seen: bool
-) -> None:
-    ink = laid(paper(1), ring(30, 44), MARGIN + 10)
-    bottom = int(np.flatnonzero(ink.any(axis=1)).max()) + 1
-    ink[bottom + gap : bottom + gap + side, MARGIN + 22 : MARGIN + 22 + side] = True
-    assert (segment(ink, box_of(1), cells_of(1), SCALE).point > 0) is seen
 
 
 def test_digits_are_measured_by_those_of_the_page() -> None:

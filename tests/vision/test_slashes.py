@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from digitscan.vision.segmentation import Piece, Segmentation
+from digitscan.vision.pieces import Piece
+from digitscan.vision.segmentation import Segmentation
 from digitscan.vision.slashes import lean, slashed
 from tests.vision.strokes import stroke
 
@@ -21,12 +22,14 @@ def field(*degrees: float, then: bool = False) -> Segmentation:
 
 @pytest.mark.parametrize("degrees", [-80, -40, -10, 0, 30, 70, 90])
 def test_how_far_a_stroke_leans(degrees: int) -> None:
-    assert abs(lean(stroke(degrees))) == pytest.approx(abs(degrees), abs=1.5)
-    assert degrees in (0, 90) or lean(stroke(degrees)) * degrees > 0
+    found = lean(stroke(degrees))
+    assert found.is_stroke
+    assert abs(found.degrees) == pytest.approx(abs(degrees), abs=1.5)
+    assert degrees in (0, 90) or found.degrees * degrees > 0
 
 
-def test_a_blot_leans_nowhere() -> None:
-    assert lean(np.ones((40, 36), np.bool_)) == 0
+def test_a_blot_is_no_stroke() -> None:
+    assert not lean(np.ones((40, 36), np.bool_)).is_stroke
 
 
 @pytest.mark.parametrize(("fields", "strikes"), [(2, False), (3, True)])
@@ -40,3 +43,13 @@ def test_upright_strokes_dashes_and_numbers_that_begin_with_11_are_no_slashes(
     page: list[Segmentation],
 ) -> None:
     assert not any(slashed(page))
+
+
+@pytest.mark.parametrize("leans", [15, 35])
+def test_a_stroke_that_leans_more_than_the_1s_in_other_numbers_may_strike_out_a_cell(leans: int) -> None:
+    numbers = [field(2, then=True), field(8, then=True), field(12, then=True), field(0, 5)]
+    assert slashed([*numbers, field(leans)]) == [False] * 4 + [leans == 35]
+
+
+def test_who_writes_no_other_number_with_a_1_may_lean_as_he_likes() -> None:
+    assert not any(slashed([field(2, then=True), field(12, then=True), field(35)]))

@@ -1,0 +1,83 @@
+"""Points and dashes between digits are seen; what belongs to a digit, to a rule or to a caption is none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from digitscan.records import Box
+from digitscan.vision.pieces import Ink, contours
+from digitscan.vision.points import point_size
+
+HEIGHT, REACH = 48, 8
+FIELD = Box(20, 20, 96, 72)
+CELLS = (Box(20, 20, 48, 72), Box(68, 20, 48, 72))
+FIRST, SECOND = 26, 78
+"""Columns of the two digits, 30 px wide."""
+TOP, BOTTOM = 32, 80
+"""Rows of both."""
+
+
+def two_digits(*marks: tuple[int, int, int, int]) -> Ink:
+    """Two rings with strokes of 5 px, and marks: x, y, width, height."""
+    ink = np.zeros((112, 136), np.bool_)
+    for x in (FIRST, SECOND):
+        ink[TOP:BOTTOM, x : x + 30] = True
+        ink[TOP + 5 : BOTTOM - 5, x + 5 : x + 25] = False
+    for x, y, width, height in marks:
+        ink[y : y + height, x : x + width] = True
+    return ink
+
+
+def size(ink: Ink, boxes: tuple[Box, ...] = CELLS, rules: Ink | None = None) -> float:
+    rules = np.zeros_like(ink) if rules is None else rules
+    return point_size(contours(ink & ~rules), boxes, HEIGHT, REACH, ink | rules)
+
+
+@pytest.mark.parametrize("boxes", [CELLS, (FIELD,)])
+@pytest.mark.parametrize("mark", [(64, 70, 9, 9), (60, 54, 14, 6), (57, 34, 5, 8)])
+def test_a_point_a_dash_or_a_tick_between_two_digits_is_seen(
+    boxes: tuple[Box, ...], mark: tuple[int, int, int, int]
+) -> None:
+    assert size(two_digits(mark), boxes) == max(mark[2:])
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        (64, 90, 9, 2), (67, 40, 3, 14), (36, 23, 14, 8), (110, 70, 8, 8), (60, 36, 15, 7), (62, 10, 9, 8),
+        (62, 70, 3, 3),
+    ],
+    ids=["lying rule", "upright rule", "over a digit", "behind", "flag of a 5", "over the field", "dirt"],
+)  # fmt: skip
+def test_what_is_no_mark_between_digits_is_not_seen(mark: tuple[int, int, int, int]) -> None:
+    assert size(two_digits(mark)) == 0
+
+
+def test_a_caption_over_a_mark_does_not_hide_it() -> None:
+    assert size(two_digits((64, 70, 9, 9), (50, 4, 30, 12))) == 9
+
+
+def test_a_point_that_a_printed_rule_runs_through_is_seen() -> None:
+    ink, rules = two_digits((64, 68, 9, 9)), np.zeros((112, 136), np.bool_)
+    rules[20:92, 70:73] = True
+    assert size(ink, rules=rules) == 9
+
+
+@pytest.mark.parametrize(
+    ("gap", "side", "seen"), [(6, 8, True), (3, 8, True), (1, 8, False), (6, 2, False), (6, 20, False)]
+)
+def test_a_dot_under_a_stroke_is_seen_and_a_part_that_broke_off_is_none(
+    gap: int, side: int, *, seen: bool
+) -> None:
+    ink = two_digits((FIRST + 10, BOTTOM - 10 + gap, side, side))
+    ink[BOTTOM - 10 : BOTTOM - 10 + gap] = False
+    ink[BOTTOM - 10 :, SECOND:] = False
+    ink[BOTTOM - 10 : BOTTOM, FIRST : FIRST + 10] = ink[
+        BOTTOM - 10 : BOTTOM, FIRST + 10 + side : FIRST + 30
+    ] = False
+    assert (size(ink) > 0) is seen
+
+
+def test_a_field_without_digits_has_no_points() -> None:
+    assert size(np.zeros((112, 136), np.bool_)) == 0
