@@ -268,7 +268,7 @@ def _in_open_box(
     gaps = [abs(rng.normal(writer.gap, 0.05)) * height for _ in pictures]
     for i, (left, right) in enumerate(pairwise(pictures)):
         if rng.random() < writer.touching:
-            gaps[i] = -_ink_gap(left, right) - 0.03 * height
+            gaps[i] = _touching_gap(_paper_between(left, right), height)
     length = sum(picture.shape[1] for picture in pictures) + sum(gaps)
     x = field.box.x * scale + max(min(0.3 * height, (room - length) / 2), 0.02 * room)
     middle = (field.box.y + field.box.height * (0.5 + writer.lift)) * scale
@@ -277,12 +277,21 @@ def _in_open_box(
         x += picture.shape[1] + gap
 
 
-def _ink_gap(left: Image, right: Image) -> int:
-    """Columns of paper between the inks of two pictures that abut, middle beside middle."""
+def _touching_gap(paper: NDArray[np.int64], height: float) -> float:
+    """Space at which two digits touch; they join along a third of their rows at most, or nobody could tell.
+
+    paper: columns between their inks in each row.
+    """
+    apart = np.sort(paper)[len(paper) // 3]
+    return float(max(-paper.min() - 0.03 * height, 0.05 * height - apart))
+
+
+def _paper_between(left: Image, right: Image) -> NDArray[np.int64]:
+    """Columns of paper between the inks of two pictures that abut, middle beside middle, in each row."""
     rows = min(len(left), len(right))
     after = np.argmax(_middle(left, rows)[:, ::-1] > 127, axis=1) + _no_ink(_middle(left, rows))
     before = np.argmax(_middle(right, rows) > 127, axis=1) + _no_ink(_middle(right, rows))
-    return int((after + before).min())
+    return np.asarray(after + before, np.int64)
 
 
 def _middle(picture: Image, rows: int) -> Image:

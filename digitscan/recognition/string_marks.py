@@ -139,6 +139,11 @@ def _dotted(hand: Hand, rng: Rng) -> Image:
     return handwriting.draw_dotted(hand, HEIGHT, rng)
 
 
+def _question(hand: Hand, rng: Rng) -> Image:
+    """A question mark without its dot, which reading leaves out as it does points."""
+    return handwriting.draw_skeleton(hand, str(rng.choice(QUESTION_MARKS)), HEIGHT, rng)
+
+
 def _cross(hand: Hand, rng: Rng) -> Image:
     width = HEIGHT * float(np.exp(rng.uniform(-0.7, 0.4)))
     return handwriting.draw_cross(hand, width, HEIGHT, rng, float(rng.uniform(0, 0.6)))
@@ -165,9 +170,16 @@ def _strokes(hand: Hand, rng: Rng) -> Image:
     return handwriting.draw_strokes(hand, int(rng.integers(3, 6)), HEIGHT, rng)
 
 
+QUESTION_MARKS = (
+    "4,26 8,8 28,0 48,10 50,30 36,46 28,60 28,78",
+    "0,18 16,0 42,4 48,24 32,44 24,58 25,84",
+    "8,32 2,14 20,0 40,8 42,30 24,46 22,72",
+    "2,12 22,0 46,10 44,34 22,50! 24,76",
+)
+"""Their hooks, as skeletons are written."""
 STRANGERS: tuple[Callable[[Hand, Rng], Image], ...] = (
-    _letter, _letter, _letter, _letter, _tick, _tick, _hook, _dotted, _dotted, _cross, _cross, _plus,
-    _scribble, _outline, _strokes,
+    _letter, _letter, _letter, _letter, _tick, _tick, _hook, _question, _dotted, _dotted, _cross, _cross,
+    _plus, _scribble, _outline, _strokes,
 )  # fmt: skip
 
 

@@ -60,6 +60,12 @@ class Style:
     """The most that they do."""
 
 
+JOINED = 0.5
+"""Of the rows of a digit, in how many at most it joins what stands before it: the rest tells it from that."""
+PAPER = 3
+"""Pixels of paper that pens and scanners leave between two strokes."""
+
+
 def numbers(
     glyphs: Image, labels: NDArray[np.int64], writers: NDArray[np.int64] | None, count: int, seed: list[int]
 ) -> tuple[Image, NDArray[np.int64]]:
@@ -149,7 +155,8 @@ def put_together(signs: Sequence[Sign], style: Style, rng: np.random.Generator) 
             joined = rng.random() < style.touching and not (sign.apart or signs[i - 1].apart)
             behind = at[-1] + made[i - 1].shape[1]
             if joined and touching > -np.inf:
-                x = int(touching) - round(rng.uniform(0.0, style.overlap) * INK)
+                wanted = int(touching) - round(rng.uniform(0.0, style.overlap) * INK)
+                x = max(wanted, _legible(reached[top + rows] - inked[rows].argmax(axis=1)))
             else:
                 x = round(max(behind + rng.normal(style.gap, 0.06) * INK, touching + 2))
             x = max(x, at[-1] + 4)
@@ -166,6 +173,15 @@ def put_together(signs: Sequence[Sign], style: Style, rng: np.random.Generator) 
         stamp(canvas, ink, x, y)
     boxes = [(x, y, m.shape[1], len(m)) for m, x, y in zip(made, at, tops, strict=True)]
     return canvas, boxes
+
+
+def _legible(contacts: NDArray[np.float64]) -> int:
+    """The least place at which a sign does not join what stands before it in too many rows.
+
+    contacts: of its rows, where it would touch; -inf where nothing stands before it.
+    """
+    least = np.sort(contacts)[::-1][int(JOINED * len(contacts))]
+    return int(max(least, -PAPER)) + PAPER
 
 
 def bent(canvas: Image, rng: np.random.Generator) -> Image:

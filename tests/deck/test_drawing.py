@@ -78,6 +78,12 @@ def test_digits_in_an_open_box_stand_apart_or_touch(
     assert (ink > 0).sum() == (part(ink, open_box) > 0).sum(), "ink outside of the box"
 
 
+def test_two_bars_that_shall_touch_do_not_become_one(form: Form, writer: Writer) -> None:
+    bars = replace(writer, touching=1.0, draw_digit=lambda *_: np.full((30, 5), 255, np.uint8))
+    ink = write_page(form, empty_page(form) | {"open": "11"}, bars, DPI, np.random.default_rng(0))
+    assert cv2.connectedComponents((ink > 60).astype(np.uint8))[0] - 1 == 2
+
+
 def test_many_digits_are_written_small_enough_for_an_open_box(form: Form, writer: Writer) -> None:
     open_box = next(field for field in form.fields if field.name == "open").box
     ink = write_page(form, empty_page(form) | {"open": "0" * 14}, writer, DPI, np.random.default_rng(0))

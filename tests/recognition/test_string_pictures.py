@@ -79,3 +79,9 @@ def test_a_mark_touches_nothing_and_what_follows_it_does_not_slide_under_it(seed
     )
     assert parts(made) == 3
     assert boxes[0][0] < boxes[1][0] < boxes[2][0]
+
+
+def test_what_joins_along_all_its_height_stays_apart() -> None:
+    bars = [Sign(np.full((60, 12), 255, np.uint8), 1, 60)] * 3
+    made, _ = put_together(bars, replace(TIDY, touching=1, overlap=0.1), np.random.default_rng(1))
+    assert parts(made) == 3
