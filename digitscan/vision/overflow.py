@@ -21,6 +21,7 @@ FIRST = 1.5  # of the usual distance from the field above: farther from it, a fi
 # A digit is higher, mm and part of its field's height; so is what the crop leaves of one.
 LOWEST, LOWEST_CUT = (2.0, 0.3), (1.2, 0.2)
 HIGHEST, WIDEST = (8.0, 1.1), 1.0  # what is higher, and wider in heights of the field, is no digit
+BEGINS = 0.6  # mm of a mark that the side of the crop cuts: of a digit or a minus that lies beyond it
 MINUS, FLAT, LEVEL = 0.1, 2.0, (0.25, 0.75)  # a dash before a field: width, shape, and where it lies
 CUT_OFF = 2.5  # mm that what the crop cuts may reach on beyond it
 RUNS_ON = 0.25  # of the rows over and under a mark beside a field, with ink there too: a rule in pieces
@@ -72,7 +73,8 @@ def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> set[Side]:
         side = _side(mark, box)
         cut = x == 0 or y == 0 or x + w == ink.shape[1]
         digit = (lowest_cut if cut else lowest) < h < highest and w < WIDEST * box.height
-        if not side or not (digit or (side is Side.LEFT and _minus(mark, box))):
+        begins = side in (Side.LEFT, Side.RIGHT) and cut and BEGINS * crop.scale < max(w, h) < highest
+        if not side or not (digit or begins or (side is Side.LEFT and _minus(mark, box))):
             continue
         rows = np.count_nonzero(ink[:, x : x + w].any(axis=1))
         if side is not Side.ABOVE and rows - h > RUNS_ON * (len(ink) - h):

@@ -67,6 +67,18 @@ def test_open_boxes_are_looked_around_too() -> None:
     assert [crop.field.name for crop, here in zip(crops(), marked, strict=True) if here] == AGES[4:5]
 
 
+@pytest.mark.parametrize("right", [False, True])
+@pytest.mark.parametrize(
+    ("wide", "tall", "marked"), [(2.0, 1.1, True), (2.0, 0.4, True), (0.35, 0.35, False)]
+)
+def test_what_the_crop_shows_the_beginning_of_is_seen(
+    wide: float, tall: float, *, right: bool, marked: bool
+) -> None:
+    crop = next(crop for crop in crops() if crop.field.name == AGES[3])
+    margin = crop.box.x / crop.scale
+    assert seen(AGES[3:4], margin - min(wide, 0.8), tall, wide, right=right) == AGES[3:4] * marked
+
+
 def test_a_small_digit_over_the_cells_is_seen() -> None:
     assert seen(AGES[5:6], -0.5, 3, 2, above=True) == AGES[5:6]
 
@@ -103,7 +115,7 @@ def test_what_stands_beside_a_whole_column_is_print() -> None:
 
 @pytest.mark.parametrize(("right", "minus"), [(False, True), (True, False)])
 def test_a_dash_before_the_cells_is_a_minus_one_behind_them_none(*, right: bool, minus: bool) -> None:
-    assert (seen(AGES[2:3], 0.2, 0.6, 2, right=right) == AGES[2:3]) is minus
+    assert (seen(AGES[2:3], 0.2, 0.6, 1.6, right=right) == AGES[2:3]) is minus
 
 
 @pytest.mark.parametrize(("tall", "wide"), [(1.5, 1.2), (11, 1), (0.5, 0.8)])
