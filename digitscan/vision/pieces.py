@@ -14,6 +14,7 @@ from digitscan.vision.cleaning import components
 Ink = NDArray[np.bool_]
 
 SPECK = 0.25  # of the digit height: what is no larger says nothing of where a number begins or ends
+SLIM = 0.4  # of its height: a 1 is no wider
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,12 @@ def around(pieces: Sequence[Piece]) -> tuple[int, int, int, int]:
         left, top, w, h = p.box
         x, y, right, bottom = min(x, left), min(y, top), max(right, left + w), max(bottom, top + h)
     return x, y, right - x, bottom - y
+
+
+def broken(one: Piece, other: Piece) -> bool:
+    """Whether two pieces may be a slanted 1 that broke: its parts need not lie over one another."""
+    _, _, wide, tall = around([one, other])
+    return one.box[3] + other.box[3] <= tall and wide < SLIM * tall
 
 
 def merged(pieces: Sequence[Piece]) -> Piece:

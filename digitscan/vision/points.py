@@ -6,7 +6,7 @@ import numpy as np
 
 from digitscan.records import Box
 from digitscan.vision.cleaning import stroke_width
-from digitscan.vision.pieces import SPECK, Ink, Piece
+from digitscan.vision.pieces import SPECK, Ink, Piece, around, broken
 
 SMALLEST_POINT, LARGEST_POINT = 0.1, 0.6  # of the digit height: what stands between two digits and is none
 DOT_APART = 0.04  # of the digit height: nearer, a dot is a part of a digit that broke
@@ -14,6 +14,7 @@ POINT_STROKES, POINT_SQUARES = 0.6, 0.5  # of the pen's width, and of its square
 AS_RULE = 1.3  # of the pen's width: where a rule is printed, what is thinner may be a rest of it,
 LONG = 1.5  # if it is so many times as long as it is thick
 OVER = 0.3  # of its width under or over a digit: it is part of that
+HALVES = 0.7  # of the height of a 1 that broke, both together
 FLAG = 0.25  # of the digit height, from the top: what lies flat there is the flag of a 5
 
 
@@ -37,7 +38,8 @@ def point_size(seen: list[Piece], boxes: tuple[Box, ...], height: float, reach: 
     for p in small:
         x, y, w, h = p.box
         dot = any(_dots(p, q, height) for q in large)
-        if not dot and (not first < x < last or _belongs(p, parts, high)):
+        between = first < x < last and not (_belongs(p, parts, high) or any(_half(p, q) for q in inside))
+        if not (dot or between):
             continue
         beside = [b for b in boxes if b.x - reach <= x + w / 2 < b.x + b.width + reach]
         within = any(b.y <= y < b.y + b.height for b in beside)
@@ -53,7 +55,17 @@ def _belongs(mark: Piece, parts: list[Piece], high: float) -> bool:
     """Whether a mark lies over or under a part of a digit, or flat above `high`, as the flag of a 5."""
     x, y, w, h = mark.box
     over = (min(x + w, q.box[0] + q.box[2]) - max(x, q.box[0]) for q in parts if q is not mark)
-    return max(over, default=0) > OVER * w or (w > LONG * h and y + h / 2 < high)
+    flag = w > LONG * h and y + h / 2 < high
+    return flag or max(over, default=0) > OVER * w
+
+
+def _half(mark: Piece, other: Piece) -> bool:
+    """Whether two marks are halves of a 1 that broke; those of a colon lie farther apart."""
+    return (
+        other is not mark
+        and broken(mark, other)
+        and mark.box[3] + other.box[3] > HALVES * around([mark, other])[3]
+    )
 
 
 def _rests(mark: Piece, box: Box, thin: float, reach: float) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 
 from digitscan.records import Box
 from digitscan.vision.cleaning import percentile, stroke_width
-from digitscan.vision.pieces import SPECK, Cut, Ink, Piece, around, contours, cropped, merged
+from digitscan.vision.pieces import SPECK, Cut, Ink, Piece, around, broken, contours, cropped, merged
 from digitscan.vision.points import point_size
 from digitscan.vision.seams import Seams, not_crossing
 
@@ -224,9 +224,7 @@ def _joined(pieces: list[Piece], height: float) -> list[Piece]:
         for i, q in enumerate(joined):
             _, _, wide, tall = around([q, p])
             over = p.box[2] + q.box[2] - wide > 0.6 * min(p.box[2], q.box[2])
-            # a slanted 1 that broke: its parts need not lie over one another
-            slim = p.box[3] + q.box[3] <= tall and wide < 0.4 * tall
-            if (over or slim) and wide < 1.2 * max(height, tall):
+            if (over or broken(p, q)) and wide < 1.2 * max(height, tall):
                 joined[i] = merged([q, p])
                 break
         else:

@@ -79,5 +79,13 @@ def test_a_dot_under_a_stroke_is_seen_and_a_part_that_broke_off_is_none(
     assert (size(ink) > 0) is seen
 
 
+def test_the_halves_of_a_1_that_broke_are_no_points() -> None:
+    assert size(two_digits((66, 34, 5, 18), (63, 54, 5, 11)), (FIELD,)) == 0
+
+
+def test_a_colon_is_seen() -> None:
+    assert size(two_digits((64, 45, 8, 8), (62, 65, 8, 8)), (FIELD,)) == 8
+
+
 def test_a_field_without_digits_has_no_points() -> None:
     assert size(np.zeros((112, 136), np.bool_)) == 0
