@@ -19,7 +19,7 @@ NOTHING_BURIED = 0.5  # the same of a rule that is thicker at the glyph than els
 POINT = 0.5  # that a mark between two digits, or a dot, is none that makes of them what is no number
 LEANING, LEANS = 0.5, (-25, 50)  # that a stroke is a 1 that leans more: of MNIST's 1s, three in a thousand do
 BESIDE_FIELD = 0.5  # that what stands beside a field does not belong to its number
-SLASHED = 0.5  # that strokes at the beginning are 1s, where others on the page look like slashes
+SLASHED = 0.5  # that strokes are 1s, where others on the page look like slashes or 1s lean less
 RUNS_ON = 0.5  # that what runs on beyond the picture of its field is a digit all the same, and this one
 BESIDE = 4  # px from a line to what it touched before it was taken out
 STREAKED = 0.8  # that a line across a glyph neither made it another digit nor hid what does
@@ -72,7 +72,7 @@ def nothing_lost(segmentation: Segmentation, marks: Marks) -> float:
         sound *= POINT
     if segmentation.beside:
         sound *= BESIDE_FIELD
-    if segmentation.slashed and marks and marks[0].label == "1":
+    if segmentation.slashed and "".join(mark.label for mark in marks).lstrip("_").startswith("1"):
         sound *= SLASHED
     unread = [True] * len(pieces)
     for mark in marks:

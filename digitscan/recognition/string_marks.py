@@ -140,8 +140,11 @@ def _dotted(hand: Hand, rng: Rng) -> Image:
 
 
 def _question(hand: Hand, rng: Rng) -> Image:
-    """A question mark without its dot, which reading leaves out as it does points."""
-    return handwriting.draw_skeleton(hand, str(rng.choice(QUESTION_MARKS)), HEIGHT, rng)
+    """A question mark; some have lost their dot, as a speck or to a printed rule."""
+    hook = str(rng.choice(QUESTION_MARKS))
+    low, side = 100 + rng.normal(0, 3), 26 + rng.normal(0, 5)
+    dot = f" / {side:.0f},{low - 6:.0f} {side + 3:.0f},{low:.0f}" if rng.random() < DOTTED else ""
+    return handwriting.draw_skeleton(hand, hook + dot, HEIGHT, rng)
 
 
 def _cross(hand: Hand, rng: Rng) -> Image:
@@ -177,6 +180,8 @@ QUESTION_MARKS = (
     "2,12 22,0 46,10 44,34 22,50! 24,76",
 )
 """Their hooks, as skeletons are written."""
+DOTTED = 0.75
+"""Share of those that have their dot."""
 STRANGERS: tuple[Callable[[Hand, Rng], Image], ...] = (
     _letter, _letter, _letter, _letter, _tick, _tick, _hook, _question, _dotted, _dotted, _cross, _cross,
     _plus, _scribble, _outline, _strokes,

@@ -63,7 +63,7 @@ class Style:
 JOINED = 0.5
 """Of the rows of a digit, in how many at most it joins what stands before it: the rest tells it from that."""
 PAPER = 3
-"""Pixels of paper that pens and scanners leave between two strokes."""
+"""Pixels between two strokes that pens and scanners leave apart."""
 
 
 def numbers(
@@ -158,7 +158,7 @@ def put_together(signs: Sequence[Sign], style: Style, rng: np.random.Generator) 
                 wanted = int(touching) - round(rng.uniform(0.0, style.overlap) * INK)
                 x = max(wanted, _legible(reached[top + rows] - inked[rows].argmax(axis=1)))
             else:
-                x = round(max(behind + rng.normal(style.gap, 0.06) * INK, touching + 2))
+                x = round(max(behind + rng.normal(style.gap, 0.06) * INK, touching + PAPER))
             x = max(x, at[-1] + 4)
         at.append(x)
         last = x + ink.shape[1] - inked[rows][:, ::-1].argmax(axis=1)

@@ -21,7 +21,9 @@ FIRST = 1.5  # of the usual distance from the field above: farther from it, a fi
 # A digit is higher, mm and part of its field's height; so is what the crop leaves of one.
 LOWEST, LOWEST_CUT = (2.0, 0.3), (1.2, 0.2)
 HIGHEST, WIDEST = (8.0, 1.1), 1.0  # what is higher, and wider in heights of the field, is no digit
-BEGINS = 0.6  # mm of a mark that the side of the crop cuts: of a digit or a minus that lies beyond it
+BEGINS = (
+    0.75  # mm of what the side of the crop cuts: more than a speck, a digit or a minus that lies beyond it
+)
 MINUS, FLAT, LEVEL = 0.1, 2.0, (0.25, 0.75)  # a dash before a field: width, shape, and where it lies
 CUT_OFF = 2.5  # mm that what the crop cuts may reach on beyond it
 RUNS_ON = 0.25  # of the rows over and under a mark beside a field, with ink there too: a rule in pieces
@@ -73,7 +75,7 @@ def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> set[Side]:
         side = _side(mark, box)
         cut = x == 0 or y == 0 or x + w == ink.shape[1]
         digit = (lowest_cut if cut else lowest) < h < highest and w < WIDEST * box.height
-        begins = side in (Side.LEFT, Side.RIGHT) and cut and BEGINS * crop.scale < max(w, h) < highest
+        begins = side is not Side.ABOVE and _begins(mark, side, ink.shape[1], crop.scale)
         if not side or not (digit or begins or (side is Side.LEFT and _minus(mark, box))):
             continue
         rows = np.count_nonzero(ink[:, x : x + w].any(axis=1))
@@ -84,6 +86,13 @@ def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> set[Side]:
         if not any(_reaches_into(mark, crop, other) for other in crops if other is not crop):
             found.add(side)
     return found
+
+
+def _begins(mark: Box, side: Side | None, width: int, scale: float) -> bool:
+    """Whether a crop so many px wide cuts what may be a digit beside its field, or a minus before it."""
+    cut = mark.x == 0 if side is Side.LEFT else mark.x + mark.width == width
+    flat = side is Side.RIGHT and mark.width > FLAT * mark.height
+    return cut and not flat and max(mark.width, mark.height) > BEGINS * scale
 
 
 def _minus(mark: Box, box: Box) -> bool:

@@ -2,44 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from digitscan.records import Box
 from digitscan.vision.cleaning import stroke_width
-from digitscan.vision.pieces import SPECK, Ink, Piece, around, broken
+from digitscan.vision.pieces import SPECK, Ink, Piece, around, broken, merged
 
 SMALLEST_POINT, LARGEST_POINT = 0.1, 0.6  # of the digit height: what stands between two digits and is none
-DOT_APART = 0.04  # of the digit height: nearer, a dot is a part of a digit that broke
+DOT_APART, DOT_ROWS = 0.04, 2  # of the digit height, and px: nearer, a dot is a part of a digit that broke
 POINT_STROKES, POINT_SQUARES = 0.6, 0.5  # of the pen's width, and of its square: thinner, smaller is dirt
 AS_RULE = 1.3  # of the pen's width: where a rule is printed, what is thinner may be a rest of it,
 LONG = 1.5  # if it is so many times as long as it is thick
 OVER = 0.3  # of its width under or over a digit: it is part of that
-HALVES = 0.7  # of the height of a 1 that broke, both together
-FLAG = 0.25  # of the digit height, from the top: what lies flat there is the flag of a 5
+FLAG = (
+    0.25  # of the height of a digit's body, from the top: what lies flat behind it there is the flag of a 5
+)
+HALVES = 0.85  # of the height of a 1 that broke, both together
+TALLEST = 1.15  # of the digit height: a 1
 
 
-def point_size(seen: list[Piece], boxes: tuple[Box, ...], height: float, reach: float, dark: Ink) -> float:
+def point_size(seen: Sequence[Piece], boxes: Sequence[Box], height: float, reach: float, dark: Ink) -> float:
     """Size, px, of the largest small mark as thick as a pen between two digits, or of a dot; 0 for none.
 
-    What belongs to a digit, a rest of a rule, and what lies farther than `reach` from all boxes is left out.
-    seen: all contours. boxes: cells, or the open box. height: of a digit, px. dark: ink and printed rules,
-    which may have taken the middle of a mark with them.
+    What belongs to a digit, a rest of a rule, and what begins over or under the boxes, or farther than
+    `reach` from all of them to the side, is left out. seen: all contours. boxes: cells, or the open box.
+    height: of a digit, px. dark: ink and printed rules, which take the middle of a mark with them.
     """
     top, bottom = min(b.y for b in boxes), max(b.y + b.height for b in boxes)
     inside = [p for p in seen if p.box[1] < bottom and p.box[1] + p.box[3] > top]
     large = [p for p in inside if p.box[3] > LARGEST_POINT * height]
-    small = [p for p in inside if SMALLEST_POINT * height < max(p.box[2:]) < LARGEST_POINT * height]
+    small = [p for p in inside if max(p.box[2:]) < LARGEST_POINT * height]
     if not (large and small):
         return 0.0
-    parts = [p for p in inside if max(p.box[2:]) > SPECK * height]
+    pen = float(np.median([stroke_width(p.ink) for p in large]))
+    small = _rejoined(small, dark, reach / 2)
     first, last = min(p.box[0] for p in large), max(p.box[0] for p in large)
-    high = min(p.box[1] for p in large) + FLAG * height
-    pen, largest = float(np.median([stroke_width(p.ink) for p in large])), 0.0
+    largest = 0.0
     for p in small:
         x, y, w, h = p.box
+        if max(w, h) < SMALLEST_POINT * height:
+            continue
         dot = any(_dots(p, q, height) for q in large)
-        between = first < x < last and not (_belongs(p, parts, high) or any(_half(p, q) for q in inside))
-        if not (dot or between):
+        if not dot and not (first < x < last and _stands_alone(p, large, small, height)):
             continue
         beside = [b for b in boxes if b.x - reach <= x + w / 2 < b.x + b.width + reach]
         within = any(b.y <= y < b.y + b.height for b in beside)
@@ -51,21 +57,41 @@ def point_size(seen: list[Piece], boxes: tuple[Box, ...], height: float, reach: 
     return largest
 
 
-def _belongs(mark: Piece, parts: list[Piece], high: float) -> bool:
-    """Whether a mark lies over or under a part of a digit, or flat above `high`, as the flag of a 5."""
+def _rejoined(marks: list[Piece], dark: Ink, thickest: float) -> list[Piece]:
+    """The marks, with those as one again that a printed rule parted, the rule between them being theirs."""
+    joined = list[Piece]()
+    for p in sorted(marks, key=lambda p: p.box[0]):
+        for i, q in enumerate(joined):
+            x, y, w, h = around([p, q])
+            gap = p.box[0] - q.box[0] - q.box[2]
+            level = p.box[3] + q.box[3] - h > min(p.box[3], q.box[3]) / 2
+            if level and 0 < gap <= thickest and dark[y : y + h, p.box[0] - gap : p.box[0]].all():
+                whole = merged([p, q]).ink
+                whole[:, q.box[0] + q.box[2] - x : p.box[0] - x] = True
+                joined[i] = Piece(whole, (x, y, w, h), int(whole.sum()))
+                break
+        else:
+            joined.append(p)
+    return joined
+
+
+def _stands_alone(mark: Piece, large: Sequence[Piece], small: Sequence[Piece], height: float) -> bool:
+    """Whether a mark is not over or under a part of a digit, no flag of a 5, and not half of a broken 1."""
     x, y, w, h = mark.box
-    over = (min(x + w, q.box[0] + q.box[2]) - max(x, q.box[0]) for q in parts if q is not mark)
-    flag = w > LONG * h and y + h / 2 < high
-    return flag or max(over, default=0) > OVER * w
+    _, top, _, tall = max((q.box for q in large if q.box[0] <= x), key=lambda box: box[0])
+    if w > LONG * h and y + h / 2 < top + FLAG * tall:
+        return False
+    others = [q for q in (*large, *small) if q is not mark]
+    parts = (q.box for q in others if max(q.box[2:]) > SPECK * height)
+    over = (min(x + w, left + wide) - max(x, left) for left, _, wide, _ in parts)
+    return max(over, default=0) <= OVER * w and not any(_halves(mark, q, height) for q in others)
 
 
-def _half(mark: Piece, other: Piece) -> bool:
+def _halves(mark: Piece, other: Piece, height: float) -> bool:
     """Whether two marks are halves of a 1 that broke; those of a colon lie farther apart."""
-    return (
-        other is not mark
-        and broken(mark, other)
-        and mark.box[3] + other.box[3] > HALVES * around([mark, other])[3]
-    )
+    tall = around([mark, other])[3]
+    close = mark.box[3] + other.box[3] > HALVES * tall
+    return close and LARGEST_POINT * height < tall < TALLEST * height and broken(mark, other)
 
 
 def _rests(mark: Piece, box: Box, thin: float, reach: float) -> bool:
@@ -81,4 +107,5 @@ def _dots(mark: Piece, stroke: Piece, height: float) -> bool:
     (x, y, w, h), (left, top, wide, tall) = mark.box, stroke.box
     apart = max(y - top - tall, top - y - h)
     within = left <= x + w / 2 <= left + wide
-    return within and apart > DOT_APART * height and max(w, h) < min(SPECK * height, 2 * min(w, h))
+    far = apart >= max(DOT_APART * height, DOT_ROWS)
+    return within and far and max(w, h) < min(SPECK * height, 2 * min(w, h))

@@ -83,7 +83,7 @@ class Segmentation:
     beside: bool = False
     """Whether a digit, or a minus, may stand beside the field or above it."""
     slashed: bool = False
-    """Whether the strokes it begins with may strike out its cells."""
+    """Whether strokes in it may strike out its cells."""
     streaks: tuple[Box, ...] = ()
     """Lines across the page, taken out of the ink, crop px: boxes without width or without height."""
 

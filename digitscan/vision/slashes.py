@@ -1,4 +1,4 @@
-"""Strokes that lean: 1s, or slashes that strike out one cell after another."""
+"""Strokes that lean: 1s, or slashes that strike out cells."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BARE, STRAIGHT = 0.8, 0.95  # of all its spread, along its axis less across: wit
 LEANS = (12, 60)  # degrees to the right of a slash; half of MNIST's 1s lean as much
 SLASHED = 3  # fields of a page that hold but leaning strokes, two at least: 11 and 111 are rarer
 KNOWN = 3  # 1s among other digits: fewer do not tell how those of a hand lean
-STEEPEST, MORE = 90, 5  # percentile of how they lean, and degrees by which a slash leans more
+USUAL, MORE = 75, 8  # percentile of how they lean: some are slashes; and degrees by which a slash leans more
 
 
 class Lean(NamedTuple):
@@ -47,9 +47,9 @@ def lean(ink: NDArray[np.bool_]) -> Lean:
 
 
 def slashed(found: Sequence[Segmentation]) -> list[bool]:
-    """Of each field of a page whether the strokes that it begins with may strike out its cells.
+    """Of each field of a page whether strokes in it, or those that it begins with, may strike out its cells.
 
-    Who does so does it more than once, or the strokes lean more than the 1s in other numbers.
+    Who begins fields so does it more than once; strokes by themselves lean more than the 1s in other numbers.
     """
     fields = [_leans(segmentation) for segmentation in found]
     strikes = sum(len(field) > 1 and all(one.is_slash for one in field) for field in fields) >= SLASHED
@@ -62,7 +62,7 @@ def slashed(found: Sequence[Segmentation]) -> list[bool]:
 
 
 def _most(fields: Sequence[Sequence[Lean]]) -> float:
-    """Degrees: what leans more is no 1 of a hand that writes these numbers."""
+    """Degrees: what leans more is no 1 of the hand that writes these fields; infinite where too few tell."""
     ones = [
         one.degrees
         for field in fields
@@ -70,7 +70,7 @@ def _most(fields: Sequence[Sequence[Lean]]) -> float:
         for one in field
         if one.is_stroke and abs(one.degrees) < LEANS[1]
     ]
-    return float(percentile(np.array(ones), STEEPEST)) + MORE if len(ones) >= KNOWN else math.inf
+    return float(percentile(np.array(ones), USUAL)) + MORE if len(ones) >= KNOWN else math.inf
 
 
 def _strokes_alone(field: Sequence[Lean]) -> bool:

@@ -144,6 +144,13 @@ def test_a_1_at_the_beginning_may_be_a_slash_on_pages_that_have_them(label: str,
     assert (read(slashed, said, cells=2)[0].probability > 0.97) is sure
 
 
+def test_a_slash_may_stand_behind_blank_cells() -> None:
+    slashed = replace(lattice([piece(20 + int(CELL), 20)]), slashed=True)
+    best = read(slashed, [{"1": 0.9999}], cells=2)[0]
+    assert (best.marks[0].label, best.marks[1].label) == ("_", "1")
+    assert best.probability < 0.6
+
+
 @pytest.mark.parametrize(("label", "sure"), [("1", False), ("crossed", True)])
 def test_a_digit_that_leaves_the_crop_is_doubted_an_x_is_not(label: str, *, sure: bool) -> None:
     plain = lattice([piece(20, 20)])

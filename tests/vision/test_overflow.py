@@ -68,9 +68,7 @@ def test_open_boxes_are_looked_around_too() -> None:
 
 
 @pytest.mark.parametrize("right", [False, True])
-@pytest.mark.parametrize(
-    ("wide", "tall", "marked"), [(2.0, 1.1, True), (2.0, 0.4, True), (0.35, 0.35, False)]
-)
+@pytest.mark.parametrize(("wide", "tall", "marked"), [(2.0, 1.1, True), (0.9, 0.9, True), (0.6, 0.6, False)])
 def test_what_the_crop_shows_the_beginning_of_is_seen(
     wide: float, tall: float, *, right: bool, marked: bool
 ) -> None:

@@ -45,10 +45,10 @@ def test_a_point_a_dash_or_a_tick_between_two_digits_is_seen(
 @pytest.mark.parametrize(
     "mark",
     [
-        (64, 90, 9, 2), (67, 40, 3, 14), (36, 23, 14, 8), (110, 70, 8, 8), (60, 36, 15, 7), (62, 10, 9, 8),
-        (62, 70, 3, 3),
+        (61, 89, 14, 4), (67, 40, 3, 14), (36, 23, 14, 8), (110, 70, 8, 8), (60, 36, 15, 7), (62, 10, 9, 8),
+        (60, 45, 2, 12), (61, 60, 3, 5),
     ],
-    ids=["lying rule", "upright rule", "over a digit", "behind", "flag of a 5", "over the field", "dirt"],
+    ids=["level rule", "upright rule", "over a digit", "behind", "flag of a 5", "over them", "hair", "dirt"],
 )  # fmt: skip
 def test_what_is_no_mark_between_digits_is_not_seen(mark: tuple[int, int, int, int]) -> None:
     assert size(two_digits(mark)) == 0
@@ -58,9 +58,10 @@ def test_a_caption_over_a_mark_does_not_hide_it() -> None:
     assert size(two_digits((64, 70, 9, 9), (50, 4, 30, 12))) == 9
 
 
-def test_a_point_that_a_printed_rule_runs_through_is_seen() -> None:
+@pytest.mark.parametrize("left", [64, 67, 70])
+def test_a_point_that_a_printed_rule_runs_through_is_seen(left: int) -> None:
     ink, rules = two_digits((64, 68, 9, 9)), np.zeros((112, 136), np.bool_)
-    rules[20:92, 70:73] = True
+    rules[20:92, left : left + 3] = True
     assert size(ink, rules=rules) == 9
 
 
@@ -71,11 +72,9 @@ def test_a_dot_under_a_stroke_is_seen_and_a_part_that_broke_off_is_none(
     gap: int, side: int, *, seen: bool
 ) -> None:
     ink = two_digits((FIRST + 10, BOTTOM - 10 + gap, side, side))
-    ink[BOTTOM - 10 : BOTTOM - 10 + gap] = False
     ink[BOTTOM - 10 :, SECOND:] = False
-    ink[BOTTOM - 10 : BOTTOM, FIRST : FIRST + 10] = ink[
-        BOTTOM - 10 : BOTTOM, FIRST + 10 + side : FIRST + 30
-    ] = False
+    ink[BOTTOM - 10 :, FIRST : FIRST + 30] = False
+    ink[BOTTOM - 10 + gap : BOTTOM - 10 + gap + side, FIRST + 10 : FIRST + 10 + side] = True
     assert (size(ink) > 0) is seen
 
 
@@ -83,8 +82,11 @@ def test_the_halves_of_a_1_that_broke_are_no_points() -> None:
     assert size(two_digits((66, 34, 5, 18), (63, 54, 5, 11)), (FIELD,)) == 0
 
 
-def test_a_colon_is_seen() -> None:
-    assert size(two_digits((64, 45, 8, 8), (62, 65, 8, 8)), (FIELD,)) == 8
+@pytest.mark.parametrize(
+    "marks", [[(64, 45, 8, 8), (62, 65, 8, 8)], [(64, 45, 8, 8), (62, 59, 6, 16)]], ids=["colon", "semicolon"]
+)
+def test_marks_above_each_other_that_make_no_1_are_seen(marks: list[tuple[int, int, int, int]]) -> None:
+    assert size(two_digits(*marks), (FIELD,)) == max(h for *_, h in marks)
 
 
 def test_a_field_without_digits_has_no_points() -> None:

@@ -51,5 +51,10 @@ def test_a_stroke_that_leans_more_than_the_1s_in_other_numbers_may_strike_out_a_
     assert slashed([*numbers, field(leans)]) == [False] * 4 + [leans == 35]
 
 
-def test_who_writes_no_other_number_with_a_1_may_lean_as_he_likes() -> None:
+def test_slashes_among_other_digits_do_not_hide_one_that_stands_alone() -> None:
+    numbers = [field(2, then=True)] * 6 + [field(35, then=True)]
+    assert slashed([*numbers, field(35)])[-1]
+
+
+def test_a_few_numbers_do_not_tell_how_a_hand_leans() -> None:
     assert not any(slashed([field(2, then=True), field(12, then=True), field(35)]))
