@@ -143,43 +143,44 @@ def put_together(signs: Sequence[Sign], style: Style, rng: np.random.Generator) 
     ]
     high = min(tops)
     tops = [top - high for top in tops]
-    # of each row, the column behind the ink so far
-    reached = np.full(max(top + len(m) for top, m in zip(tops, made, strict=True)), -np.inf)
+    height = max(top + len(m) for top, m in zip(tops, made, strict=True))
+    reached = np.full(height, -np.inf)  # of each row, the column behind the ink so far
     at = list[int]()
     for i, (sign, ink, top) in enumerate(zip(signs, made, tops, strict=True)):
-        x = 0
-        inked = ink > 100
+        x, inked = 0, ink > 100
         rows = np.flatnonzero(inked.any(axis=1))
         if i:
-            touching = float((reached[top + rows] - inked[rows].argmax(axis=1)).max(initial=-np.inf))
-            joined = rng.random() < style.touching and not (sign.apart or signs[i - 1].apart)
-            behind = at[-1] + made[i - 1].shape[1]
-            if joined and touching > -np.inf:
-                wanted = int(touching) - round(rng.uniform(0.0, style.overlap) * INK)
-                x = max(wanted, _legible(reached[top + rows] - inked[rows].argmax(axis=1)))
-            else:
-                x = round(max(behind + rng.normal(style.gap, 0.06) * INK, touching + PAPER))
-            x = max(x, at[-1] + 4)
+            contacts = reached[top + rows] - inked[rows].argmax(axis=1)
+            apart, behind = sign.apart or signs[i - 1].apart, at[-1] + made[i - 1].shape[1]
+            x = max(_begins(contacts, behind, style, rng, apart=apart), at[-1] + 4)
         at.append(x)
         last = x + ink.shape[1] - inked[rows][:, ::-1].argmax(axis=1)
         reached[top + rows] = np.maximum(reached[top + rows], last)
-    canvas = np.zeros(
-        (max(t + len(m) for t, m in zip(tops, made, strict=True)), max(
-            x + m.shape[1] for x, m in zip(at, made, strict=True)
-        )),
-        np.uint8,
-    )  # fmt: skip
+    canvas = np.zeros((height, max(x + m.shape[1] for x, m in zip(at, made, strict=True))), np.uint8)
     for ink, x, y in zip(made, at, tops, strict=True):
         stamp(canvas, ink, x, y)
     boxes = [(x, y, m.shape[1], len(m)) for m, x, y in zip(made, at, tops, strict=True)]
     return canvas, boxes
 
 
-def _legible(contacts: NDArray[np.float64]) -> int:
-    """The least place at which a sign does not join what stands before it in too many rows.
+def _begins(
+    contacts: NDArray[np.float64], behind: int, style: Style, rng: np.random.Generator, *, apart: bool
+) -> int:
+    """The column at which a sign begins.
 
-    contacts: of its rows, where it would touch; -inf where nothing stands before it.
+    contacts: of its rows, where it would touch what stands before it; -inf where nothing does. behind: the
+    column behind the sign before it. apart: whether the two may not touch.
     """
+    touching = float(contacts.max(initial=-np.inf))
+    joined = rng.random() < style.touching and not apart
+    if joined and touching > -np.inf:
+        wanted = int(touching) - round(rng.uniform(0.0, style.overlap) * INK)
+        return max(wanted, _legible(contacts))
+    return round(max(behind + rng.normal(style.gap, 0.06) * INK, touching + PAPER))
+
+
+def _legible(contacts: NDArray[np.float64]) -> int:
+    """The first column at which a sign does not join what stands before it in too many of its rows."""
     least = np.sort(contacts)[::-1][int(JOINED * len(contacts))]
     return int(max(least, -PAPER)) + PAPER
 
