@@ -22,6 +22,8 @@ CLASSES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "crossed", "other")
 CROSSED = CLASSES.index("crossed")
 OTHER = CLASSES.index("other")
 
+LOW = "low confidence"
+"""The reason of a field in review that is not sure enough; behind it may stand what is in doubt."""
 
 Corners = tuple[tuple[int, int], ...]
 """A field's four corners in page px, clockwise from its own upper left one, as it stands on the form."""
@@ -96,6 +98,8 @@ class FieldInk:
     """Whether the field's printed rules were found, and it is not read at the wrong place."""
     beside: bool = False
     """Whether something stands beside it that may belong to its number."""
+    lost: str = ""
+    """What ink may be lost, or may be none of its number, in words."""
 
 
 class Candidate(NamedTuple):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from digitscan.errors import UsageError
 from digitscan.recognition.reliability import Floats, Measured, Share, measure, share_of
 from digitscan.recognition.thresholds import Advice, Effect, Threshold, effect, recommend
-from digitscan.records import CLASSES
+from digitscan.records import CLASSES, LOW
 
 KEY = ["file", "page", "field"]
 DIGITS = CLASSES[:10]
@@ -105,7 +105,7 @@ def matched(read_from: Path, truth_from: Path) -> pd.DataFrame:
     both["confidence"] = _numbers(both["confidence"], read_from)
     both["right"] = both["value"] == both["truth"].str.replace(r"\D", "", regex=True)
     both["accepted"] = both["status"] == "accepted"
-    both["free"] = both["accepted"] | (both["reason"] == "low confidence")
+    both["free"] = both["accepted"] | both["reason"].str.fullmatch(rf"{LOW}(: [^;]*)?", na=False)
     both["column"] = both["field"].str.replace(r"\[\d+\]", "[]", regex=True)
     if read["form"].nunique() > 1:
         forms = read.drop_duplicates(["file", "page"])[["file", "page", "form"]]

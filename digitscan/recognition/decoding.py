@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from digitscan.forms import FormField
+from digitscan.recognition import doubts
 from digitscan.recognition.beams import Mark
 from digitscan.recognition.lattice import BLANK, LABELS, Probabilities
 from digitscan.recognition.opinions import readings
@@ -32,14 +33,16 @@ def read_field(
     The boxes of the digits are in crop px.
     """
     alternatives: list[Alternative] = []
-    for reading in readings(segmentation, probabilities, cells, field.digits, columns):
+    found = readings(segmentation, probabilities, cells, field.digits, columns)
+    for reading in found:
         # what is unreadable is no value: nobody can choose it instead
         rival = reading.probability >= NEGLIGIBLE and all(mark.label != "?" for mark in reading.marks)
         if rival or not alternatives:
             digits = _digits(reading.marks, segmentation, probabilities, cells)
             raw = "".join(digit.digit for digit in digits)
             alternatives.append(Alternative(reading.value, raw, reading.probability, digits))
-    return FieldInk(tuple(alternatives), evidence >= LEAST_EVIDENCE, segmentation.beside)
+    lost = doubts.told(segmentation, found[0].marks)
+    return FieldInk(tuple(alternatives), evidence >= LEAST_EVIDENCE, segmentation.beside, lost)
 
 
 def _digits(

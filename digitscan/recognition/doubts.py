@@ -6,6 +6,7 @@ Each is a factor of the probability of a reading, told from the glyphs on its li
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from digitscan.recognition.beams import Mark
 from digitscan.recognition.lattice import BLANK, TINY, Probabilities
@@ -21,6 +22,7 @@ LEANING, LEANS = 0.5, (-25, 50)  # that a stroke is a 1 that leans more: of MNIS
 BESIDE_FIELD = 0.5  # that what stands beside a field does not belong to its number
 SLASHED = 0.5  # that strokes are 1s, where others on the page look like slashes or 1s lean less
 RUNS_ON = 0.5  # that what runs on beyond the picture of its field is a digit all the same, and this one
+UNTOLD = 0.95  # what is surer is not told as a reason
 BESIDE = 4  # px from a line to what it touched before it was taken out
 STREAKED = 0.8  # that a line across a glyph neither made it another digit nor hid what does
 
@@ -66,36 +68,53 @@ def nothing_lost(segmentation: Segmentation, marks: Marks) -> float:
     No digit was taken for dirt, is not among the pieces or lies in a cell that looks blank, and no stroke
     went with a printed rule or with a line across the page, nor came of it.
     """
+    return math.prod(sound for sound, _ in _losses(segmentation, marks))
+
+
+def told(segmentation: Segmentation, marks: Marks) -> str:
+    """What makes it least likely that nothing was lost, in words; empty where nothing much does."""
+    sound, words = min(_losses(segmentation, marks), default=(1.0, ""))
+    return words if sound < UNTOLD else ""
+
+
+def _losses(segmentation: Segmentation, marks: Marks) -> Iterator[tuple[float, str]]:
+    """The probability that this or that took or added nothing, and what it is."""
     pieces, height = segmentation.pieces, max(segmentation.digit_height, 1.0)
-    sound = _harmless(segmentation.left_out / height)
+    if not (pieces or marks):
+        yield BLANK, ""
+    yield _harmless(segmentation.left_out / height), "ink left unread"
     if segmentation.point and any(mark.label.isdigit() for mark in marks):
-        sound *= POINT
+        yield POINT, "mark between digits"
     if segmentation.beside:
-        sound *= BESIDE_FIELD
+        yield BESIDE_FIELD, ""  # a reason of its own
     if segmentation.slashed and "".join(mark.label for mark in marks).lstrip("_").startswith("1"):
-        sound *= SLASHED
+        yield SLASHED, "1s like slashes"
     unread = [True] * len(pieces)
     for mark in marks:
         if mark.hypothesis is None:
-            sound *= BLANK
+            yield BLANK, ""
             continue
-        h = segmentation.hypotheses[mark.hypothesis]
-        unread[h.first : h.last] = [False] * (h.last - h.first)
-        if mark.label == "1" and _falls_over(h):
-            sound *= LEANING
-        if h.runs_on and mark.label.isdigit():
-            sound *= RUNS_ON
-        if any(_meets(streak, h.box) for streak in segmentation.streaks):
-            sound *= STREAKED
-        # the foot of a 2 on the rule below; on the rule above the bar of a 7, be it crossed or not
-        if h.stands and mark.label == "7":
-            sound *= NOTHING_BURIED if h.buried_below else NOTHING_HIDDEN
-        if h.hangs and mark.label in ("1", "4"):
-            sound *= NOTHING_BURIED if h.buried_above else NOTHING_HIDDEN
+        glyph = segmentation.hypotheses[mark.hypothesis]
+        unread[glyph.first : glyph.last] = [False] * (glyph.last - glyph.first)
+        yield from _losses_of(glyph, mark.label)
+        if any(_meets(streak, glyph.box) for streak in segmentation.streaks):
+            yield STREAKED, "line across the page"
     for piece, left in zip(pieces, unread, strict=True):
         if left:
-            sound *= _harmless(max(piece.box[2:]) / height)
-    return sound if pieces or marks else BLANK * sound
+            yield _harmless(max(piece.box[2:]) / height), "ink left unread"
+
+
+def _losses_of(glyph: Hypothesis, label: str) -> Iterator[tuple[float, str]]:
+    """The same of a glyph that is read so."""
+    if label == "1" and _falls_over(glyph):
+        yield LEANING, "1 that falls over"
+    if glyph.runs_on and label.isdigit():
+        yield RUNS_ON, "ink runs on beyond the field"
+    # the foot of a 2 on the rule below; on the rule above the bar of a 7, be it crossed or not
+    if glyph.stands and label == "7":
+        yield (NOTHING_BURIED if glyph.buried_below else NOTHING_HIDDEN), "stroke on a printed line"
+    if glyph.hangs and label in ("1", "4"):
+        yield (NOTHING_BURIED if glyph.buried_above else NOTHING_HIDDEN), "stroke on a printed line"
 
 
 def _cut_off(segmentation: Segmentation, glyph: Hypothesis) -> bool:

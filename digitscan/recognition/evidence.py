@@ -15,7 +15,7 @@ import numpy as np
 from digitscan.forms import Check, FormField
 from digitscan.recognition.belief import Alternatives, Weights, own_weights, posterior
 from digitscan.recognition.rules import BROKEN_UP, broken_rules, broken_up, factors, faults, holds
-from digitscan.records import Alternative, Candidate, FieldInk, FieldReading
+from digitscan.records import LOW, Alternative, Candidate, FieldInk, FieldReading
 
 # That two fields are misread alike if one is: a 7 that looks like a 1 does so in a part and in its sum.
 SAME_SLIP = 0.5
@@ -151,7 +151,7 @@ def _reading(
         d.digit.isdigit() and d.confidence < field.accept_digit_confidence[int(d.digit)] for d in read.digits
     )
     if doubtful or (changed and read.probability < LEAST_INK):
-        told.append("low confidence")
+        told.append(f"{LOW}: {ink.lost}" if ink.lost else LOW)
     told += broken
     status = "review" if told else "accepted"
     if changed:

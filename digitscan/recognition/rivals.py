@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from digitscan.records import FieldReading
+from digitscan.records import LOW, FieldReading
 
 LEAST = 0.05  # no field says more than this against a place: one may be illegible anywhere
 SURE = 2.0  # by so much more must the right place have, of print and writing together
@@ -48,6 +48,5 @@ def _legibility(readings: Sequence[FieldReading]) -> float:
 
 
 def _breaks_rule(reading: FieldReading) -> bool:
-    return any(
-        reason not in ("", "low confidence", "ink beside the field") for reason in reading.reason.split("; ")
-    )
+    told = (reason for reason in reading.reason.split("; ") if not reason.startswith(LOW))
+    return any(reason not in ("", "ink beside the field") for reason in told)

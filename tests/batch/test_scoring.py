@@ -12,7 +12,7 @@ from digitscan.errors import UsageError
 FIELDS = """file,page,form,field,value,raw,confidence,status,reason
 deep/a.png,1,f,age,007,007,0.99,accepted,
 deep/a.png,1,f,year,1901,1901,0.98,accepted,
-deep/a.png,1,f,row[1].n,4,_4,0.50,review,low confidence
+deep/a.png,1,f,row[1].n,4,_4,0.50,review,low confidence: mark between digits
 deep/a.png,1,f,row[2].n,,XX,0.99,accepted,
 """
 DIGITS = """file,page,form,field,position,digit,confidence,alternative,alternative_confidence,x,y,width,height

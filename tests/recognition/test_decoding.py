@@ -174,6 +174,21 @@ def test_a_field_with_something_beside_it_goes_to_review_whatever_is_enough_for_
     assert (reading.value, reading.status, reading.reason) == ("3", "review", "ink beside the field")
 
 
+@pytest.mark.parametrize(
+    ("doubt", "reason"),
+    [
+        ({"point": 8.0}, "low confidence: mark between digits"),
+        ({"left_out": 70.0}, "low confidence: ink left unread"),
+        ({"slashed": True}, "low confidence: 1s like slashes"),
+        ({}, ""),
+    ],
+)
+def test_what_is_in_doubt_is_told(doubt: dict[str, Any], reason: str) -> None:
+    field, said = a_field(1), np.array([row({"1": 0.9999})], np.float32)
+    (reading,) = settle([field], [read_field(field, replace(glyphs(0), **doubt), said, field.cells)], [])
+    assert (reading.value, reading.reason) == ("1", reason)
+
+
 # Open boxes
 
 
