@@ -75,7 +75,7 @@ def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> set[Side]:
         side = _side(mark, box)
         cut = x == 0 or y == 0 or x + w == ink.shape[1]
         digit = (lowest_cut if cut else lowest) < h < highest and w < WIDEST * box.height
-        begins = side is not Side.ABOVE and _begins(mark, side, ink.shape[1], crop.scale)
+        begins = h < highest and _begins(mark, side, ink.shape[1], crop.scale)
         if not side or not (digit or begins or (side is Side.LEFT and _minus(mark, box))):
             continue
         rows = np.count_nonzero(ink[:, x : x + w].any(axis=1))
@@ -90,9 +90,9 @@ def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> set[Side]:
 
 def _begins(mark: Box, side: Side | None, width: int, scale: float) -> bool:
     """Whether a crop so many px wide cuts what may be a digit beside its field, or a minus before it."""
-    cut = mark.x == 0 if side is Side.LEFT else mark.x + mark.width == width
-    flat = side is Side.RIGHT and mark.width > FLAT * mark.height
-    return cut and not flat and max(mark.width, mark.height) > BEGINS * scale
+    before = side is Side.LEFT and mark.x == 0
+    behind = side is Side.RIGHT and mark.x + mark.width == width and mark.width <= FLAT * mark.height
+    return (before or behind) and max(mark.width, mark.height) > BEGINS * scale
 
 
 def _minus(mark: Box, box: Box) -> bool:

@@ -77,6 +77,15 @@ def test_what_the_crop_shows_the_beginning_of_is_seen(
     assert seen(AGES[3:4], margin - min(wide, 0.8), tall, wide, right=right) == AGES[3:4] * marked
 
 
+def test_an_upright_rule_of_a_table_is_no_digit() -> None:
+    inks = [np.zeros(crop.dark.shape, np.bool_) for crop in crops()]
+    for crop, ink in zip(crops(), inks, strict=True):
+        if crop.field.name == AGES[4]:
+            ink[:, :5] = True
+            ink[round(crop.box.y + 10) : round(crop.box.y + 40), round(crop.box.x + 8)] = True
+    assert not any(overflow(crops(), inks))
+
+
 def test_a_small_digit_over_the_cells_is_seen() -> None:
     assert seen(AGES[5:6], -0.5, 3, 2, above=True) == AGES[5:6]
 
