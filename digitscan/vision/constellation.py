@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 import cv2
 import numpy as np
@@ -30,6 +31,8 @@ MAX_SEED_PAIRS = 12
 MAX_FOUND = 120
 DARKER = np.clip(np.ceil(np.arange(256) * 0.8 - 8), 0, 170).astype(np.uint8)
 """What is darker than this is dark where its surroundings are so light."""
+UNLIKE = 1.8  # times as large as the form's, or as small: a box is none of them
+IN_LINE = 0.1  # of the area of the largest triangle of four points: a smaller one is hardly one
 AT_ONCE = 1 << 17  # distances between boxes: they stay in the processor's cache
 BRIDGED_MM = 0.8  # a gap in a rule
 FAR_ASKEW = 15.0  # degrees
@@ -128,7 +131,8 @@ def find_frames(
 def match(boxes: tuple[Box, ...], found: Points, form_size: tuple[float, float]) -> list[Match]:
     """The best way to lay the form onto the page in each of the four rotations that has one.
 
-    boxes: in mm. found: as `find_marks` gives them. Sorted by the number of boxes matched, best first.
+    boxes: in mm. found: as `find_marks` gives them. Sorted by how many boxes are matched, and how well, best
+    first.
     """
     centres = np.array([(b.x + b.width / 2, b.y + b.height / 2) for b in boxes])
     sizes = np.array([(b.width, b.height) for b in boxes])
@@ -253,8 +257,8 @@ def _promising(centres: Points, sizes: Points, found: Points, form_size: tuple[f
     moved = factor[:, None] * form_at + shift[:, None]
     apart, nearest = cKDTree(found[:, :2]).query(np.stack([moved.real, moved.imag], axis=-1))
     size = np.abs(factor)[:, None]
-    alike = np.abs(shape[nearest] - form_shape - np.log(size)[..., None]).max(axis=2) < np.log(1.8)
-    # the closer the better: with many boxes, something lies loosely near everywhere
+    alike = _alike(shape[nearest] - form_shape - np.log(size)[..., None])
+    # the closer, and the more alike, the better: with many boxes, something lies loosely near everywhere
     near = alike * np.maximum(0, 1 - apart / (LOOSE * size * float(np.hypot(*form_size))))
     quarter = np.round(np.angle(factor) / (np.pi / 2)) % 4
     order = np.argsort(-near.sum(axis=1), kind="stable")
@@ -300,7 +304,10 @@ def _grown(
     hit = partner >= 0
     closeness = 1 - float(distance[hit].mean()) / (0.02 * diagonal * float(_scales(before)[0]))
     matched = int(hit.sum())
-    return matched + closeness, Match(transform, matched, matched / len(centres))
+    laid = _laid_sizes(transform, centres[hit], sizes[hit])
+    # four boxes lie exactly anywhere, as blots do: those of the form are as large as they should be, too
+    alike = float(_alike(_shapes(found[partner[hit], 2:]) - _shapes(laid)).sum())
+    return alike + closeness, Match(transform, matched, matched / len(centres))
 
 
 def _fitted(
@@ -311,13 +318,23 @@ def _fitted(
     if hit.sum() < 3:
         return None
     source, target = centres[hit], found[partner[hit], :2]
-    if hit.sum() == 3:
-        fitted = np.vstack(
-            [cv2.getAffineTransform(*(p.astype(np.float32) for p in (source, target))), (0, 0, 1)]
-        )
-    else:
+    if _tells_perspective(source):
         fitted, _ = cv2.findHomography(source, target, 0)
-    return np.asarray(fitted, np.float64) if fitted is not None and _plausible(fitted, form_size) else None
+    else:
+        affine, *_ = np.linalg.lstsq(np.column_stack([source, np.ones(len(source))]), target, rcond=None)
+        fitted = np.vstack([affine.T, (0, 0, 1)])
+    transform = None if fitted is None else np.asarray(fitted, np.float64)
+    return transform if transform is not None and _plausible(transform, form_size) else None
+
+
+def _tells_perspective(points: Points) -> bool:
+    """Whether a homography follows from where these points go: four are needed, no three of them in line."""
+    if len(points) != 4:
+        return len(points) > 4
+    corners = np.array([points[list(three)] for three in combinations(range(4), 3)])
+    sides = corners[:, 1:] - corners[:, :1]
+    twice = np.abs(sides[:, 0, 0] * sides[:, 1, 1] - sides[:, 0, 1] * sides[:, 1, 0])
+    return bool(twice.min() > IN_LINE * twice.max())
 
 
 def _partners(
@@ -332,7 +349,7 @@ def _partners(
     scale = _scales(transforms)[:, None]
     apart = np.hypot(moved[:, :, None, 0] - found[:, 0], moved[:, :, None, 1] - found[:, 1])
     for side, form_side in zip(_shapes(found[:, 2:]).T, _shapes(sizes).T, strict=True):
-        apart[np.abs(side - (form_side + np.log(scale))[:, :, None]) >= np.log(1.8)] = np.inf
+        apart[np.abs(side - (form_side + np.log(scale))[:, :, None]) >= np.log(UNLIKE)] = np.inf
     nearest, distance = apart.argmin(axis=2), apart.min(axis=2)
     # a box of the page serves one box of the form only: the nearest
     rank = np.argsort(np.argsort(distance, axis=1, kind="stable"), axis=1)
@@ -344,6 +361,21 @@ def _partners(
 def _shapes(sizes: Points) -> Points:
     """Logarithms of the shorter and the longer side of each."""
     return np.log(np.sort(sizes, axis=1))
+
+
+def _alike(unlike: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How like boxes are in size, 0 to 1; unlike: (..., 2), what the logarithms of their sides differ by."""
+    return np.asarray(np.maximum(0.0, 1 - np.abs(unlike).max(axis=-1) / np.log(UNLIKE)), np.float64)
+
+
+def _laid_sizes(transform: Matrix, centres: Points, sizes: Points) -> Points:
+    """Width and height, px, of the form's boxes where a transform lays them."""
+    sides = []
+    for axis in (0, 1):
+        half = np.zeros_like(sizes)
+        half[:, axis] = sizes[:, axis] / 2
+        sides.append(np.hypot(*(apply(transform, centres + half) - apply(transform, centres - half)).T))
+    return np.stack(sides, axis=1)
 
 
 def _scales(transforms: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -81,6 +81,26 @@ def test_the_way_a_page_lies_is_found(
     assert rotation_of(best.transform, SIZE) == rotation_of(true, SIZE)
 
 
+FIVE = (*MARKS[:4], Box(21, 8, 6, 6))
+"""As on most forms: one beside a corner tells which way is up."""
+
+
+@pytest.mark.parametrize("lost", [None, 0, 1, 2, 3, 4])
+@pytest.mark.parametrize("seed", range(4))
+def test_bold_writing_takes_no_mark_s_place(lost: int | None, seed: int) -> None:
+    """Of eighty blots five lie nearly as the marks do, at another scale; their sizes tell."""
+    rng = np.random.default_rng(seed)
+    true = similarity(180.5, 11.8, (2460.0, 3500.0))
+    blots = np.column_stack(
+        [rng.uniform(300, 2200, 80), rng.uniform(300, 3200, 80), rng.uniform(18, 45, (80, 2))]
+    )
+    centres = np.array([(m.x + m.width / 2, m.y + m.height / 2) for m in FIVE])
+    marks = np.column_stack([apply(true, centres), np.full((5, 2), 6 * 11.8) + rng.uniform(-3, 3, (5, 2))])
+    found = np.vstack([np.delete(marks, [] if lost is None else [lost], axis=0), blots])
+    upright = {rotation_of(m.transform, SIZE): m for m in match(FIVE, found, SIZE)}
+    assert worst(upright[180].transform, true) < 20
+
+
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 def test_exact_marks_give_the_exact_transform(rotation: int) -> None:
     true = similarity(-rotation + 1.5, 8, (2500.0, 2500.0))
