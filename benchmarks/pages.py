@@ -52,6 +52,7 @@ DECKS = (
     Deck("household, drawn hands", HOUSEHOLD, given=False),
     Deck("household, hands of MNIST test", HOUSEHOLD, given=True),
     Deck("household, hands of MNIST test, lines across the pages", HOUSEHOLD, given=True, streaks=True),
+    Deck("open boxes, hands of MNIST test", STRINGS, given=True, habits=Habits(left_out=0.0)),
     Deck(
         "strings of touching digits, hands of MNIST test",
         STRINGS,

@@ -151,14 +151,14 @@ def strings() -> keras.Model:
     picture = keras.Input((STRING_HEIGHT, STRING_WIDTH, 1), name="number")
     x = layers.Rescaling(1 / 255)(picture)
     x = layers.ReLU()(convolution(x, 16))
-    x = shrunk(shrunk(x, 40, (2, 2)), 64, (2, 1))
-    x = layers.ReLU()(layers.Add()([x, convolution(x, 64)]))
+    x = shrunk(shrunk(x, 64, (2, 2)), 96, (2, 1))
+    x = layers.ReLU()(layers.Add()([x, convolution(x, 96)]))
     # all rows to one
-    x = layers.Conv2D(128, (STRING_HEIGHT // 4, 3), use_bias=False)(layers.ZeroPadding2D((0, 1))(x))
+    x = layers.Conv2D(144, (STRING_HEIGHT // 4, 3), use_bias=False)(layers.ZeroPadding2D((0, 1))(x))
     x = layers.ReLU()(layers.BatchNormalization()(x))
     for _ in range(4):
-        x = layers.ReLU()(layers.Add()([x, convolution(x, 128, (1, 5))]))
-    x = layers.Dropout(0.2)(layers.Reshape((STRING_WIDTH // 2, 128))(x))
+        x = layers.ReLU()(layers.Add()([x, convolution(x, 144, (1, 5))]))
+    x = layers.Dropout(0.2)(layers.Reshape((STRING_WIDTH // 2, 144))(x))
     x = layers.Dense(len(NUMBER_CLASSES), dtype="float32")(x)
     model = keras.Model(
         picture, layers.Activation("log_softmax", name="columns", dtype="float32")(x), name="strings"

@@ -84,12 +84,13 @@ def test_decks_have_as_many_fields(
         ("household", 126, False, 0.2, False),
         ("household", 126, True, 0.2, False),
         ("household", 126, True, 0.2, True),
+        ("strings", 187, True, 0.2, False),
         ("strings", 187, True, 1.0, False),
     ]
-    assert [len(row) for row in table.rows] == [len(table.head)] * 5
+    assert [len(row) for row in table.rows] == [len(table.head)] * 6
     table = pages.decks_table(tmp_path / "none", 1)
     assert [row[0] for row in table.rows] == ["`sample_scans/`", "household, drawn hands"]
-    assert len(table.left_out) == 3
+    assert len(table.left_out) == 4
 
 
 def test_error_where_the_least_sure_are_reviewed() -> None:
