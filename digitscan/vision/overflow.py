@@ -21,9 +21,7 @@ FIRST = 1.5  # of the usual distance from the field above: farther from it, a fi
 # A digit is higher, mm and part of its field's height; so is what the crop leaves of one.
 LOWEST, LOWEST_CUT = (2.0, 0.3), (1.2, 0.2)
 HIGHEST, WIDEST = (8.0, 1.1), 1.0  # what is higher, and wider in heights of the field, is no digit
-BEGINS = (
-    0.75  # mm of what the side of the crop cuts: more than a speck, a digit or a minus that lies beyond it
-)
+BEGINS = 0.75  # mm of what the side of the crop cuts, a digit or a minus that lies beyond it: no speck
 MINUS, FLAT, LEVEL = 0.1, 2.0, (0.25, 0.75)  # a dash before a field: width, shape, and where it lies
 CUT_OFF = 2.5  # mm that what the crop cuts may reach on beyond it
 RUNS_ON = 0.25  # of the rows over and under a mark beside a field, with ink there too: a rule in pieces
