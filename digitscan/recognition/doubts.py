@@ -73,7 +73,7 @@ def nothing_lost(segmentation: Segmentation, marks: Marks) -> float:
 
 def told(segmentation: Segmentation, marks: Marks) -> str:
     """What makes it least likely that nothing was lost, in words; empty where nothing much does."""
-    sound, words = min(_losses(segmentation, marks), default=(1.0, ""))
+    sound, words = min(_losses(segmentation, marks))
     return words if sound < UNTOLD else ""
 
 

@@ -16,9 +16,7 @@ POINT_STROKES, POINT_SQUARES = 0.6, 0.5  # of the pen's width, and of its square
 AS_RULE = 1.3  # of the pen's width: where a rule is printed, what is thinner may be a rest of it,
 LONG = 1.5  # if it is so many times as long as it is thick
 OVER = 0.3  # of its width under or over a digit: it is part of that
-FLAG = (
-    0.25  # of the height of a digit's body, from the top: what lies flat behind it there is the flag of a 5
-)
+FLAG = 0.25  # of the height of a 5's body, from the top: its flag lies flat behind it
 HALVES = 0.85  # of the height of a 1 that broke, both together
 TALLEST = 1.15  # of the digit height: a 1
 
