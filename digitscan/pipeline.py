@@ -16,7 +16,6 @@ from digitscan.recognition.rivals import settle as settle_places
 from digitscan.recognition.strings import Columns, StringNetwork
 from digitscan.records import FieldReading, Image, PageRef, PageResult
 from digitscan.vision import pages
-from digitscan.vision.constellation import apply
 from digitscan.vision.fields import (
     FieldCrop,
     cut_fields,
@@ -31,6 +30,7 @@ from digitscan.vision.preview import draw_preview
 from digitscan.vision.registration import RegisteredPage, register
 from digitscan.vision.segmentation import Segmentation, by_page, number_ink, segment
 from digitscan.vision.slashes import slashed
+from digitscan.vision.transforms import apply
 from digitscan.vision.views import with_views
 
 

@@ -15,10 +15,11 @@ from digitscan.records import Box, Image, Matrix
 from digitscan.vision import cleaning
 from digitscan.vision.cleaning import Darkness, InkLevel
 from digitscan.vision.fillers import remove_fillers
-from digitscan.vision.placement import crop_transform, cut, px_per_mm
+from digitscan.vision.placement import cut
 from digitscan.vision.registration import RegisteredPage
 from digitscan.vision.rules import REACH_MM, Edge, remove_rules
 from digitscan.vision.streaks import across, find_streaks
+from digitscan.vision.transforms import crop_transform, px_per_mm
 
 Ink = NDArray[np.bool_]
 

@@ -7,7 +7,6 @@ the proof that the page is the form it is taken for, and that it is the right wa
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from digitscan.forms import FormField
 from digitscan.records import Image, Matrix
 from digitscan.vision.reduction import reduced
+from digitscan.vision.transforms import crop_transform, px_per_mm
 
 Profile = NDArray[np.float64]
 
@@ -33,17 +33,6 @@ CONFIRMED = 0.4  # of a rule's length seen
 MARGIN_MM = sum(REACHES_MM) + RULE_MM  # around all fields
 TO_EDGES = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # from pixel centres at whole numbers
 TO_CENTRES = np.linalg.inv(TO_EDGES)
-
-
-def crop_transform(placement: Matrix, origin: tuple[float, float], scale: float) -> Matrix:
-    """3x3, crop px -> page px, for a crop whose corner lies at `origin` (mm) with `scale` px/mm."""
-    to_mm = np.array([[1 / scale, 0, origin[0]], [0, 1 / scale, origin[1]], [0, 0, 1]])
-    return np.asarray(placement @ to_mm, np.float64)
-
-
-def px_per_mm(transform: Matrix) -> float:
-    """How large a mm is about, px, under a 3x3 form mm -> page px."""
-    return math.sqrt(abs(float(np.linalg.det(transform[:2, :2]))))
 
 
 def cut(image: Image, transform: Matrix, size: tuple[int, int], enlarge: int = cv2.INTER_CUBIC) -> Image:

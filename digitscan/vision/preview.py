@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from digitscan.records import Box, FieldReading, Image, Matrix
-from digitscan.vision.constellation import apply
 from digitscan.vision.registration import RegisteredPage
+from digitscan.vision.transforms import apply
 
 FRAME = (200, 120, 0)
 CELL = (60, 160, 0)

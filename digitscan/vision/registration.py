@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from digitscan.errors import PageError
 from digitscan.forms import Form
 from digitscan.records import Box, Image, Matrix, Page
-from digitscan.vision import constellation, ruling
-from digitscan.vision.constellation import Match, Points
+from digitscan.vision import constellation, landmarks, ruling
+from digitscan.vision.constellation import Match
 from digitscan.vision.placement import LaidPage
 from digitscan.vision.rivals import contest
 from digitscan.vision.skew import find_skew
 from digitscan.vision.support import RuledPage, printed, sides
+from digitscan.vision.transforms import Points, apply, rotation_of
 
 SMALLEST_PAGE = 100  # px: below it nothing printed could be told
 UNMARKED = ("lines", "rules", "none")  # methods that nothing but rules tells where the form lies
@@ -89,7 +90,7 @@ def _lies_beside(found: RegisteredPage, forms: tuple[Form, ...]) -> bool:
     """Whether there is another form on the rest of the page, where there is room for one."""
     width, height = found.form.page.size
     sheet = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
-    corners = np.rint(constellation.apply(found.transform, sheet)).astype(np.int32)
+    corners = np.rint(apply(found.transform, sheet)).astype(np.int32)
     image = found.page.image
     if cv2.contourArea(corners) > ALONE * image.size:
         return False
@@ -148,7 +149,7 @@ def _placed(
         tuple(placements),
         tuple(np.where(there > WHOLE, lesser, 0.0).tolist()),
         share * float(np.mean(there * seen)),
-        constellation.rotation_of(transform, form.page.size),
+        rotation_of(transform, form.page.size),
     )
 
 
@@ -171,7 +172,7 @@ def _candidates(page: Page, form: Form, ruled: RuledPage | None) -> Iterator[Mat
             # nothing on a page may be dark; fine white lines and dots may break up what is
             for faint, blur in ((False, 0.0), (True, 0.0), (False, BLUR_MM)):
                 seen = _blurred(image, blur * max(image.shape) / max(form.page.size)) if blur else image
-                found = constellation.find_marks(seen, _sizes(boxes), form.page.size, faint=faint)
+                found = landmarks.find_marks(seen, _sizes(boxes), form.page.size, faint=faint)
                 matches = constellation.match(boxes, found, form.page.size)
                 yield from matches
                 if any(m.share >= ENOUGH_MARKS for m in matches):
@@ -179,7 +180,7 @@ def _candidates(page: Page, form: Form, ruled: RuledPage | None) -> Iterator[Mat
         case "lines":
             boxes = _frames(form)
             for contrast in CONTRASTS:
-                found = constellation.find_frames(image, _sizes(boxes), form.page.size, contrast=contrast)
+                found = landmarks.find_frames(image, _sizes(boxes), form.page.size, contrast=contrast)
                 matches = constellation.match(boxes, found, form.page.size)
                 for m in matches:
                     # A frame that is written over is not found; the evidence counts its rules anyway.

@@ -9,8 +9,8 @@ import numpy as np
 
 from digitscan.forms import Form
 from digitscan.records import Matrix
-from digitscan.vision.constellation import Points, apply
 from digitscan.vision.support import Print, RuledPage, Spans
+from digitscan.vision.transforms import Points, apply
 
 MARGIN = 2.0  # pieces of print: a place with so many fewer is out of the question
 ALIKE = 0.4  # of a form's pieces that a shift brings onto others

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from digitscan.forms import FormField
 from digitscan.records import Box, Matrix
-from digitscan.vision.constellation import SIZE_RANGE, Match, Points
+from digitscan.vision.constellation import Match
+from digitscan.vision.landmarks import SIZE_RANGE
 from digitscan.vision.placement import CONFIRMED
 from digitscan.vision.support import Print, RuledPage, printed
+from digitscan.vision.transforms import Points
 
 Lines = NDArray[np.float64]
 """(n, 4): x and y of one end, x and y of the other, px; the longest ink first."""

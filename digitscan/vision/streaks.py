@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from digitscan.records import Box, Image, Matrix
 from digitscan.vision.cleaning import components
-from digitscan.vision.constellation import apply
 from digitscan.vision.reduction import reduced
 from digitscan.vision.rules import Edge
+from digitscan.vision.transforms import apply
 
 Lines = NDArray[np.float64]
 """(n, 4): x and y of one end, x and y of the other, px."""

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.records import Box, Image, Matrix
-from digitscan.vision.constellation import apply
 from digitscan.vision.placement import RULE_MM, paper_around, ruled
+from digitscan.vision.transforms import apply
 
 Map = NDArray[np.float32]
 Spans = NDArray[np.float64]

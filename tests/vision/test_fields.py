@@ -17,7 +17,6 @@ from digitscan.deck.filling import USUAL, fill_page
 from digitscan.forms import Form
 from digitscan.records import Box, Image, Matrix
 from digitscan.vision.cleaning import InkLevel
-from digitscan.vision.constellation import apply
 from digitscan.vision.fields import (
     MARGIN_MM,
     FieldCrop,
@@ -28,6 +27,7 @@ from digitscan.vision.fields import (
     pale_marks,
 )
 from digitscan.vision.registration import RegisteredPage
+from digitscan.vision.transforms import apply
 from tests.drawn_pages import DPI, SMALL_FORM, as_page, blank, tidy_writer, write_form
 
 Ink = NDArray[np.bool_]

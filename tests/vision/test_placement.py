@@ -16,8 +16,8 @@ from PIL import ImageDraw, ImageFont
 
 from digitscan.forms import Form
 from digitscan.records import Image, Matrix
-from digitscan.vision.constellation import apply
-from digitscan.vision.placement import LaidPage, crop_transform, cut
+from digitscan.vision.placement import LaidPage, cut
+from digitscan.vision.transforms import apply, crop_transform
 from tests.drawn_pages import DPI, SMALL_FORM, blank, filled, write_form
 
 SCALE = DPI / 25.4

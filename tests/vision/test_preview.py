@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from digitscan.forms import Form
 from digitscan.records import FieldReading, Image
-from digitscan.vision.constellation import apply
 from digitscan.vision.preview import ACCEPTED, CELL, FRAME, REVIEW, draw_preview
 from digitscan.vision.registration import RegisteredPage, register
+from digitscan.vision.transforms import apply
 from tests.drawn_pages import SMALL_FORM, as_page, blank, write_form
 
 

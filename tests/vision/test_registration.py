@@ -12,8 +12,8 @@ from PIL import Image as Pictures
 from digitscan.errors import PageError
 from digitscan.forms import Form
 from digitscan.records import Image
-from digitscan.vision.constellation import apply
 from digitscan.vision.registration import RegisteredPage, register
+from digitscan.vision.transforms import apply
 from tests.drawn_pages import DPI, SMALL_FORM, as_page, blank, filled, household, write_form
 
 SCALE = DPI / 25.4

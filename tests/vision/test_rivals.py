@@ -7,10 +7,10 @@ import pytest
 
 from digitscan.forms import Form
 from digitscan.records import Box, Image
-from digitscan.vision.constellation import apply
 from digitscan.vision.registration import register
 from digitscan.vision.rivals import likenesses
 from digitscan.vision.support import RuledPage, printed, sides
+from digitscan.vision.transforms import apply
 from tests.drawn_pages import DPI, as_page, filled, write_form
 
 SCALE = DPI / 25.4

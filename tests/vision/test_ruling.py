@@ -13,10 +13,10 @@ from digitscan.errors import PageError
 from digitscan.forms import Form
 from digitscan.records import Box, Image, Matrix
 from digitscan.vision import ruling
-from digitscan.vision.constellation import apply
 from digitscan.vision.registration import RegisteredPage, register
 from digitscan.vision.ruling import find_rules
 from digitscan.vision.support import RuledPage
+from digitscan.vision.transforms import apply
 from tests.drawn_pages import as_page, write_form
 
 SIZE = (60.0, 100.0)

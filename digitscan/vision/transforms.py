@@ -1,0 +1,57 @@
+"""Transforms between a form and a page, and what they do to points."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitscan.records import Matrix
+
+Points = NDArray[np.float64]
+"""n x 2, or of more columns with x and y first."""
+
+
+def crop_transform(placement: Matrix, origin: tuple[float, float], scale: float) -> Matrix:
+    """3x3, crop px -> page px, for a crop whose corner lies at `origin` (mm) with `scale` px/mm."""
+    to_mm = np.array([[1 / scale, 0, origin[0]], [0, 1 / scale, origin[1]], [0, 0, 1]])
+    return np.asarray(placement @ to_mm, np.float64)
+
+
+def apply(transform: Matrix, points: Points) -> Points:
+    """A homography on (n, 2) points."""
+    moved = np.column_stack([points, np.ones(len(points))]) @ transform.T
+    return np.asarray(moved[:, :2] / moved[:, 2:], np.float64)
+
+
+def rotation_of(transform: Matrix, form_size: tuple[float, float]) -> int:
+    """Degrees clockwise (0, 90, 180, 270) by which the scan must be turned to stand upright."""
+    width, height = form_size
+    left, right = apply(transform, np.array([(0.0, height / 2), (width, height / 2)]))
+    angle = np.degrees(np.arctan2(right[1] - left[1], right[0] - left[0]))
+    return int(round(-angle / 90) * 90 % 360)
+
+
+def scales(transforms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How large a mm is about, px, under each of some form mm -> page px, ... x 3 x 3."""
+    (a, b), (c, d) = np.moveaxis(transforms[..., :2, :2], (-2, -1), (0, 1))
+    return np.asarray(np.sqrt(np.abs(a * d - b * c)), np.float64)
+
+
+def px_per_mm(transform: Matrix) -> float:
+    """The same of one of them."""
+    return float(scales(transform))
+
+
+def plausible(transform: Matrix, form_size: tuple[float, float]) -> bool:
+    """No mirror image, and no side more than twice as long as its opposite."""
+    w, h = form_size
+    corners = apply(transform, np.array([(0.0, 0.0), (w, 0.0), (w, h), (0.0, h)]))
+    sides = np.roll(corners, -1, axis=0) - corners
+    length = np.hypot(sides[:, 0], sides[:, 1])
+    after = np.roll(sides, -1, axis=0)
+    turns = sides[:, 0] * after[:, 1] - sides[:, 1] * after[:, 0]
+    if not (turns > 0).all():
+        return False
+    lopsided = max(length[0] / length[2], length[2] / length[0], length[1] / length[3], length[3] / length[1])
+    stretch = (length[0] / w) / (length[1] / h)
+    return bool(lopsided < 2 and 0.5 < stretch < 2)
