@@ -197,42 +197,59 @@ def _without(
     """
     cleaned = [ink.copy() for ink in inks]
     for group in rules:
-        before, after = group.before, group.after
-        limit = usual[[field for field, _, _ in group.places]]
-        # a stroke lies along most of the rule
-        swollen = ((group.width > 1.4 * limit + 1) & ~group.even)[:, None]
-        slim = limit[:, None] / 2 + 1
-        left = np.where(swollen, np.minimum(group.left, slim), group.left)
-        right = np.where(swollen, np.minimum(group.right, slim), group.right)
-        more = np.stack([before - left, after - right], axis=1)
+        left, right = _sides(group, usual)
+        more = np.stack([group.before - left, group.after - right], axis=1)
         fuzz = np.maximum(1.0, 3 * percentile(np.abs(more).reshape(len(more), -1), 25))[:, None]
-        most = more.max(axis=1)
-        crossing, beside = more.min(axis=1) > fuzz, most > fuzz
         # Ink on both sides is a stroke that crosses: it stays whole. On one side it is a stroke that ends
         # here and loses nothing that counts, unless it runs along the rule.
-        stays = crossing
-        for k, runs in _runs(beside).items():
+        stays = more.min(axis=1) > fuzz
+        beside = more.max(axis=1)
+        for k, runs in _runs(beside > fuzz).items():
             field, top, _ = group.places[k]
             ends = [row - top for row in corners[field]]
-            for start, end in _along(runs, most[k].tolist(), ends, met, scale, stroke):
+            for start, end in _along(runs, beside[k].tolist(), ends, met, scale, stroke):
                 stays[k, start:end] = True
-        own_left = np.where(more[:, 0] > fuzz, left, before)
-        own_right = np.where(more[:, 1] > fuzz, right, after)
+        own_left = np.where(more[:, 0] > fuzz, left, group.before)
+        own_right = np.where(more[:, 1] > fuzz, right, group.after)
         # print beside the cell: the writer's ink cannot be told from it
-        solid = (percentile(before + after, 50) > 3 * WIDEST_MM * scale)[:, None]
-        own_left = np.where(solid, np.where(before > after, before, 2), own_left)
+        solid = (percentile(group.before + group.after, 50) > 3 * WIDEST_MM * scale)[:, None]
+        own_left = np.where(solid, np.where(group.before > group.after, group.before, 2), own_left)
         own_right = np.where(solid, group.right, own_right)
-        stays &= ~solid
-        # from the first to past the last of the columns that are the rule's
-        firsts = np.ceil(-own_left.max(axis=1)).astype(int).tolist()
-        pasts = np.ceil(own_right.max(axis=1)).astype(int).tolist()
-        for k, (field, top, column) in enumerate(group.places):
-            first, past = max(column + firsts[k], 0), column + pasts[k]
-            part = cleaned[field][top : top + before.shape[1], first : max(past, 0)]
-            columns = np.arange(first - column, first - column + part.shape[1])
-            own = (columns >= -own_left[k, :, None]) & (columns < own_right[k, :, None])
-            part &= ~own | stays[k, :, None]
+        _take_out(cleaned, group.places, own_left, own_right, stays & ~solid)
     return cleaned
+
+
+def _sides(group: _Rules, usual: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How far rules themselves reach to the left and right: where one is much wider than its field's are
+    usually, a stroke lies along most of it.
+    """
+    limit = usual[[field for field, _, _ in group.places]]
+    swollen = ((group.width > 1.4 * limit + 1) & ~group.even)[:, None]
+    slim = limit[:, None] / 2 + 1
+    left, right = (np.where(swollen, np.minimum(side, slim), side) for side in (group.left, group.right))
+    return left, right
+
+
+def _take_out(
+    inks: Sequence[Ink],
+    places: Sequence[tuple[int, int, int]],
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
+    stays: NDArray[np.bool_],
+) -> None:
+    """Take rules out of the ink of their fields, so many px to the left and right of their columns.
+
+    left, right, stays: (rules, rows); what stays is a stroke.
+    """
+    # from the first to past the last of the columns that are the rule's
+    firsts = np.ceil(-left.max(axis=1)).astype(int).tolist()
+    pasts = np.ceil(right.max(axis=1)).astype(int).tolist()
+    for k, (field, top, column) in enumerate(places):
+        first, past = max(column + firsts[k], 0), column + pasts[k]
+        part = inks[field][top : top + left.shape[1], first : max(past, 0)]
+        columns = np.arange(first - column, first - column + part.shape[1])
+        own = (columns >= -left[k, :, None]) & (columns < right[k, :, None])
+        part &= ~own | stays[k, :, None]
 
 
 def _along(
