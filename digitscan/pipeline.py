@@ -13,7 +13,7 @@ from digitscan.recognition.classifier import Classifier
 from digitscan.recognition.decoding import read_field
 from digitscan.recognition.evidence import settle
 from digitscan.recognition.rivals import settle as settle_places
-from digitscan.recognition.strings import Columns, StringNetwork
+from digitscan.recognition.strings import Columns, StringNetwork, look_at
 from digitscan.records import FieldReading, Image, PageRef, PageResult
 from digitscan.vision import pages
 from digitscan.vision.fields import (
@@ -24,7 +24,7 @@ from digitscan.vision.fields import (
     page_ink_level,
     pale_marks,
 )
-from digitscan.vision.glyphs import fit, fit_many, fit_string
+from digitscan.vision.glyphs import fit, fit_many
 from digitscan.vision.overflow import overflow
 from digitscan.vision.preview import draw_preview
 from digitscan.vision.registration import RegisteredPage, register
@@ -127,8 +127,7 @@ def _whole_numbers(
     asked = [i for i, crop in enumerate(crops) if strings and not crop.cells and found[i].pieces]
     columns: list[Columns | None] = [None] * len(crops)
     if strings and asked:
-        pictures = np.stack([fit_string(number_ink(found[i])) for i in asked])
-        for i, spelled in zip(asked, strings(pictures), strict=True):
+        for i, spelled in zip(asked, look_at([number_ink(found[i]) for i in asked], strings), strict=True):
             columns[i] = spelled
     return columns
 

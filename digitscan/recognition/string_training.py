@@ -76,7 +76,7 @@ def measured(
         return {}, {}
     test, answers = _held_numbers(digits, held, seed)
     columns = _columns(model, test)
-    loss = -np.mean([log_probabilities(c, [_text(a)]) for c, a in zip(columns, answers, strict=True)])
+    loss = -np.mean([log_probabilities(c[None], [_text(a)]) for c, a in zip(columns, answers, strict=True)])
     return {f"numbers of {digits.name} held back": _right(columns, answers)}, {"loss": float(loss)}
 
 

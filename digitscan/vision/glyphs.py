@@ -85,6 +85,21 @@ def fit_string(ink: Mask) -> Image:
     return out
 
 
+def fit_strings(inks: Iterable[Mask]) -> Image:
+    """`fit_string` of each: uint8, n x 24 x 128; n may be 0."""
+    pictures = [fit_string(ink) for ink in inks]
+    return np.stack(pictures) if pictures else np.zeros((0, STRING_HEIGHT, STRING_WIDTH), np.uint8)
+
+
+def leaning(ink: Mask, by: float) -> Mask:
+    """The ink leaning to the right by so much of its height more than it does; negative: to the left."""
+    height, width = ink.shape
+    aside = math.ceil(abs(by) * height / 2)
+    across = np.array([[1, -by, aside + by * (height - 1) / 2], [0, 1, 0]])
+    grey = cv2.warpAffine(np.asarray(ink != 0).astype(np.uint8) * 255, across, (width + 2 * aside, height))
+    return np.asarray(grey > 127)
+
+
 def fit_many(inks: Iterable[Mask]) -> Image:
     """`fit` of each: uint8, n x 28 x 28; n may be 0."""
     pictures = [fit(ink) for ink in inks]

@@ -215,13 +215,13 @@ def test_probabilities_are_shares_of_one(seed: int, count: int, cells: int, shar
 
 
 def spelling(*signs: tuple[str, float]) -> Columns:
-    """A column a digit, each with that probability of it, a column of nothing new between them."""
+    """One look: a column a digit, with that probability of it, and a column of nothing new behind it."""
     rows = []
     for digit, probability in signs:
         row = np.full(12, (1 - probability) / 11)
         row[SIGNS.index(digit) + 1] = probability
         rows += [row, np.array([0.9999] + [1e-5] * 11)]
-    return np.asarray(np.log(rows), np.float32)
+    return np.asarray(np.log([rows]), np.float32)
 
 
 def in_box(segmentation: Segmentation, said: list[Said], columns: Columns | None) -> list[Reading]:
@@ -252,7 +252,7 @@ def test_what_the_second_sees_to_be_no_digit_is_doubted(sure: float, *, accepted
     apart = lattice([piece(20, 20), piece(60, 20)])
     said: list[Said] = [{"4": 0.9999}, {"other": 0.99}, {"7": 0.9999}]
     columns = spelling(("4", 0.9999), ("?", sure), ("7", 0.9999))
-    columns[2, 0] = np.log(1 - sure - 0.0001 * (sure < 0.9))  # else nothing new
+    columns[0, 2, 0] = np.log(1 - sure - 0.0001 * (sure < 0.9))  # else nothing new
     best = in_box(apart, said, columns)[0]
     assert best.value == "47"
     assert (best.probability > 0.97) is accepted

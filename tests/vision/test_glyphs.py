@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from digitscan.records import Image
-from digitscan.vision.glyphs import fit, fit_many, fit_string, is_fitted, light_on_dark, squeeze
+from digitscan.vision.glyphs import fit, fit_many, fit_string, is_fitted, leaning, light_on_dark, squeeze
 
 
 def blob(seed: int, height: int, width: int) -> NDArray[np.bool_]:
@@ -107,6 +107,17 @@ def test_a_number_is_stretched_unless_it_is_too_wide() -> None:
     wide = np.ones((10, 900), bool)
     assert np.flatnonzero(fit_string(wide).any(axis=0))[-1] == 126
     assert not fit_string(np.zeros((0, 0), bool)).any()
+
+
+@pytest.mark.parametrize("by", [0.15, -0.15, 0.0])
+def test_a_bar_leans_by_a_part_of_its_height(by: float) -> None:
+    bar = np.zeros((61, 9), bool)
+    bar[:, 3:6] = True
+    moved = leaning(bar, by)
+    middles = [float(np.flatnonzero(row).mean()) for row in moved]
+    assert middles[0] - middles[-1] == pytest.approx(60 * by, abs=1)
+    assert middles[30] - (moved.shape[1] - 9) / 2 == pytest.approx(4, abs=0.5)
+    assert moved.sum() == pytest.approx(bar.sum(), rel=0.05)
 
 
 def five(ink: int, paper: int) -> Image:
