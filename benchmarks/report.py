@@ -60,8 +60,8 @@ def make_run(directory: Path, doubts: int = report.MOST) -> None:
     with journal.opened(directory) as book:
         for page in pages:
             book.record_page("measured", page)
-        for _ in book.listing("measured", pages):
-            pass
+        with book.listing("measured", pages) as rows:
+            list(rows)
     counts = dict.fromkeys(("failed", "skipped", "left"), 0)
     counts |= {"ok": len(pages), "fields": 80 * len(pages), "review": doubts}
     (directory / "summary.json").write_text(json.dumps({"counts": counts}))

@@ -182,7 +182,8 @@ def growth(sample: PageResult) -> Table:
             recorded = time.perf_counter()
             kept = (book.rows(_copy(sample, i).ref, "measured") for i in range(count))
             rows_of = (row for row in kept if row is not None)
-            outputs.write(Path(made), book.listing("measured", rows_of), dict)
+            with book.listing("measured", rows_of) as passed:
+                outputs.write(Path(made), passed, dict)
             written = time.perf_counter()
             size = sum(file.stat().st_size for file in Path(made).iterdir()) / count / 1e3
         rows.append(

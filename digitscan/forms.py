@@ -7,7 +7,9 @@ comes out is frozen: a `Form` whose tables are written out and whose boxes are i
 from __future__ import annotations
 
 import copy
+import csv
 import hashlib
+import io
 import json
 import re
 import tomllib
@@ -101,7 +103,7 @@ def load_form(path: Path) -> Form:
     """Read and check a definition; `FormError` names every fault in it."""
     where = str(path)
     try:
-        raw = tomllib.loads(path.read_bytes().decode("utf-8"))
+        raw = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise FormError(where, [f"cannot be read: {error.strerror}"]) from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -259,9 +261,12 @@ def _form_field(
     if section.values_file is not None:
         content = _file_bytes(folder / section.values_file, f"{where}.values_file", faults)
         extra.update(content)
-        lines = (line.split(",")[0].strip() for line in content.decode("utf-8", "replace").splitlines())
-        values = (values or frozenset()) | frozenset(v for v in lines if re.fullmatch("[0-9]+", v))
-        if not values and content:
+        listed = _first_cells(content)
+        odd = [v for v in listed if re.search("[0-9]", v) and not re.fullmatch("[0-9]+", v)]
+        values = (values or frozenset()) | frozenset(v for v in listed if re.fullmatch("[0-9]+", v))
+        if odd:
+            faults.append(f"{where}.values_file: {odd[0]!r} in {section.values_file} is no number")
+        elif not values and content:
             faults.append(f"{where}.values_file: no line of {section.values_file} begins with digits")
     accept = form.accept_confidence if section.accept_confidence is None else section.accept_confidence
     by_digit = {**form.accept_digit_confidence, **section.accept_digit_confidence}
@@ -279,6 +284,12 @@ def _form_field(
         accept_confidence=accept,
         accept_digit_confidence=tuple(by_digit.get(digit, 0.0) for digit in "0123456789"),
     )
+
+
+def _first_cells(content: bytes) -> list[str]:
+    """The first cell of each line of a CSV, as spreadsheets write it too: with a mark in front, in quotes."""
+    rows = csv.reader(io.StringIO(content.decode("utf-8-sig", "replace"), newline=""))
+    return [row[0].strip() for row in rows if row]
 
 
 def _file_bytes(path: Path, key: str, faults: list[str]) -> bytes:

@@ -396,6 +396,18 @@ def test_a_fault_of_a_table_column_is_told_once(tmp_path: Path) -> None:
     assert sum("none.csv cannot be read" in fault for fault in faults(tmp_path, text)) == 1
 
 
+def test_a_values_file_may_come_from_a_spreadsheet(tmp_path: Path) -> None:
+    (tmp_path / "codes.csv").write_bytes('\ufeff011,"Smith, A"\r\n"012","B"\r\n\r\n'.encode())
+    (read,) = loaded(tmp_path, field('values_file = "codes.csv"')).fields
+    assert read.values == frozenset(("011", "012"))
+
+
+def test_a_value_that_is_no_number_is_named(tmp_path: Path) -> None:
+    (tmp_path / "codes.csv").write_text("code\n011\n1.5\n", encoding="utf-8")
+    (said,) = faults(tmp_path, field('values_file = "codes.csv"'))
+    assert said == "field[1].values_file: '1.5' in codes.csv is no number"
+
+
 def test_a_values_file_without_values_is_refused(tmp_path: Path) -> None:
     (tmp_path / "codes.csv").write_text("code,name\n", encoding="utf-8")
     (said,) = faults(tmp_path, field('values_file = "codes.csv"'))

@@ -149,8 +149,7 @@ def _hashed(path: Path, file: str, known: Known, *, sure: bool) -> InputFile | P
             if not sure and not pages.looks_like_page(beginning):
                 return PageFailure(_ref(path, file), SKIPPED, _NO_SUFFIX)
             # told here, and not with its pages: those it shares with copies that have the right name
-            if path.suffix.lower() in pages.SUFFIXES - {".pdf"} and b"%PDF-" in beginning:
-                raise PageError("open", f"named {path.suffix}, but a PDF")
+            pages.check_name(path.suffix.lower(), beginning)
             found = stamp(os.fstat(content.fileno()))
             sha256 = known(path, found) or hashlib.file_digest(content, "sha256").hexdigest()
             return InputFile(path, file, sha256, found)

@@ -8,7 +8,7 @@ import logging
 import platform
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -55,6 +55,11 @@ class Limits:
     retry_failed: bool = False
     """Read what failed before once more; what failed at a stage of `PASSING` always is."""
 
+    @property
+    def stop(self) -> bool:
+        """Whether the run may end before all is read."""
+        return self.until is not None or self.pages is not None
+
     def until_over(self, tasks: Iterable[_Value]) -> Iterator[_Value]:
         """The tasks, as long as there is time."""
         for task in tasks:
@@ -62,9 +67,9 @@ class Limits:
                 return
             yield task
 
-    def again(self, stage: str | None) -> bool:
-        """Whether to read what came out of an earlier run so: None where it was not read, "" where well."""
-        return stage is None or stage in PASSING or (stage != "" and self.retry_failed)
+    def again(self, stage: str) -> bool:
+        """Whether to read once more what came out of an earlier run so: "" where it was read well."""
+        return stage in PASSING or (stage != "" and self.retry_failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,7 @@ def run(
         listing.fill(find(inputs, output, listing.known, settle))
         if next(iter(listing), None) is None:
             raise UsageError(f"no input: there are no files in {', '.join(map(str, inputs))}")
-        make = work.maker(make_read, tuple(forms), model, engine)
+        make = work.maker(make_read, tuple(forms), model, engine, limits.until)
         with executor(make, workers=workers, seconds=PAGE_SECONDS, memory=PAGE_MEMORY) as each:
             _count_pages(listing, book, limits, each)
             read = _read_pages(listing, book, setup, limits, each, progress)
@@ -145,10 +150,9 @@ def run(
                 "versions": _versions(),
             }
 
-        # closed at once where writing fails, so that no half of a listing is kept
-        with closing(book.listing(setup, _rows(listing, book, setup))) as rows:
+        with book.listing(setup, _rows(listing, book, setup)) as rows:
             counts = outputs.write(output, rows, about)
-        this.end("stopped" if counts.left else "done")
+        this.end("stopped" if counts.left and limits.stop else "done")
         seconds = time.time() - this.started
         told = (read, counts.ok, counts.failed, counts.left)
         _log.info("ended: %d pages read; %d ok, %d failed, %d left for the next run", *told)
@@ -187,12 +191,18 @@ def _count_pages(listing: Listing, book: journal.Journal, limits: Limits, each: 
     """Let the journal know how many pages each file has."""
 
     def uncounted() -> Iterator[InputFile]:
+        once_more = list[InputFile]()
         for file in listing.uncounted(__version__):
             count = book.pages_in(file.sha256, __version__)
-            if limits.again(count.stage if isinstance(count, PageFailure) else None):
+            if not isinstance(count, PageFailure):
                 yield file
+            elif limits.again(count.stage):
+                once_more.append(file)
+        yield from once_more
 
     for file, outcome in each(limits.until_over(uncounted())):
+        if outcome is None:
+            continue
         count = _settled(_ref(file, 0), outcome)
         if file.unchanged():
             book.record_file(file.sha256, __version__, count)
@@ -209,17 +219,24 @@ def _read_pages(
     """Read what is not read yet; how many pages that were."""
 
     def unread() -> Iterator[PageRef]:
+        once_more = list[PageRef]()  # last: what takes too long every night must not keep the others waiting
         for file in listing.unfinished(__version__, setup):
             count = book.pages_in(file.sha256, __version__)
-            if isinstance(count, int):
-                stages = book.stages(file.sha256, setup)
-                yield from (_ref(file, n) for n in range(1, count + 1) if limits.again(stages.get(n)))
+            stages = book.stages(file.sha256, setup)
+            for n in range(1, count + 1 if isinstance(count, int) else 1):
+                if n not in stages:
+                    yield _ref(file, n)
+                elif limits.again(stages[n]):
+                    once_more.append(_ref(file, n))
+        yield from once_more
 
     total = sum(1 for _ in islice(unread(), limits.pages))
     _log.info("%d pages to read", total)
     read = 0
     with tqdm(total=total, unit="page", disable=None if progress else True) as bar:
         for ref, done in each(limits.until_over(islice(unread(), limits.pages))):
+            if done is None:
+                continue
             outcome = _settled(ref, done)
             if listing.unchanged(ref):
                 book.record_page(setup, outcome)

@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -152,10 +152,14 @@ class Journal:
                 "INSERT INTO reads (sha256, page, setup, at) VALUES (?, ?, ?, ?)", (*key, time.time())
             )
 
-    def listing(self, setup: str, outcomes: Iterable[_Outcome]) -> Generator[_Outcome]:
-        """Passes the rows of the outputs on; once all are through, they are what `listed` gives."""
-        with self.connection:
-            self.connection.execute("DELETE FROM listed")
+    @contextmanager
+    def listing(self, setup: str, outcomes: Iterable[_Outcome]) -> Iterator[Iterator[_Outcome]]:
+        """Passes the rows of the outputs on; from the end of the block on they are what `listed` gives.
+
+        After an exception that is what it was: the outputs and what is told of them are of the same run.
+        """
+
+        def passed() -> Iterator[_Outcome]:
             for row, outcome in enumerate(outcomes):
                 ref = outcome.ref
                 said = (outcome.stage, outcome.reason) if isinstance(outcome, PageFailure) else ("", "")
@@ -165,6 +169,10 @@ class Journal:
                     (row, *names, ref.page, ref.sha256, setup, *said),
                 )
                 yield outcome
+
+        with self.connection:
+            self.connection.execute("DELETE FROM listed")
+            yield passed()
 
     def listed(self) -> Iterator[PageResult | PageFailure]:
         """What the outputs hold, in their order, without views."""

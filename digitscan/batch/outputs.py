@@ -104,8 +104,11 @@ def sync(directory: Path) -> None:
 
 
 def plain(text: str) -> str:
-    """Text that can be written anywhere: bytes of a file name that are not UTF-8 become `\\xNN`."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """Text that can be written anywhere: bytes of a file name that are not UTF-8 become `\\xNN`.
+
+    So does a carriage return, which `csv` would leave without quotes, and readers take for the end of a line.
+    """
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\r", "\\x0d")
 
 
 def rendered(result: PageResult) -> PageRows:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from digitscan.batch.journal import Journal
-from digitscan.batch.outputs import SKIPPED
+from digitscan.batch.outputs import LEFT, SKIPPED
 
 Ending = Literal["running", "done", "stopped", "interrupted", "failed", "died"]
 """`stopped` where a limit was reached, `died` where the process is gone and nobody wrote down why."""
@@ -32,7 +32,7 @@ class State:
     pages: int
     """Of the files opened so far; copies count, as they do in pages.csv."""
     unopened: int
-    """Files whose pages were not counted yet."""
+    """Files whose pages were not counted yet, or that were still being written."""
     done: int
     """Pages read, well or badly, by this run or before."""
     failed: int
@@ -101,10 +101,10 @@ def state(book: Journal) -> State | None:
         " WHERE run = ? AND inputs.stage = ''",
         (version, number),
     ).fetchone()
-    skipped, unfit = one(
-        "SELECT coalesce(sum(stage = ?), 0), coalesce(sum(stage <> ?), 0) FROM inputs"
-        " WHERE run = ? AND stage <> ''",
-        (SKIPPED, SKIPPED, number),
+    skipped, waiting, unfit = one(
+        "SELECT coalesce(sum(stage = ?), 0), coalesce(sum(stage = ?), 0),"
+        " coalesce(sum(stage NOT IN (?, ?)), 0) FROM inputs WHERE run = ? AND stage <> ''",
+        (SKIPPED, LEFT, SKIPPED, LEFT, number),
     ).fetchone()
     done, failed, fields, review = one(
         "SELECT count(*), coalesce(sum(pages.stage <> ''), 0), coalesce(sum(fields), 0),"
@@ -114,6 +114,7 @@ def state(book: Journal) -> State | None:
     if ending is None:
         ending = "running" if process == _process(int(process.split()[0])) else "died"
     failed += unreadable + unfit
+    unopened += waiting
     pace = _pace(book, first)
     return State(ending, started, ended, pages, unopened, done, failed, skipped, fields, review, pace)
 

@@ -17,6 +17,7 @@ from digitscan.recognition.thresholds import Advice, Effect, Threshold, effect, 
 from digitscan.records import CLASSES, LOW
 
 KEY = ["file", "page", "field"]
+PLACE = ["path", "page", "field"]
 DIGITS = CLASSES[:10]
 SIGNS = (*DIGITS, "X", "_", "?")
 """What may stand in `raw`."""
@@ -92,14 +93,19 @@ def score_run(run: Path, truth: Path, target_error: float | None = None) -> RunS
 def matched(read_from: Path, truth_from: Path) -> pd.DataFrame:
     """The fields of a truth.csv and what became of them in a fields.csv, in the order of the truth.
 
-    Columns: those of both files, the truth's `raw` as `truth`, and `column`, `right`, `accepted`, `free`
-    (not in review for another reason than low confidence). A field with a `?` in its truth is left out; one
-    that was never read has NaN for confidence. Raises `UsageError` as `score_run` does.
+    A file of the truth is the one of that path, or else the only one of that name. Columns: those of both
+    files, the truth's `raw` as `truth`, and `path` (the file as the run has it), `column`, `right`,
+    `accepted`, `free` (not in review for another reason than low confidence). A field with a `?` in its truth
+    is left out; one that was never read has NaN for confidence. Raises `UsageError` as `score_run` does.
     """
-    read = _table(read_from, [*KEY, "form", "value", "raw", "confidence", "status", "reason"], KEY)
-    wanted = _table(truth_from, [*KEY, "raw"], KEY)
+    read = _table(read_from, [*KEY, "form", "value", "raw", "confidence", "status", "reason"])
+    wanted = _table(truth_from, [*KEY, "raw"])
+    read = read.rename(columns={"file": "path"})
+    wanted["path"] = _paths(wanted["file"], read["path"])
+    _check_once(read, read_from)
+    _check_once(wanted, truth_from)
     wanted = wanted[~wanted["raw"].str.contains("?", regex=False)].rename(columns={"raw": "truth"})
-    both = wanted.merge(read, on=KEY, how="left", validate="one_to_one")
+    both = wanted.merge(read, on=PLACE, how="left", validate="one_to_one")
     if both["status"].isna().all():
         raise UsageError(f"{truth_from}: none of its fields is in {read_from}")
     both["confidence"] = _numbers(both["confidence"], read_from)
@@ -108,16 +114,17 @@ def matched(read_from: Path, truth_from: Path) -> pd.DataFrame:
     both["free"] = both["accepted"] | both["reason"].str.fullmatch(rf"{LOW}(: [^;]*)?", na=False)
     both["column"] = both["field"].str.replace(r"\[\d+\]", "[]", regex=True)
     if read["form"].nunique() > 1:
-        forms = read.drop_duplicates(["file", "page"])[["file", "page", "form"]]
-        form = both[["file", "page"]].merge(forms, on=["file", "page"], how="left")["form"]
+        forms = read.drop_duplicates(["path", "page"])[["path", "page", "form"]]
+        form = both[["path", "page"]].merge(forms, on=["path", "page"], how="left")["form"]
         both["column"] = form.fillna("not read") + ": " + both["column"]
     return both
 
 
 def _digits(read_from: Path, fields: pd.DataFrame) -> pd.DataFrame:
     """The digits read in these fields: `digit`, `confidence`, `right`, `free` (as their field is)."""
-    read = _table(read_from, [*KEY, "position", "digit", "confidence"], [*KEY, "position"])
-    read = read[read["digit"].isin(DIGITS)].merge(fields[[*KEY, "truth", "raw", "free"]], on=KEY)
+    read = _table(read_from, [*KEY, "position", "digit", "confidence"]).rename(columns={"file": "path"})
+    known = fields[[*KEY, "path", "truth", "raw", "free"]]
+    read = read[read["digit"].isin(DIGITS)].merge(known, on=PLACE)
     read["confidence"] = _numbers(read["confidence"], read_from)
     places = _numbers(read["position"], read_from).astype(int)
     right = [
@@ -193,7 +200,7 @@ def _numbers(column: pd.Series, path: Path) -> pd.Series:
         raise UsageError(f"{path}: {column.name} must be a number: {error}") from None
 
 
-def _table(path: Path, columns: list[str], key: list[str]) -> pd.DataFrame:
+def _table(path: Path, columns: list[str]) -> pd.DataFrame:
     """The columns as text: `007` stays `007`."""
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -202,9 +209,20 @@ def _table(path: Path, columns: list[str], key: list[str]) -> pd.DataFrame:
     missing = [c for c in columns if c not in table.columns]
     if missing:
         raise UsageError(f"{path}: column {', '.join(missing)} is missing")
-    table["file"] = table["file"].str.rsplit("/", n=1).str[-1]
-    doubled = table.duplicated(key)
+    return table[columns].copy()
+
+
+def _paths(files: pd.Series, read: pd.Series) -> pd.Series:
+    """The paths in a run of files as a truth calls them; a file that is not there keeps its own."""
+    paths = read.drop_duplicates()
+    names = paths.str.rsplit("/", n=1).str[-1]
+    known = dict(zip(names[~names.duplicated(keep=False)], paths[~names.duplicated(keep=False)], strict=True))
+    found = files.str.rsplit("/", n=1).str[-1].map(known)
+    return files.where(files.isin(paths) | found.isna(), found)
+
+
+def _check_once(table: pd.DataFrame, path: Path) -> None:
+    doubled = table.duplicated(PLACE)
     if doubled.any():
         first = table[doubled].iloc[0]
-        raise UsageError(f"{path}: {first['file']} page {first['page']} {first['field']} is there twice")
-    return table[columns]
+        raise UsageError(f"{path}: {first['path']} page {first['page']} {first['field']} is there twice")

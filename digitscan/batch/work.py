@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,8 @@ class Broken:
     """For the log; workers write none."""
 
 
-Work = Callable[[InputFile | PageRef], int | PageResult | PageFailure | Broken]
+Work = Callable[[InputFile | PageRef], int | PageResult | PageFailure | Broken | None]
+"""None where it was too late to begin."""
 
 
 def pipeline_reader(forms: Sequence[Form], model: Path | None, engine: Engine) -> Read:
@@ -45,17 +47,21 @@ def pipeline_reader(forms: Sequence[Form], model: Path | None, engine: Engine) -
 
 
 def maker(
-    make_read: MakeRead, forms: Sequence[Form], model: Path | None, engine: Engine
+    make_read: MakeRead, forms: Sequence[Form], model: Path | None, engine: Engine, until: float | None
 ) -> Callable[[], Work]:
-    """Makes the work in a worker; can be pickled."""
-    return partial(_worker, make_read, forms, model, engine)
+    """Makes the work in a worker; can be pickled. until: Unix time from which on no task is begun."""
+    return partial(_worker, make_read, forms, model, engine, until)
 
 
-def _worker(make_read: MakeRead, forms: Sequence[Form], model: Path | None, engine: Engine) -> Work:
+def _worker(
+    make_read: MakeRead, forms: Sequence[Form], model: Path | None, engine: Engine, until: float | None
+) -> Work:
     read: Read | None = None
 
-    def work(task: InputFile | PageRef) -> int | PageResult | PageFailure | Broken:
+    def work(task: InputFile | PageRef) -> int | PageResult | PageFailure | Broken | None:
         nonlocal read
+        if until is not None and time.time() >= until:
+            return None  # it was handed over in time, and waited for others
         if isinstance(task, InputFile):
             ref = PageRef(task.path, task.file, 0, task.sha256)
             return _guarded(ref, lambda: _counted(task.path))
@@ -67,7 +73,7 @@ def _worker(make_read: MakeRead, forms: Sequence[Form], model: Path | None, engi
 
 
 def _counted(path: Path) -> int:
-    return pages.count_pages(pages.read_file(path), path.suffix.lower())
+    return pages.count_pages(pages.read_file(path))
 
 
 def _guarded(ref: PageRef, read: Callable[[], _Value]) -> _Value | PageFailure | Broken:

@@ -97,9 +97,9 @@ def run(
         progress=not quiet,
         log_format=log_format,
     )
-    write_report(output)
     if not quiet:
         click.echo(_told(summary, output))
+    write_report(output)
     return EXIT_SOME_FAILED if summary.counts.failed else EXIT_OK
 
 

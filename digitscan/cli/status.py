@@ -25,12 +25,11 @@ def status(directory: Path, as_json: bool) -> None:
     import time
     from dataclasses import asdict
 
-    from digitscan.batch import journal, runs
+    from digitscan.batch import runs
     from digitscan.review import ledger
+    from digitscan.review.queue import opened
 
-    if not (directory / journal.NAME).is_file():
-        raise UsageError(f"{directory}: not the output directory of a run: it has no {journal.NAME}")
-    with journal.opened(directory) as book:
+    with opened(directory) as book:
         state = runs.state(book)
         audit = ledger.known(directory, book).audit
     if state is None:

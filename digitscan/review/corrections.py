@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from digitscan.batch.outputs import cell, formula
+from digitscan.batch.outputs import cell, formula, sync
 from digitscan.errors import DigitscanError, UsageError
 from digitscan.review.queue import Change, Decision, Key
 
@@ -51,13 +51,23 @@ def keep(directory: Path, changes: Sequence[Change]) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
+        sync(path.parent)
     except OSError as error:
         raise DigitscanError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def kept(directory: Path) -> list[Change]:
-    """All that was ever handed in; raises as `read` does."""
-    return [change for path in sorted((directory / FOLDER).glob("*.csv")) for change in read(path)]
+    """All that was ever handed in; raises as `read` does. What was handed in twice counts once."""
+    folder = directory / FOLDER
+    try:
+        files = sorted(folder.iterdir())  # `glob` finds nothing in a folder that it may not read
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be read: {error.strerror}") from None
+    changes = [change for path in files if path.suffix == ".csv" for change in read(path)]
+    # of one file that names nobody, under the names of two people, one decision does not become two
+    return list({(change.key, change.decision.when): change for change in changes}.values())
 
 
 def _changes(path: Path, who: str) -> Iterator[Change]:

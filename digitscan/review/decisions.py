@@ -237,8 +237,13 @@ def opened(directory: Path) -> Iterator[Store]:
 @contextmanager
 def found(directory: Path) -> Iterator[Store | None]:
     """The store of an output directory, None where nobody has reviewed yet; raises as `opened`."""
-    if not (directory / FOLDER / NAME).is_file():
+    path = directory / FOLDER / NAME
+    try:
+        path.stat()
+    except FileNotFoundError:
         yield None
         return
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     with opened(directory) as store:
         yield store

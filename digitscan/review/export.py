@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from digitscan.batch.journal import Journal
+from digitscan.batch.outputs import NAMES, SKIPPED
 from digitscan.errors import DigitscanError, UsageError
 from digitscan.records import PageResult
 from digitscan.review import queue
@@ -47,6 +48,7 @@ HISTORY = Table(
 _PAGE = FINAL.columns[:2]
 _ROW = Column("row", "whole number", "Row of the table on the form, from 1")
 Wide = Literal["page", "row"]
+_TAKEN = {FINAL.name, HISTORY.name, *(Path(name).stem for name in NAMES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Exported:
     """Fields that people decided."""
     stray: int
     """Decisions on fields that the run does not hold."""
+    unread: int
+    """Pages, and files, that could not be read or are left: none of their fields is in the tables."""
     paths: tuple[Path, ...]
 
 
@@ -94,13 +98,16 @@ def write(
         history: all decisions, for a table of them; None for none.
 
     Raises:
-        UsageError: no finished run, or fields are open.
+        UsageError: no finished run, fields are open, or a wide table or one of its columns has a name that
+            is taken.
         DigitscanError: the files cannot be written.
     """
     tally = _Tally()
     stray = set(settled)
     try:
         with queue.opened(directory) as book, written(target, formats) as (begin, paths):
+            if next(book.listed(), None) is None:
+                raise UsageError(f"{directory}: no run has finished there yet: start it again")
             if not with_open:
                 _check_settled(directory, book, settled, reopened)
             final = begin(FINAL)
@@ -116,13 +123,14 @@ def write(
                     tally.open += end.state == "open"
                     tally.people += end.source in ("person", "agreed")
                 tables.add(page, values)
+            unread = sum(failure.stage != SKIPPED for failure in book.failures())
             if history is not None:
                 past = begin(HISTORY)
                 for change in sorted(history, key=lambda c: c.decision.when):
                     past(_past(change))
     except OSError as error:
         raise DigitscanError(f"{target}: cannot be written: {error.strerror}") from error
-    return Exported(tally.fields, tally.open, tally.people, len(stray), tuple(paths))
+    return Exported(tally.fields, tally.open, tally.people, len(stray), unread, tuple(paths))
 
 
 def _check_settled(
@@ -178,6 +186,16 @@ class _WideTables:
 
     def _add(self, name: str, title: str, more: tuple[Column, ...], columns: Sequence[str], row: Row) -> None:
         if name not in self._tables:
+            if name.casefold() in _TAKEN:
+                raise UsageError(
+                    f"form {name}: its wide table would take the place of {name.casefold()}.csv:"
+                    " give the form another name, or export without --wide"
+                )
+            if taken := {column.name for column in (*_PAGE, *more)}.intersection(columns):
+                raise UsageError(
+                    f"form {name}: a field is called {min(taken)}, as a column of the wide table is: give it"
+                    " another name, or export without --wide"
+                )
             texts = (Column(column, "text", "Digits, leading zeros kept") for column in columns)
             self._tables[name] = self._begin(Table(name, title, (*_PAGE, *more, *texts)))
         self._tables[name](row)

@@ -100,11 +100,6 @@ def opened(directory: Path) -> Iterator[Journal]:
         yield book
 
 
-def latest(changes: Iterable[Change]) -> dict[Key, Decision]:
-    """What holds in the end: of several decisions on a field the latest."""
-    return {change.key: change.decision for change in sorted(changes, key=lambda c: c.decision.when)}
-
-
 def doubtful(book: Journal) -> Iterator[Item]:
     """The fields in review, the worthiest decision first; of copies of a file only the first one's."""
     for page in book.doubts():

@@ -78,20 +78,22 @@ def looks_like_page(start: bytes) -> bool:
     return start.startswith(_STARTS)
 
 
-def count_pages(content: bytes, suffix: str = "") -> int:
+def check_name(suffix: str, start: bytes) -> None:
+    """Raise `PageError` of stage `open` where a PDF has the name of a picture, or a picture that of a PDF.
+
+    suffix: of the file's name, in lower case; one that is none of `SUFFIXES` says nothing. start: the file's
+    first 1024 bytes.
+    """
+    if suffix in SUFFIXES and pdf.is_pdf(start) != (suffix == ".pdf"):
+        found = "a PDF" if pdf.is_pdf(start) else "no PDF"
+        raise PageError("open", f"{found}, by its name {suffix}: damaged, or named wrongly")
+
+
+def count_pages(content: bytes) -> int:
     """Number of pages in a file's bytes, at least 1.
 
-    Args:
-        content: the bytes.
-        suffix: of the file's name, in lower case, where it has one of `SUFFIXES`.
-
-    Raises:
-        PageError: stage `open`; damaged, encrypted, not a picture or document, one by the name of the other,
-            or with too many pages.
+    Raises `PageError` of stage `open`: damaged, encrypted, not a picture or document, or with too many pages.
     """
-    if suffix in SUFFIXES and pdf.is_pdf(content) != (suffix == ".pdf"):
-        found = "a PDF" if pdf.is_pdf(content) else "no PDF"
-        raise PageError("open", f"{found}, by its name {suffix}: damaged, or named wrongly")
     count = pdf.count_pages(content) if pdf.is_pdf(content) else pictures.count_frames(content)
     if count < 1:
         raise PageError("open", "has no pages")

@@ -102,10 +102,10 @@ def test_a_path_that_is_too_long_is_named(tmp_path: Path) -> None:
     assert stage == ACCESS
 
 
-def test_a_pdf_named_as_a_picture_is_refused_beside_its_copy(tmp_path: Path) -> None:
-    for name in ("a.pdf", "b.png"):
-        (tmp_path / name).write_bytes(b"%PDF-1.7 and so on")
-    assert found(tmp_path, 0) == {"a.pdf": "", "b.png": "open"}
+def test_what_is_named_wrongly_is_refused_beside_its_copy(tmp_path: Path) -> None:
+    for name, content in (("a.pdf", b"%PDF-1.7"), ("b.png", b"%PDF-1.7"), ("c.pdf", b"x"), ("d.png", b"x")):
+        (tmp_path / name).write_bytes(content)
+    assert found(tmp_path, 0) == {"a.pdf": "", "b.png": "open", "c.pdf": "open", "d.png": ""}
 
 
 def test_what_is_known_is_opened_only_where_its_name_says_nothing(

@@ -19,10 +19,11 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from digitscan.batch import job, journal, listing, logs, runs
+from digitscan.batch import job, journal, listing, logs, runs, work
 from digitscan.batch.job import Limits
 from digitscan.errors import DigitscanError, OutputLocked, UsageError
 from digitscan.forms import Form, load_form
+from digitscan.records import PageRef
 from tests.batch import fakes
 
 TABLES = ("fields.csv", "digits.csv", "pages.csv")
@@ -199,6 +200,21 @@ def test_what_the_disk_refused_is_always_tried_again(run: Run, scans: Path, tmp_
     assert run(scans).read == 9
 
 
+def test_what_was_never_read_comes_before_what_is_tried_again(run: Run, scans: Path, tmp_path: Path) -> None:
+    """What takes too long every night must not keep all else waiting."""
+    run(scans, limits=Limits(pages=2), make_read=fakes.refused_read)
+    run(scans, limits=Limits(pages=7))
+    failed = [row["file"] for row in rows(tmp_path / "out" / "pages.csv") if row["status"] == "failed"]
+    assert failed == ["0.png", "1.png"]
+    assert run(scans).counts.ok == 9
+
+
+def test_nothing_is_begun_after_the_hour_though_it_was_handed_over_before(form: Form, model: Path) -> None:
+    ref = PageRef(Path("none.png"), "none.png", 1, "")
+    begin = work.maker(fakes.forbidden_read, (form,), model, "litert", time.time() - 1)
+    assert begin()(ref) is None
+
+
 def test_files_that_were_renamed_or_changed(run: Run, scans: Path, tmp_path: Path) -> None:
     run(scans)
     (scans / "0.png").rename(scans / "moved.png")
@@ -238,6 +254,18 @@ def test_how_far_a_run_is(run: Run, scans: Path, tmp_path: Path) -> None:
     assert state is not None
     assert (state.ending, state.done, state.left, state.failed) == ("done", 10, 0, 2)
     assert state.pace is not None
+
+
+def test_a_file_still_being_written_is_neither_failed_nor_a_limit(
+    run: Run, scans: Path, tmp_path: Path
+) -> None:
+    soon = time.time() + 300
+    os.utime(scans / "0.png", (soon, soon))
+    assert run(scans, settle=1).counts.left == 1
+    with journal.opened(tmp_path / "out") as book:
+        state = runs.state(book)
+    assert state is not None
+    assert (state.ending, state.failed, state.unopened) == ("done", 0, 1)
 
 
 def test_the_log_has_pages_and_no_digits(run: Run, scans: Path, tmp_path: Path) -> None:

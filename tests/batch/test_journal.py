@@ -72,7 +72,8 @@ def test_views_are_kept_beside_their_page(tmp_path: Path) -> None:
     with journal.opened(tmp_path) as book:
         book.record_page("a", page)
         book.record_page("old", replace(page, view=b"old"))
-        assert list(book.listing("a", [page])) == [page]
+        with book.listing("a", [page]) as rows:
+            assert list(rows) == [page]
         (told,) = book.doubts()
         assert told == replace(page, readings=(replace(doubtful, view=b""),), view=b"")
         assert book.view_of_page(REF.sha256, 3) == b"page"
@@ -87,13 +88,13 @@ def test_what_the_outputs_hold_is_known_once_they_are_written(tmp_path: Path) ->
     outcomes: list[PageResult | PageFailure] = [RESULT, failed]
     with journal.opened(tmp_path) as book:
         book.record_page("a", RESULT)
-        for _ in book.listing("a", outcomes):
-            pass
+        with book.listing("a", outcomes) as rows:
+            list(rows)
         assert list(book.listed()) == outcomes
         assert list(book.failures()) == [failed]
-        rows = book.listing("a", [RESULT])
-        next(rows)
-        rows.close()
+        with pytest.raises(OSError, match="full"), book.listing("a", [RESULT]) as rows:
+            list(rows)
+            raise OSError("the disk is full: the outputs are not renamed")
         assert list(book.listed()) == [RESULT, failed]
 
 

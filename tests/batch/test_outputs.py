@@ -64,3 +64,4 @@ def test_any_name_becomes_a_harmless_cell(name: str) -> None:
     cell = outputs.cell(name)
     cell.encode("utf-8")
     assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert "\r" not in cell

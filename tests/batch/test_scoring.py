@@ -94,6 +94,17 @@ def test_fields_of_several_forms_are_told_apart(run: Path) -> None:
     assert list(score.by_field) == ["f: age", "f: year", "f: row[].n", "g: age", "not read: age"]
 
 
+def test_files_of_one_name_in_two_folders_are_two(run: Path) -> None:
+    head = (run / "fields.csv").read_text(encoding="utf-8").splitlines()[0]
+    rows = [head, "day1/a.png,1,f,age,5,5,0.99,accepted,", "day2/a.png,1,f,age,6,6,0.99,accepted,"]
+    (run / "fields.csv").write_text("\n".join(rows), encoding="utf-8")
+    truth = "file,page,field,raw\nday1/a.png,1,age,5\nday2/a.png,1,age,7\na.png,1,age,5\n"
+    (run / "truth.csv").write_text(truth, encoding="utf-8")
+    score = score_run(run, run / "truth.csv")
+    assert (score.whole.measured.right.count, score.whole.measured.right.of) == (1, 3)
+    assert list(score.wrong["file"]) == ["day2/a.png", "a.png"]  # which of the two the last is nobody knows
+
+
 def test_digits_are_right_or_wrong_by_their_place(run: Path) -> None:
     score = score_run(run, run / "truth.csv")
     shares = {digit: (m.right.count, m.right.of) for digit, m in score.by_digit.items() if m.right.of}

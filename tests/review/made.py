@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from digitscan.records import (
     PageRef,
     PageResult,
 )
-from digitscan.review.queue import Key
+from digitscan.review.queue import Change, Decision, Key
 from digitscan.vision.views import with_views
 
 SIZE = (300, 200)
@@ -96,8 +96,8 @@ def run(directory: Path, outcomes: Sequence[PageResult | PageFailure]) -> Path:
     with journal.opened(directory) as book:
         for result in results:
             book.record_page("setup", result)
-        for _ in book.listing("setup", outcomes):
-            pass
+        with book.listing("setup", outcomes) as rows:
+            list(rows)
     (directory / "summary.json").write_text(json.dumps({"counts": counts}))
     return directory
 
@@ -123,3 +123,8 @@ def thousand(folder: Path) -> tuple[Path, dict[Key, str]]:
         pages.append(page(f"{number}.png", readings))
     out = run(folder, pages)
     return out, truth
+
+
+def latest(changes: Iterable[Change]) -> dict[Key, Decision]:
+    """What holds in the end: of several decisions on a field the latest."""
+    return {change.key: change.decision for change in sorted(changes, key=lambda c: c.decision.when)}

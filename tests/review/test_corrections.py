@@ -8,7 +8,8 @@ import pytest
 
 from digitscan.errors import DigitscanError, UsageError
 from digitscan.review import corrections
-from digitscan.review.queue import Change, Decision, Key, latest
+from digitscan.review.queue import Change, Decision, Key
+from tests.review.made import latest
 
 HEAD = ",".join(corrections.COLUMNS)
 GOOD = "a.png,1,census,district,abc,value,007,0?7,Ada,2026-01-02T03:04:05.678Z"
@@ -74,7 +75,9 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_handed_in_is_kept_once_and_for_nobody_else(tmp_path: Path) -> None:
-    changes = corrections.read(written(tmp_path / "c.csv", GOOD, GOOD.replace("a.png", "'=a.png")), "Bea")
+    changes = corrections.read(
+        written(tmp_path / "c.csv", GOOD, GOOD.replace("a.png", "'=a.png").replace("abc", "abd")), "Bea"
+    )
     corrections.keep(tmp_path, changes)
     corrections.keep(tmp_path, changes)
     assert corrections.kept(tmp_path) == changes
@@ -84,6 +87,21 @@ def test_what_is_handed_in_is_kept_once_and_for_nobody_else(tmp_path: Path) -> N
     assert "'=a.png" in path.read_text()
     corrections.keep(tmp_path, corrections.read(written(tmp_path / "d.csv", GOOD.replace("2026", "2027"))))
     assert [c.decision.when[:4] for c in corrections.kept(tmp_path)].count("2026") == 2
+
+
+def test_one_file_under_two_names_is_one_decision(tmp_path: Path) -> None:
+    """Who keys a field twice is not two people who agree."""
+    path = written(tmp_path / "c.csv", GOOD.replace("Ada", ""))
+    for who in ("Ada", "Bea"):
+        corrections.keep(tmp_path, corrections.read(path, who))
+    assert len(corrections.kept(tmp_path)) == 1
+
+
+def test_decisions_that_cannot_be_read_are_not_passed_over(tmp_path: Path) -> None:
+    assert corrections.kept(tmp_path) == []
+    (tmp_path / "corrections").write_text("in the way")
+    with pytest.raises(UsageError, match="corrections: cannot be read"):
+        corrections.kept(tmp_path)
 
 
 def test_a_file_that_cannot_be_kept_is_named(tmp_path: Path) -> None:

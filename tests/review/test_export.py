@@ -10,11 +10,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from digitscan.batch import journal
 from digitscan.errors import DigitscanError, UsageError
 from digitscan.records import PageFailure, PageRef, PageResult
 from digitscan.review import corrections, decisions, export
 from digitscan.review.decisions import Entry
-from digitscan.review.queue import Change, Decision, Key, latest
+from digitscan.review.queue import Change, Decision, Key
 from tests.review import made
 from tests.test_cli import called
 
@@ -47,6 +48,28 @@ def test_one_row_a_field_and_who_decided_it(tmp_path: Path) -> None:
         ("person[2].age", "", "blank", "machine", ""),
     ]
     assert found[1]["when"] == ADA.when
+
+
+def test_what_was_not_read_is_counted_and_no_run_at_all_refused(tmp_path: Path) -> None:
+    with journal.opened(tmp_path), pytest.raises(UsageError, match="no run has finished there yet"):
+        export.write(tmp_path, tmp_path, {})
+    gone = [
+        PageFailure(PageRef(tmp_path, "c.png", 0, ""), stage, "why") for stage in ("open", "left", "skip")
+    ]
+    made.run(tmp_path, gone)
+    assert export.write(tmp_path, tmp_path, {}).unread == 2
+
+
+def test_wide_tables_take_no_other_name(tmp_path: Path) -> None:
+    a = made.usual("a.png")
+    for form in ("fields", "Final"):
+        made.run(tmp_path, [replace(a, form=form)])
+        with pytest.raises(UsageError, match=f"take the place of {form.lower()}.csv"):
+            export.write(tmp_path, tmp_path, {}, wide=["page"], with_open=True)
+    made.run(tmp_path, [replace(a, readings=(replace(a.readings[0], field="page"),))])
+    with pytest.raises(UsageError, match="a field is called page"):
+        export.write(tmp_path, tmp_path, {}, wide=["page"], with_open=True)
+    assert not list(tmp_path.glob("*.csv"))
 
 
 def test_copies_share_a_decision(tmp_path: Path) -> None:
@@ -166,7 +189,7 @@ def test_every_decision_is_told_and_strays_are_counted(tmp_path: Path) -> None:
     gone = Change(Key("gone", 1, "census", "district"), "gone.png", ADA, "1")
     later = replace(ADA, value="7", when="2027-01-02T03:04:05.678+00:00")
     changes = [Change(key(a), "a.png", later, "41"), Change(key(a), "a.png", ADA, "41"), gone]
-    done = export.write(tmp_path, tmp_path, latest(changes), history=changes)
+    done = export.write(tmp_path, tmp_path, made.latest(changes), history=changes)
     assert (done.people, done.stray) == (1, 1)
     assert rows(tmp_path / "final.csv")[1]["value"] == "7"
     assert [row["value"] for row in rows(tmp_path / "history.csv")] == ["041", "041", "7"]

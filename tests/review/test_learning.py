@@ -111,8 +111,8 @@ def reviewed(tmp_path: Path) -> Reviewed:
     with journal.opened(output) as book:
         for result in results:
             book.record_page("setup", result)
-        for _ in book.listing("setup", results):
-            pass
+        with book.listing("setup", results) as rows:
+            list(rows)
     return Reviewed(form, output, tuple(results), tuple(glyph.tobytes() for glyph in seen.glyphs))
 
 

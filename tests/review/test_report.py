@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 from digitscan.errors import UsageError
 from digitscan.records import PageFailure, PageRef
 from digitscan.review import corrections, export, queue, report
-from digitscan.review.queue import Change, Decision, Key, latest
+from digitscan.review.queue import Change, Decision, Key
 from tests.review import made
 from tests.test_cli import FORM, SAMPLES, called
 
@@ -110,7 +110,7 @@ def test_a_thousand_fields_cost_a_key_each_or_their_digits_and_one(tmp_path: Pat
     with page.expect_download() as download:
         press(page, "Enter")
     download.value.save_as(tmp_path / "c.csv")
-    export.write(out, out, latest(corrections.read(tmp_path / "c.csv")))
+    export.write(out, out, made.latest(corrections.read(tmp_path / "c.csv")))
     with (out / "final.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             assert row["value"] == truth[Key(row["file"], 1, "census", row["field"])]
@@ -208,7 +208,7 @@ def test_hostile_texts_do_nothing(tmp_path: Path, opened: Opened) -> None:
     page.reload()
     page.wait_for_timeout(200)
     assert page.title() == "digitscan report"
-    export.write(out, out, latest(corrections.read(tmp_path / "c.csv")))
+    export.write(out, out, made.latest(corrections.read(tmp_path / "c.csv")))
     with (out / "final.csv").open(encoding="utf-8", newline="") as file:
         assert {row["file"][:2] for row in csv.DictReader(file)} == {"'="}
 
