@@ -17,14 +17,18 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from digitscan.records import Box, Matrix
-from digitscan.vision.transforms import Points, apply, plausible, rotation_of, scales
+from digitscan.vision.transforms import Points, apply, plausible, rotation_of, scales, spread
 
 LOOSE = 0.05  # of the form's diagonal: what perspective moves a mark from where a similarity puts it
 KEPT_PER_ROTATION = 30
 MAX_SEED_BOXES = 12
 MAX_SEED_PAIRS = 12
+MAX_TRIED = 120  # boxes of the page: all pairs of more take too long
+VOTERS = 60  # boxes of the form, from all over it, that are asked which similarities are promising
 UNLIKE = 1.8  # times as large as the form's, or as small: a box is none of them
-IN_LINE = 0.1  # of the area of the largest triangle of four points: a smaller one is hardly one
+IN_LINE = 0.1  # of the largest triangle's area, of the length of a row of points: what is less is a line
+APART = 0.25  # of the distance between neighbours: what is off by more is not where it should be
+SPREAD = 0.2  # of the form's area: boxes that lie closer together tell nothing of perspective
 AT_ONCE = 1 << 17  # distances between boxes: they stay in the processor's cache
 
 
@@ -60,26 +64,16 @@ def match(boxes: tuple[Box, ...], found: Points, form_size: tuple[float, float])
 
 def _seed_pairs(centres: Points) -> list[tuple[int, int]]:
     """Pairs of boxes far apart from all over the form, so that one lost with all around it costs little."""
-    spread = _spread(centres, MAX_SEED_BOXES)
-    first, second = np.triu_indices(len(spread), 1)
-    order = np.argsort(-np.hypot(*(centres[spread[first]] - centres[spread[second]]).T), kind="stable")
+    seeds = spread(centres, MAX_SEED_BOXES)
+    first, second = np.triu_indices(len(seeds), 1)
+    order = np.argsort(-np.hypot(*(centres[seeds[first]] - centres[seeds[second]]).T), kind="stable")
     used = np.zeros(len(centres), int)
     pairs = []
-    for a, b in zip(spread[first[order]].tolist(), spread[second[order]].tolist(), strict=True):
+    for a, b in zip(seeds[first[order]].tolist(), seeds[second[order]].tolist(), strict=True):
         if used[a] < 2 and used[b] < 2:
             used[[a, b]] += 1
             pairs.append((a, b))
     return pairs[:MAX_SEED_PAIRS]
-
-
-def _spread(centres: Points, count: int) -> NDArray[np.int64]:
-    """Boxes from all over the form, each as far as can be from those before (Gonzalez 1985)."""
-    chosen = [int(np.hypot(*(centres - centres.mean(axis=0)).T).argmax())]
-    for _ in range(min(count, len(centres)) - 1):
-        apart = np.hypot(*(centres[:, None] - centres[chosen]).transpose(2, 0, 1)).min(axis=1)
-        apart[chosen] = -1
-        chosen.append(int(apart.argmax()))
-    return np.array(chosen)
 
 
 def _promising(centres: Points, sizes: Points, found: Points, form_size: tuple[float, float]) -> list[Matrix]:
@@ -87,7 +81,9 @@ def _promising(centres: Points, sizes: Points, found: Points, form_size: tuple[f
     if len(found) < 2:
         return []
     at, shape = found[:, 0] + 1j * found[:, 1], _shapes(found[:, 2:])
-    i, j = np.nonzero(~np.eye(len(found), dtype=bool))
+    # of a table's many cells those that span it, as the form's seeds do
+    tried = spread(found[:, :2], MAX_TRIED)
+    i, j = (tried[k] for k in np.nonzero(~np.eye(len(tried), dtype=bool)))
     apart = at[i] != at[j]  # one mark within another has no direction
     i, j = i[apart], j[apart]
     extent = float(np.hypot(*np.ptp(found[:, :2], axis=0)))
@@ -107,14 +103,20 @@ def _promising(centres: Points, sizes: Points, found: Points, form_size: tuple[f
     factor, shift = np.concatenate(factors), np.concatenate(shifts)
     if len(factor) == 0:
         return []
-    moved = factor[:, None] * form_at + shift[:, None]
-    apart, nearest = cKDTree(found[:, :2]).query(np.stack([moved.real, moved.imag], axis=-1))
-    size = np.abs(factor)[:, None]
-    alike = _alike(shape[nearest] - form_shape - np.log(size)[..., None])
-    # the closer, and the more alike, the better: with many boxes, something lies loosely near everywhere
-    near = alike * np.maximum(0, 1 - apart / (LOOSE * size * float(np.hypot(*form_size))))
+    heard = spread(centres, VOTERS)
+    at_once = max(1, AT_ONCE // len(heard))
+    tree = cKDTree(found[:, :2])
+    near = np.empty(len(factor))
+    for some in (slice(i, i + at_once) for i in range(0, len(factor), at_once)):
+        moved = factor[some, None] * form_at[heard] + shift[some, None]
+        apart, nearest = tree.query(np.stack([moved.real, moved.imag], axis=-1))
+        size = np.abs(factor[some])[:, None]
+        alike = _alike(shape[nearest] - form_shape[heard] - np.log(size)[..., None])
+        # the closer, and the more alike, the better: with many boxes, something lies loosely near everywhere
+        close = np.maximum(0, 1 - apart / (LOOSE * size * float(np.hypot(*form_size))))
+        near[some] = (alike * close).sum(axis=1)
     quarter = np.round(np.angle(factor) / (np.pi / 2)) % 4
-    order = np.argsort(-near.sum(axis=1), kind="stable")
+    order = np.argsort(-near, kind="stable")
     kept = [k for q in range(4) for k in order[quarter[order] == q][:KEPT_PER_ROTATION]]
     return [
         np.array([[f.real, -f.imag, s.real], [f.imag, f.real, s.imag], [0, 0, 1]])
@@ -146,11 +148,12 @@ def _grown(
     """Match boxes ever closer, from a loose match on, while the fit goes from similarity to homography."""
     diagonal = float(np.hypot(*form_size))
     transform = _fitted(partner, centres, found, form_size)
-    for tolerance in (0.02, 0.01):
+    # cells of a table stand close: one that is half a cell off is none that was meant
+    for tolerance in (0.02 * diagonal, 0.01 * diagonal, min(0.01 * diagonal, APART * _spacing(centres))):
         if transform is None:
             return None
         before = transform[None]
-        (partner,), (distance,) = _partners(before, centres, sizes, found, tolerance * diagonal)
+        (partner,), (distance,) = _partners(before, centres, sizes, found, tolerance)
         transform = _fitted(partner, centres, found, form_size)
     if transform is None:
         return None
@@ -163,6 +166,13 @@ def _grown(
     return alike + closeness, Match(transform, matched, matched / len(centres))
 
 
+def _spacing(points: Points) -> float:
+    """How far apart neighbours among some points usually are; those at one place count once."""
+    places = np.unique(np.round(points), axis=0)
+    apart, _ = cKDTree(places).query(places, k=2)
+    return float(np.median(apart[:, 1]))  # infinite where there is but one
+
+
 def _fitted(
     partner: NDArray[np.int64], centres: Points, found: Points, form_size: tuple[float, float]
 ) -> Matrix | None:
@@ -171,8 +181,10 @@ def _fitted(
     if hit.sum() < 3:
         return None
     source, target = centres[hit], found[partner[hit], :2]
-    if _tells_perspective(source):
+    if _tells_perspective(source, form_size):
         fitted, _ = cv2.findHomography(source, target, 0)
+    elif _in_line(source):
+        fitted = _similarity(source, target)
     else:
         affine, *_ = np.linalg.lstsq(np.column_stack([source, np.ones(len(source))]), target, rcond=None)
         fitted = np.vstack([affine.T, (0, 0, 1)])
@@ -180,14 +192,33 @@ def _fitted(
     return transform if transform is not None and plausible(transform, form_size) else None
 
 
-def _tells_perspective(points: Points) -> bool:
-    """Whether a homography follows from where these points go: four are needed, no three of them in line."""
-    if len(points) != 4:
-        return len(points) > 4
+def _tells_perspective(points: Points, form_size: tuple[float, float]) -> bool:
+    """Whether a homography follows from where these points go: they lie all over the form, four not three in
+    line.
+    """
+    if len(points) < 4 or np.prod(np.ptp(points, axis=0)) < SPREAD * np.prod(form_size) or _in_line(points):
+        return False
+    if len(points) > 4:
+        return True
     corners = np.array([points[list(three)] for three in combinations(range(4), 3)])
     sides = corners[:, 1:] - corners[:, :1]
     twice = np.abs(sides[:, 0, 0] * sides[:, 1, 1] - sides[:, 0, 1] * sides[:, 1, 0])
     return bool(twice.min() > IN_LINE * twice.max())
+
+
+def _in_line(points: Points) -> bool:
+    """Whether all points lie about on one line."""
+    long, short = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+    return bool(short < IN_LINE * long)
+
+
+def _similarity(source: Points, target: Points) -> Matrix:
+    """The turn, size and shift that bring points nearest to others (least squares)."""
+    here, there = (points[:, 0] + 1j * points[:, 1] for points in (source, target))
+    away = here - here.mean()
+    turn = np.vdot(away, there) / np.vdot(away, away)
+    shift = there.mean() - turn * here.mean()
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag], [0, 0, 1]])
 
 
 def _partners(

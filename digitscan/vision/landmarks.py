@@ -12,7 +12,7 @@ from digitscan.vision.skew import find_skew
 from digitscan.vision.transforms import Points
 
 LEAST_LONG_SIDE = 1500  # px: a 3 mm mark on a page seen whole is still 15 px wide
-MAX_FOUND = 120
+MAX_MARKS, MAX_FRAMES = 120, 600
 DARKER = np.clip(np.ceil(np.arange(256) * 0.8 - 8), 0, 170).astype(np.uint8)
 """What is darker than this is dark where its surroundings are so light."""
 BRIDGED_MM = 0.8  # a gap in a rule
@@ -52,7 +52,7 @@ def find_marks(
             moments = cv2.moments(contour)
             x, y = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
             found.append((x + 0.5, y + 0.5, w, h))
-    return _largest(np.array(found, np.float64).reshape(-1, 4) / scale)
+    return _largest(np.array(found, np.float64).reshape(-1, 4) / scale, MAX_MARKS)
 
 
 def find_frames(
@@ -94,12 +94,12 @@ def find_frames(
     kept = boxes[(sides.min(axis=1) >= low) & (sides.max(axis=1) <= high)]
     back = cv2.invertAffineTransform(level)
     kept[:, :2] = kept[:, :2] @ back[:, :2].T + back[:, 2]
-    return _largest(kept / scale)
+    return _largest(kept / scale, MAX_FRAMES)
 
 
-def _largest(found: Points) -> Points:
-    """Clutter (letters, codes) is smaller than marks and frames; without a limit its pairs take for ever."""
-    return found[np.argsort(-found[:, 2] * found[:, 3], kind="stable")[:MAX_FOUND]]
+def _largest(found: Points, most: int) -> Points:
+    """Clutter (letters, codes) is smaller than marks and frames; without a limit it takes for ever."""
+    return found[np.argsort(-found[:, 2] * found[:, 3], kind="stable")[:most]]
 
 
 def _runs(ink: Image, axis: int, run: int, gap: int) -> Image:

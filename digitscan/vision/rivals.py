@@ -12,7 +12,7 @@ from digitscan.records import Matrix
 from digitscan.vision.support import Print, RuledPage, Spans
 from digitscan.vision.transforms import Points, apply
 
-MARGIN = 2.0  # pieces of print: a place with so many fewer is out of the question
+MARGIN = (2.0, 0.01)  # pieces of print, and part of all: a place with so many fewer is out of the question
 ALIKE = 0.4  # of a form's pieces that a shift brings onto others
 MOST_SHIFTS = 8
 SAME = 0.4  # of a field's smaller side
@@ -31,26 +31,33 @@ def contest(page: RuledPage, form: Form, what: Print, places: Sequence[Matrix]) 
     moves = likenesses(what)
     seen: list[tuple[float, Matrix]] = []
 
-    def look(place: Matrix) -> float | None:
-        """What supports a place; None where that was looked at before."""
+    def look(place: Matrix) -> tuple[float, Matrix] | None:
+        """What supports a place, and where it is exactly; None where it was found before, and no worse."""
         place = page.settled(place, what)
-        if any(_same(place, other, boxes) for _, other in seen):
-            return None
-        seen.append((page.support(place, what), place))
-        return seen[-1][0]
+        found = page.support(place, what), place
+        for i, (support, other) in enumerate(seen):
+            if _same(place, other, boxes):
+                if found[0] <= support:
+                    return None
+                del seen[i]
+                break
+        seen.append(found)
+        return found
 
     for place in places:
         look(place)
     for start in sorted(seen, key=lambda s: -s[0])[:LOOKED_AROUND]:
-        best, place = start
+        best = start
         for _ in range(CLIMBS):
-            around = [s for move in moves if (s := look(place @ move)) is not None]
-            if not around or max(around) <= best:
+            around = [found for move in moves if (found := look(best[1] @ move)) is not None]
+            higher = max(around, key=lambda s: s[0], default=best)
+            if higher[0] <= best[0]:
                 break
-            best, place = max(seen[-len(around) :], key=lambda s: s[0])
+            best = higher
     most = max(s for s, _ in seen)
+    margin = max(MARGIN[0], MARGIN[1] * what.pieces)
     # of equals the likeliest is first, which was looked at first
-    return [(s, p) for s, p in sorted(seen, key=lambda s: -round(s[0])) if s > most - MARGIN]
+    return [(s, p) for s, p in sorted(seen, key=lambda s: -round(s[0])) if s > most - margin]
 
 
 def likenesses(what: Print) -> list[Matrix]:

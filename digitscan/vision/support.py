@@ -152,11 +152,23 @@ class RuledPage:
         beyond: float = UNKNOWN,
     ) -> NDArray[np.float64]:
         """0-1 for each level (axis 0) or upright span, and each offset across it: how much of it is ruled."""
+        counts = np.maximum(2, np.rint((spans[:, 2] - spans[:, 1]) / STEP_MM)).astype(int)
+        seen = np.zeros((len(spans), 2 * round(reach * 4 / STEP_MM) + 1))
+        # those of about one length together: one long frame must not have all cells looked at as closely
+        sizes = np.ceil(np.log2(counts))
+        for size in np.unique(sizes):
+            own = sizes == size
+            seen[own] = self._ruled(transform, spans[own], axis, reach, beyond, int(counts[own].max()))
+        return seen
+
+    def _ruled(
+        self, transform: Matrix, spans: Spans, axis: int, reach: float, beyond: float, points: int
+    ) -> NDArray[np.float64]:
+        """The same, by so many points along each span."""
         turned = abs(transform[1, 0]) > abs(transform[0, 0])
         map_ = self.level if (axis == 0) != turned else self.upright
         steps = round(reach * 4 / STEP_MM)
-        longest = float((spans[:, 2] - spans[:, 1]).max(initial=0.0))
-        share = np.linspace(0.02, 0.98, max(2, round(longest / STEP_MM)))
+        share = np.linspace(0.02, 0.98, points)
         along = spans[:, 1:2] + (spans[:, 2:] - spans[:, 1:2]) * share
         across = spans[:, :1] + np.arange(-steps, steps + 1) * STEP_MM / 4
         along, across = np.broadcast_arrays(along[:, None, :], across[:, :, None])

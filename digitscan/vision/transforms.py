@@ -17,6 +17,17 @@ def crop_transform(placement: Matrix, origin: tuple[float, float], scale: float)
     return np.asarray(placement @ to_mm, np.float64)
 
 
+def spread(points: Points, count: int) -> NDArray[np.int64]:
+    """Of points, n x 2, so many from all over, each as far as can be from those before (Gonzalez 1985)."""
+    chosen = [int(np.hypot(*(points - points.mean(axis=0)).T).argmax())]
+    nearest = np.full(len(points), np.inf)
+    for _ in range(min(count, len(points)) - 1):
+        nearest = np.minimum(nearest, np.hypot(*(points - points[chosen[-1]]).T))
+        nearest[chosen[-1]] = -1
+        chosen.append(int(nearest.argmax()))
+    return np.array(chosen)
+
+
 def apply(transform: Matrix, points: Points) -> Points:
     """A homography on (n, 2) points."""
     moved = np.column_stack([points, np.ones(len(points))]) @ transform.T

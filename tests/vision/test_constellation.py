@@ -79,6 +79,40 @@ def test_bold_writing_takes_no_mark_s_place(lost: int | None, seed: int) -> None
     assert worst(upright[180].transform, true) < 20
 
 
+def table(columns: int, rows: int) -> tuple[Box, ...]:
+    """Cells of 7 by 9 mm, as those of a large table, and a frame around them."""
+    cells = [Box(20 + 7 * i, 40 + 9 * j, 7, 9) for i in range(columns) for j in range(rows)]
+    return (*cells, Box(20, 40, 7 * columns, 9 * rows))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_table_of_many_cells_is_found(seed: int) -> None:
+    """Where a fit is a cell too narrow each of its cells lies near another one."""
+    rng = np.random.default_rng(seed)
+    cells = table(24, 22)
+    true = similarity(1.5, 8, (100.0, 60.0))
+    centres = np.array([(b.x + b.width / 2, b.y + b.height / 2) for b in cells])
+    sizes = np.array([(b.width, b.height) for b in cells])
+    seen = np.column_stack([apply(true, centres), sizes * 8])
+    matches = match(cells, seen + rng.normal(0, 0.5, seen.shape), SIZE)
+    upright = {rotation_of(m.transform, SIZE): m for m in matches}  # it looks the same upside down
+    assert worst(upright[0].transform, true) < 8
+    assert upright[0].share > 0.9
+
+
+@pytest.mark.parametrize("count", [3, 4, 7])
+def test_boxes_in_line_tell_shift_turn_and_size(count: int) -> None:
+    row = tuple(Box(20 + 25 * i, 100, 18 + i, 8) for i in range(count))
+    true = similarity(-2, 11.8, (40.0, 90.0))
+    centres = np.array([(b.x + b.width / 2, b.y + b.height / 2) for b in row])
+    sizes = np.array([(b.width, b.height) for b in row])
+    off = np.random.default_rng(count).normal(0, 1, centres.shape)
+    found = np.column_stack([apply(true, centres) + off, sizes * 11.8])
+    best = match(row, found, SIZE)[0]
+    assert best.matched == count
+    assert worst(best.transform, true) < 60  # px, at the far corner of a sheet of which it tells one line
+
+
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 def test_exact_marks_give_the_exact_transform(rotation: int) -> None:
     true = similarity(-rotation + 1.5, 8, (2500.0, 2500.0))

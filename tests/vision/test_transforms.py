@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitscan.vision.transforms import apply, plausible, px_per_mm, rotation_of, scales
+from digitscan.vision.transforms import apply, plausible, px_per_mm, rotation_of, scales, spread
 from tests.vision.marks import SIZE, similarity
 
 
@@ -38,6 +38,17 @@ def test_a_similarity_has_its_scale(degrees: float, scale: float) -> None:
     one = similarity(degrees, scale, (5.0, 7.0))
     assert px_per_mm(one) == pytest.approx(scale)
     assert scales(np.stack([one, 2 * one])) == pytest.approx([scale, 2 * scale])
+
+
+@given(count=st.integers(1, 40), seed=st.integers(0, 2**32 - 1))
+def test_points_from_all_over_lie_far_apart(count: int, seed: int) -> None:
+    points = np.random.default_rng(seed).uniform(0, 100, (30, 2))
+    chosen = spread(points, count)
+    assert len(set(chosen.tolist())) == len(chosen) == min(count, 30)
+    if 1 < len(chosen) < 30:
+        apart = np.hypot(*(points[chosen][:, None] - points[chosen]).transpose(2, 0, 1))
+        to_others = np.hypot(*(points[:, None] - points[chosen]).transpose(2, 0, 1)).min(axis=1)
+        assert to_others.max() <= apart[apart > 0].min() + 1e-9
 
 
 def test_no_page_is_a_mirror_image_or_much_narrower_at_one_end() -> None:
