@@ -158,6 +158,10 @@ class FieldSection(_Section):
         tuple[Annotated[StrictInt, Field(ge=0, le=40)], Annotated[StrictInt, Field(ge=1, le=40)]] | None,
         Field(description="an open box: fewest and most digits"),
     ] = None
+    printed: Annotated[
+        Literal["box", "comb", "nothing"] | None,
+        Field(description="what scans show of it: all sides of the cells, a line with ticks, or less"),
+    ] = None
     required: StrictBool = False
     minimum: StrictInt | None = None
     maximum: StrictInt | None = None
@@ -209,6 +213,7 @@ class FormSection(_Section):
     ] = 0.97
     accept_digit_confidence: DigitProbabilities = {}
     crossed: Literal["blank", "review"] = "blank"
+    printed: Literal["box", "comb", "nothing"] = "box"
     field: tuple[FieldSection, ...] = ()
     table: tuple[TableSection, ...] = ()
     check: tuple[CheckSection, ...] = ()

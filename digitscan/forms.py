@@ -57,6 +57,13 @@ class FormField:
     accept_confidence: float
     accept_digit_confidence: tuple[float, ...] = (0.0,) * 10
     """Of each digit, 0 to 9."""
+    printed: Literal["box", "comb", "nothing"] = "box"
+    """What scans show of its box, or its cells: all sides, a line below with ticks, or less than that."""
+
+    @property
+    def is_boxed(self) -> bool:
+        """Whether its own rules show where it is."""
+        return self.printed == "box"
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +290,7 @@ def _form_field(
         crossed=section.crossed or form.crossed,
         accept_confidence=accept,
         accept_digit_confidence=tuple(by_digit.get(digit, 0.0) for digit in "0123456789"),
+        printed=form.printed if section.printed is None else section.printed,
     )
 
 
@@ -322,8 +330,9 @@ def _placement_faults(raw: dict[str, Any], form: FormSection, fields: tuple[Form
         for place, box in places
         if box.x < 0 or box.y < 0 or box.x + box.width > width + 1e-6 or box.y + box.height > height + 1e-6
     ]
-    if form.registration.method == "lines" and not (form.registration.frames or fields):
-        faults.append("registration: method 'lines' needs ruled frames or fields")
+    shown = form.registration.frames or form.registration.rules or any(f.is_boxed for f in fields)
+    if fields and form.registration.method in ("lines", "none") and not shown:
+        faults.append(f"registration: method '{form.registration.method}' needs printed boxes or frames")
     return faults
 
 

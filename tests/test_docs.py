@@ -158,7 +158,7 @@ def test_example_definitions_are_right(tmp_path: Path, text: str) -> None:
 
 def test_the_example_definition_shows_every_kind_of_section() -> None:
     (example,) = re.findall(r"^```toml\n(.*?)^```", FORMS, re.M | re.S)
-    assert set(tomllib.loads(example)) >= set(definition.FormSection.model_fields) - {"crossed"}
+    assert set(tomllib.loads(example)) >= set(definition.FormSection.model_fields) - {"crossed", "printed"}
 
 
 def test_example_program(

@@ -396,6 +396,19 @@ def test_a_fault_of_a_table_column_is_told_once(tmp_path: Path) -> None:
     assert sum("none.csv cannot be read" in fault for fault in faults(tmp_path, text)) == 1
 
 
+def test_what_is_printed_is_as_the_form_says_unless_a_field_says_otherwise(tmp_path: Path) -> None:
+    marks = "marks = [[1, 1, 5, 5], [94, 1, 5, 5], [1, 94, 5, 5], [94, 94, 5, 5]]"
+    head = f'printed = "comb"\n{HEAD}[registration]\nmethod = "marks"\n{marks}\n'
+    read = loaded(tmp_path, f'{head}{FIELD}{OTHER_FIELD}printed = "box"\n').fields
+    assert [f.printed for f in read] == ["comb", "box"]
+    assert [f.printed for f in loaded(tmp_path, HEAD + FIELD).fields] == ["box"]
+
+
+def test_a_form_of_which_nothing_shows_needs_marks(tmp_path: Path) -> None:
+    (said,) = faults(tmp_path, field('printed = "nothing"'))
+    assert said == "registration: method 'none' needs printed boxes or frames"
+
+
 def test_a_values_file_may_come_from_a_spreadsheet(tmp_path: Path) -> None:
     (tmp_path / "codes.csv").write_bytes('\ufeff011,"Smith, A"\r\n"012","B"\r\n\r\n'.encode())
     (read,) = loaded(tmp_path, field('values_file = "codes.csv"')).fields

@@ -101,6 +101,24 @@ def test_a_sum_broken_in_ink_goes_to_review_as_it_was_written(
             assert read[name].reason == ("" if status == "accepted" else "check: sum(item.amount) == sum")
 
 
+@pytest.mark.parametrize("printed", ["comb", "nothing"])
+def test_fields_without_boxes_are_read_where_the_marks_put_them(
+    tmp_path: Path, shipped: Classifier, printed: str
+) -> None:
+    form = write_form(tmp_path, SMALL_FORM.replace("[page]", f'printed = "{printed}"\n[page]', 1))
+    empty = pipeline.read_page(written(tmp_path, blank(form)), (form,), shipped)
+    assert {(r.value, r.status) for r in empty.readings} == {("", "accepted")}
+    for seed in range(3):
+        image, truth = filled(form, seed, preset="scanner_grey")
+        result = pipeline.read_page(written(tmp_path, image), (form,), shipped)
+        assert result.registration_score > 0.9
+        assert right(result, truth) > 0.8
+        assert not any("box not found" in r.reason for r in result.readings)
+        accepted = [r for r in result.readings if r.status == "accepted"]
+        assert len(accepted) >= 5
+        assert all(r.value == value_of(truth[r.field]) for r in accepted)
+
+
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 def test_digits_are_where_they_were_scanned(tmp_path: Path, small: Form, rotation: int) -> None:
     image, _ = filled(small, 3, raws={"code": "_7_"})

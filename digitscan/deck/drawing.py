@@ -30,6 +30,8 @@ RULE = 0.22
 """Width of a printed rule, mm."""
 RULE_DARKNESS = 170
 ROW_DARKNESS = 70
+TICK = 0.4
+"""Height of a comb's ticks, in parts of its cells'."""
 CAPTION = 2.5
 """Height of captions, mm."""
 
@@ -72,8 +74,7 @@ def draw_form(form: Form, dpi: float) -> Image:
     for x, y, across, down in form.registration.rules:
         _fill(page, Box(x - RULE / 2, y - RULE / 2, across + RULE, down + RULE), scale, RULE_DARKNESS)
     for field in form.fields:
-        for box in field.cells or (field.box,):
-            _outline(page, box, scale, RULE_DARKNESS)
+        _print_field(page, field, scale)
     for row in _row_lines(form):
         _fill(page, row, scale, ROW_DARKNESS)
     return np.maximum(page, _captions(form, (width, height), scale))
@@ -173,6 +174,19 @@ def _outline(page: Image, box: Box, scale: float, darkness: int) -> None:
         _fill(page, Box(x - half, box.y - half, RULE, box.height + RULE), scale, darkness)
     for y in (box.y, box.y + box.height):
         _fill(page, Box(box.x - half, y - half, box.width + RULE, RULE), scale, darkness)
+
+
+def _print_field(page: Image, field: FormField, scale: float) -> None:
+    cells = field.cells or (field.box,)
+    if field.printed == "box":
+        for cell in cells:
+            _outline(page, cell, scale, RULE_DARKNESS)
+    if field.printed == "comb":
+        for x, y, width, height in cells:
+            bottom, tick, half = y + height, TICK * height, RULE / 2
+            _fill(page, Box(x - half, bottom - half, width + RULE, RULE), scale, RULE_DARKNESS)
+            for at in (x, x + width):
+                _fill(page, Box(at - half, bottom - tick, RULE, tick), scale, RULE_DARKNESS)
 
 
 def _tables(form: Form) -> dict[str, list[list[FormField]]]:

@@ -27,6 +27,7 @@ MARGIN_MM = 2.2  # around a field, for digits that leave it
 BESIDE_RULE_MM = 0.35  # from a rule: it reaches less far, a 1 written along it farther
 SLIVER = 0.35  # of the usual stroke's width
 RULES_MM = 0.7  # within a cell, rules may lie so far from its edges
+TICK = 0.33  # of the height of a comb's cells: its ticks are as high at least
 PALE_HEIGHT = 0.25  # of its cell's: a mark that is lower is no digit
 PALE_STROKES = 2.0  # of the usual stroke's width: what is thicker is no stroke
 PALE_PENS, PALE_PRINT = 4, 0.25  # of the fields looked at: more that show pale marks show print
@@ -108,14 +109,28 @@ def field_inks(
     """Each field's ink without its printed rules and fillers, and these; both height x width of the crop."""
     written = [i for i, crop in enumerate(crops) if _written_in(crop, level.threshold * 255)]
     inks = [(np.zeros(crop.dark.shape, np.bool_),) * 2 for crop in crops]
-    boxes = [crops[i].cells or (crops[i].box,) for i in written]
+    ruled = [_ruled(crops[i]) for i in written]
     scale = crops[0].scale if crops else 1.0
     found = cleaning.find_inks([crops[i].dark for i in written], level, settings, scale)
-    cleaned = remove_rules(found, boxes, scale, level.stroke, [crops[i].streaks for i in written])
+    boxes, edges = [own for own, _ in ruled], [more for _, more in ruled]
+    cleaned = remove_rules(found, boxes, scale, level.stroke, edges)
     for i, seen, ink in zip(written, found, cleaned, strict=True):
         left = ink if crops[i].cells else remove_fillers(ink, crops[i].box, level.stroke)
         inks[i] = _without_slivers(left, level.stroke), seen & ~ink
     return inks
+
+
+def _ruled(crop: FieldCrop) -> tuple[tuple[Box, ...], tuple[list[Edge], list[Edge]]]:
+    """Boxes of which all sides may be printed rules, and upright and level edges besides that may be some."""
+    upright, level = crop.streaks
+    if crop.field.printed == "box":
+        return crop.cells or (crop.box,), (upright, level)
+    if crop.field.printed == "nothing":
+        return (), (upright, level)
+    left, top, right, bottom = (round(v) for v in _corners(crop.box, 0))
+    ticks = {round(x) for c in crop.cells or (crop.box,) for x in (c.x, c.x + c.width)}
+    low = round(bottom - TICK * (bottom - top))
+    return (), ([*upright, *((x, low, bottom) for x in sorted(ticks))], [*level, (bottom, left, right)])
 
 
 def pale_marks(crops: Sequence[FieldCrop], inks: Sequence[tuple[Ink, Ink]], level: InkLevel) -> list[float]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.errors import PageError
-from digitscan.forms import Form
+from digitscan.forms import Form, FormField
 from digitscan.records import Box, Image, Matrix, Page
 from digitscan.vision import constellation, landmarks, ruling
 from digitscan.vision.constellation import Match
@@ -109,8 +109,9 @@ def _registered(page: Page, form: Form) -> RegisteredPage:
         rank = candidate.share
         if ranked and rank <= least * max(r for r, _ in ranked) > 0:
             continue  # whatever its evidence, it would be neither the best nor a rival
-        if form.registration.method != "rules":  # which has looked at the rules already
-            tried = LaidPage(page.image, candidate.transform, form.fields)
+        # `rules` has looked at the print already
+        if form.registration.method != "rules" and (printed_fields := _printed(form)):
+            tried = LaidPage(page.image, candidate.transform, printed_fields)
             rank *= tried.evidence
             laid = tried if not ranked or rank > max(r for r, _ in ranked) else laid
         ranked.append((rank, candidate))
@@ -123,6 +124,8 @@ def _registered(page: Page, form: Form) -> RegisteredPage:
     if best == 0 or (ruled is None and len(places) == 1):
         return _placed(page, form, chosen.transform, chosen.share, laid)
     what = printed(_rules(form), form.page.size)
+    if not what.pieces:
+        return _placed(page, form, chosen.transform, chosen.share)
     likely = contest(ruled or RuledPage(page.image, form.page.size), form, what, places)
     first, *rivals = (replace(_placed(page, form, t, chosen.share), support=s) for s, t in likely)
     return replace(first, rivals=tuple(rivals))
@@ -140,7 +143,8 @@ def _placed(
         placements, seen = ruling.place_fields(ruled, transform, form.fields, _rules(form))
         lesser = seen
     else:
-        placements, seen, lesser = (laid or LaidPage(page.image, transform, form.fields)).placed()
+        placements, seen, lesser = _by_own_rules(page, form, transform, laid)
+    shown = np.array([field.is_boxed for field in form.fields])
     there = _inside([f.box for f in form.fields], placements, page.image)
     return RegisteredPage(
         page,
@@ -148,9 +152,26 @@ def _placed(
         transform,
         tuple(placements),
         tuple(np.where(there > WHOLE, lesser, 0.0).tolist()),
-        share * float(np.mean(there * seen)),
+        share * float(np.mean((there * seen)[shown] if shown.any() else there)),
         rotation_of(transform, form.page.size),
     )
+
+
+def _by_own_rules(
+    page: Page, form: Form, transform: Matrix, laid: LaidPage | None
+) -> tuple[list[Matrix], list[float], list[float]]:
+    """Of each field what `LaidPage.placed` gives.
+
+    Where nothing is printed around it, nothing corrects its place, or tells against it.
+    """
+    fields = len(form.fields)
+    placements, seen, lesser = [transform] * fields, [1.0] * fields, [1.0] * fields
+    shown = [i for i, field in enumerate(form.fields) if field.is_boxed]
+    if shown:
+        found = (laid or LaidPage(page.image, transform, _printed(form))).placed()
+        for i, placement, share, less in zip(shown, *found, strict=True):
+            placements[i], seen[i], lesser[i] = placement, share, less
+    return placements, seen, lesser
 
 
 def _inside(boxes: Sequence[Box], placements: Sequence[Matrix], image: Image) -> NDArray[np.float64]:
@@ -210,8 +231,13 @@ def _rules(form: Form) -> list[Box]:
     return [Box(*r) for r in form.registration.rules] or sides(_frames(form))
 
 
+def _printed(form: Form) -> tuple[FormField, ...]:
+    """The fields whose own rules show where they are."""
+    return tuple(field for field in form.fields if field.is_boxed)
+
+
 def _frames(form: Form) -> tuple[Box, ...]:
-    cells = [b for f in form.fields for b in (f.cells or (f.box,))]
+    cells = [b for f in _printed(form) for b in (f.cells or (f.box,))]
     return (*(Box(*f) for f in form.registration.frames), *cells)
 
 
