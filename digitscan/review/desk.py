@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -76,7 +77,8 @@ class Desk:
         self._sample, self._seed = sample, seed
         self._claims = claims or Claims()
         self._skipped: set[tuple[str, Key]] = set()
-        self._ledger = Ledger(gathered(directory, store), store.doubled())
+        accepted = partial(queue.accepted, book)
+        self._ledger = Ledger(gathered(directory, store), store.doubled(), accepted)
         self._carpets = Carpets(book, store, cut, self._needs_no_carpet)
         self._carpet: dict[str, Carpet] = {}
         self._doubtful = {item.key: item for item in queue.doubtful(book)}
@@ -232,7 +234,7 @@ class Desk:
         elif item.reading.status == "review":
             was = ("open", item.reading.value, "")
         else:
-            was = ("value" if item.reading.value else "blank", item.reading.value, "")
+            was = (*item.said, "")
         file = plain(item.page.ref.file)
         return Entry(0, "", by.who, mode, item.key, file, state, value, shown, *was)
 

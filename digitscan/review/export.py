@@ -148,7 +148,7 @@ def _as_read(item: Item, reopened: Collection[Key]) -> Decision:
     """What becomes of a field that nobody has decided."""
     if item.reading.status == "review" or item.key in reopened:
         return Decision("open", "", "", "", "")
-    return Decision("value" if item.reading.value else "blank", item.reading.value, "machine", "", "")
+    return Decision(*item.said, "machine", "", "")
 
 
 def _row(item: Item, end: Decision) -> Row:

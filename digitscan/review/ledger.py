@@ -7,15 +7,16 @@ and who settles it sees both; so neither a slip of the auditor's hand nor one of
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from digitscan.batch.journal import Journal
 from digitscan.review import audits, corrections, decisions, queue
 from digitscan.review.audits import Figure
 from digitscan.review.decisions import Audit, Entry
-from digitscan.review.queue import Change, Decision, Key
+from digitscan.review.queue import Change, Decision, Key, Said
 
 
 def person(who: str) -> str:
@@ -26,7 +27,14 @@ def person(who: str) -> str:
 class Ledger:
     """All entries by field, kept up to date as they come."""
 
-    def __init__(self, entries: Iterable[Entry], doubled: Collection[str]) -> None:
+    def __init__(
+        self,
+        entries: Iterable[Entry],
+        doubled: Collection[str],
+        accepted: Callable[[Key], Said | None] = lambda _key: None,
+    ) -> None:
+        """doubled: names of fields that two people key. accepted: what a field is accepted as, if it is."""
+        self._accepted = accepted
         self.doubled = frozenset(doubled)
         self._said: dict[Key, list[Entry]] = defaultdict(list)
         self._audited: dict[Key, list[Entry]] = defaultdict(list)
@@ -86,7 +94,7 @@ class Ledger:
         if self.decision(key) is not None:
             return ""
         said, audited = self._said.get(key), self.audited(key)
-        if audited is not None and differs(audited):
+        if audited is not None and self._differs(audited):
             return f"audit: {audited.value or audited.state}"
         return "marked on a carpet" if said and said[-1].state == "open" else ""
 
@@ -107,13 +115,13 @@ class Ledger:
             if said is None:
                 continue
             end = self.decision(key)
-            if not differs(said):
+            if not self._differs(said):
                 right += 1
             elif end is None:
                 unsettled += 1
             elif end.state == "unreadable":
                 unjudged += 1
-            elif (end.state, end.value) == (said.was_state, said.was_value):
+            elif (end.state, end.value) == self._held(said):
                 right += 1
             else:
                 wrong += 1
@@ -126,6 +134,14 @@ class Ledger:
             unjudged=unjudged,
             drawn=audit.at,
         )
+
+    def _differs(self, audited: Entry) -> bool:
+        """Whether an auditor says something else than what is accepted."""
+        return (audited.state, audited.value) != self._held(audited)
+
+    def _held(self, audited: Entry) -> Said:
+        """What is accepted: pages may have been read anew since the audit."""
+        return self._accepted(audited.key) or (audited.was_state, audited.was_value)
 
     def _of(self, entry: Entry) -> list[Entry]:
         return (self._audited if entry.mode == "audit" else self._said)[entry.key]
@@ -162,30 +178,20 @@ def known(directory: Path, book: Journal) -> Known:
     """What people said, in corrections.csv and on the server; raises as `corrections` and `decisions` do."""
     with decisions.found(directory) as store:
         entries = gathered(directory, store)
-        ledger = Ledger(entries, store.doubled() if store else ())
+        ledger = Ledger(entries, store.doubled() if store else (), partial(queue.accepted, book))
         audit = store.audit() if store else None
     settled = ledger.settled()
-    reopened = {key for key in ledger.reopened() if _accepted(book, key)}
+    reopened = {key for key in ledger.reopened() if queue.accepted(book, key)}
     if ledger.doubled:
         keys = (item.key for item in queue.fields(book) if item.reading.status != "review")
         reopened |= {key for key in keys if ledger.is_doubled(key) and key not in settled}
     return Known(tuple(entries), settled, reopened, ledger.figure(audit) if audit else None)
 
 
-def _accepted(book: Journal, key: Key) -> bool:
-    item = queue.find(book, key)
-    return item is not None and item.reading.status != "review"
-
-
 def gathered(directory: Path, store: decisions.Store | None) -> list[Entry]:
     """All entries, those of corrections.csv among those of the server, in the order of time."""
     entries = [_handed_in(change) for change in corrections.kept(directory)]
     return sorted([*entries, *(store.entries() if store else ())], key=lambda e: e.at)
-
-
-def differs(entry: Entry) -> bool:
-    """Whether a person says something else than held before."""
-    return (entry.state, entry.value) != (entry.was_state, entry.was_value)
 
 
 def _decided(entry: Entry) -> Decision:

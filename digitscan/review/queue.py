@@ -20,6 +20,8 @@ from digitscan.errors import UsageError
 from digitscan.records import FieldReading, PageResult
 
 State = Literal["value", "blank", "unreadable", "open"]
+Said = tuple[State, str]
+"""What a field is said to be, and its digits if that is a value."""
 Source = Literal["", "machine", "person", "agreed"]
 
 
@@ -84,6 +86,11 @@ class Item:
         return self.key.column
 
     @property
+    def said(self) -> Said:
+        """What was read in it."""
+        return ("value" if self.reading.value else "blank"), self.reading.value
+
+    @property
     def worth(self) -> float:
         """Of a decision: the probability that it changes the value."""
         return 1 - self.reading.confidence
@@ -121,6 +128,12 @@ def find(book: Journal, key: Key) -> Item | None:
         return None
     alone = replace(page, readings=())
     return next((Item(alone, reading) for reading in page.readings if reading.field == key.field), None)
+
+
+def accepted(book: Journal, key: Key) -> Said | None:
+    """What a field is accepted as in the outputs; None where it is in review there, or is not there."""
+    item = find(book, key)
+    return None if item is None or item.reading.status == "review" else item.said
 
 
 def like_with_like(items: Iterable[Item]) -> list[Item]:

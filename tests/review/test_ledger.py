@@ -109,6 +109,22 @@ def test_an_audit_measures_and_changes_nothing_until_its_findings_are_settled(ou
         assert found() == (10, 0, 0, False)  # it was the auditor's slip, not the machine's
 
 
+def test_what_is_read_anew_is_held_against_the_audit_of_before(tmp_path: Path) -> None:
+    before = made.usual("a.png")
+    made.run(tmp_path, [before])
+    key = Key(before.ref.sha256, 1, "census", "district")
+    with queue.opened(tmp_path) as book, decisions.opened(tmp_path) as store:
+        store.draw(1, 1, audits.outputs(book)[0], [key])
+        store.decide(said("Ada", "007", "audit", was="007", key=key))
+        assert not ledger.known(tmp_path, book).reopened
+    made.run(tmp_path, [made.usual("a.png", value="001")])
+    with queue.opened(tmp_path) as book:
+        known = ledger.known(tmp_path, book)
+    assert set(known.reopened) == {key}
+    assert known.audit is not None
+    assert (known.audit.judged, known.audit.wrong) == (1, 1)
+
+
 def test_fields_that_two_people_key_wait_even_where_they_were_accepted(out: Path) -> None:
     with queue.opened(out) as book, decisions.opened(out) as store:
         store.double("district", True)
