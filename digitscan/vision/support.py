@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from digitscan.records import Box, Image, Matrix
 from digitscan.vision.placement import RULE_MM, paper_around, ruled
-from digitscan.vision.transforms import apply
 
 Map = NDArray[np.float32]
 Spans = NDArray[np.float64]
@@ -171,12 +170,13 @@ class RuledPage:
         share = np.linspace(0.02, 0.98, points)
         along = spans[:, 1:2] + (spans[:, 2:] - spans[:, 1:2]) * share
         across = spans[:, :1] + np.arange(-steps, steps + 1) * STEP_MM / 4
-        along, across = np.broadcast_arrays(along[:, None, :], across[:, :, None])
-        places = np.stack([along, across] if axis == 0 else [across, along], axis=-1)
-        x, y = np.floor(apply(transform, places.reshape(-1, 2)) * self.scale).astype(int).T
+        at = (along[:, None, :], across[:, :, None]) if axis == 0 else (across[:, :, None], along[:, None, :])
+        # as `apply` has it of all these points, without a table of them
+        x, y, depth = (row[0] * at[0] + row[1] * at[1] + row[2] for row in transform.tolist())
+        x, y = (np.floor(v / depth * self.scale).astype(int) for v in (x, y))
         inside = (x >= 0) & (y >= 0) & (x < map_.shape[1]) & (y < map_.shape[0])
         values = np.where(inside, map_[y * inside, x * inside], beyond)
-        return np.asarray(values.reshape(along.shape).mean(axis=2), np.float64)
+        return np.asarray(values.mean(axis=2), np.float64)
 
 
 def _joined(spans: Iterable[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
