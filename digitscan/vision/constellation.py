@@ -109,11 +109,11 @@ def _promising(centres: Points, sizes: Points, found: Points, form_size: tuple[f
     near = np.empty(len(factor))
     for some in (slice(i, i + at_once) for i in range(0, len(factor), at_once)):
         moved = factor[some, None] * form_at[heard] + shift[some, None]
-        apart, nearest = tree.query(np.stack([moved.real, moved.imag], axis=-1))
+        distance, nearest = tree.query(np.stack([moved.real, moved.imag], axis=-1))
         size = np.abs(factor[some])[:, None]
         alike = _alike(shape[nearest] - form_shape[heard] - np.log(size)[..., None])
         # the closer, and the more alike, the better: with many boxes, something lies loosely near everywhere
-        close = np.maximum(0, 1 - apart / (LOOSE * size * float(np.hypot(*form_size))))
+        close = np.maximum(0, 1 - distance / (LOOSE * size * float(np.hypot(*form_size))))
         near[some] = (alike * close).sum(axis=1)
     quarter = np.round(np.angle(factor) / (np.pi / 2)) % 4
     order = np.argsort(-near, kind="stable")
