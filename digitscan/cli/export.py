@@ -76,6 +76,8 @@ def export(
     )
     if done.stray:
         _log.warning("%d decisions are on fields that this run does not hold: they are kept", done.stray)
+    if known.moved:
+        _log.warning("%d decisions are on fields that lay elsewhere: they no longer count", known.moved)
     if done.unread:
         _log.warning("%d pages or files were not read: see pages.csv", done.unread)
     click.echo(f"{done.fields} fields, {done.people} of them decided by people, {done.open} open")

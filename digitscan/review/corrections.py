@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import os
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from digitscan.batch.outputs import cell, formula, sync
 from digitscan.errors import DigitscanError, UsageError
 from digitscan.review.queue import Change, Decision, Key
 
-COLUMNS = ("file", "page", "form", "field", "sha256", "state", "value", "shown", "who", "when")
+COLUMNS = ("file", "page", "form", "field", "sha256", "place", "state", "value", "shown", "who", "when")
 FOLDER = "corrections"
 _LONGEST = 40  # digits, as in report.html
 
@@ -39,7 +40,14 @@ def keep(directory: Path, changes: Sequence[Change]) -> None:
     rows.writerow(COLUMNS)
     for change in changes:
         key, end = change.key, change.decision
-        where = (cell(change.file), key.page, cell(key.form), cell(key.field), cell(key.sha256))
+        where = (
+            cell(change.file),
+            key.page,
+            cell(key.form),
+            cell(key.field),
+            cell(key.sha256),
+            cell(change.place),
+        )
         rows.writerow([*where, end.state, end.value, cell(change.shown), cell(end.who), end.when])
     content = text.getvalue().encode()
     path = directory / FOLDER / f"{hashlib.sha256(content).hexdigest()[:16]}.csv"
@@ -113,4 +121,6 @@ def _change(row: dict[str, str], who: str) -> Change:
         raise ValueError(f"when {row['when']!r} is no time") from None
     key = Key(row["sha256"], int(row["page"]), row["form"], row["field"])
     decision = Decision(state, value, "person", row["who"] or who, when.isoformat(timespec="milliseconds"))
-    return Change(key, row["file"], decision, row["shown"])
+    if not re.fullmatch(r"(-?\d{1,9}( -?\d{1,9}){3})?", row["place"], re.ASCII):
+        raise ValueError(f"place {row['place']!r} is none: x, y, width and height are expected")
+    return Change(key, row["file"], decision, row["shown"], row["place"])

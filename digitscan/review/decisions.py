@@ -11,7 +11,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -24,12 +24,12 @@ FOLDER = "review"
 NAME = "decisions.sqlite"
 Mode = Literal["doubtful", "carpet", "audit", "keying", "report"]
 """`report`: handed in as corrections.csv; such entries are not in the store."""
-_FORMAT = 1
+_FORMAT = 2
 _KEY = "sha256 TEXT NOT NULL, page INTEGER NOT NULL, form TEXT NOT NULL, field TEXT NOT NULL"
 _TABLES = {
     "entries": f"""id INTEGER PRIMARY KEY, at TEXT NOT NULL, who TEXT NOT NULL, mode TEXT NOT NULL, {_KEY},
         file TEXT NOT NULL, state TEXT NOT NULL, value TEXT NOT NULL, shown TEXT NOT NULL,
-        was_state TEXT NOT NULL, was_value TEXT NOT NULL, was_who TEXT NOT NULL,
+        was_state TEXT NOT NULL, was_value TEXT NOT NULL, was_who TEXT NOT NULL, place TEXT NOT NULL,
         carpet INTEGER REFERENCES carpets""",
     "carpets": "id INTEGER PRIMARY KEY, at TEXT NOT NULL, who TEXT NOT NULL, digit TEXT NOT NULL",
     "glyphs": f"carpet INTEGER NOT NULL REFERENCES carpets, {_KEY}, position INTEGER NOT NULL",
@@ -74,6 +74,8 @@ class Entry:
     was_value: str
     was_who: str
     """What held before; where nobody had decided, the reading of the machine, and an empty name."""
+    place: str = ""
+    """Where the field lay on the page, as of `queue.Item.place`; empty where that is not known."""
     undone_at: str = ""
     """When it was taken back, by the same person; empty where it holds."""
 
@@ -178,9 +180,9 @@ class Store:
     def _enter(self, entry: Entry, carpet: int | None) -> Entry:
         e, at = entry, self._now()
         was = (e.was_state, e.was_value, e.was_who)
-        row = (at, e.who, e.mode, *e.key, e.file, e.state, e.value, e.shown, *was, carpet)
+        row = (at, e.who, e.mode, *e.key, e.file, e.state, e.value, e.shown, *was, e.place, carpet)
         number = self._add("entries", *row)
-        return Entry(number, at, e.who, e.mode, e.key, e.file, e.state, e.value, e.shown, *was)
+        return replace(entry, id=number, at=at)
 
     def _add(self, table: str, *values: object) -> int:
         marks = ", ".join("?" * len(values))
@@ -191,7 +193,8 @@ class Store:
     def _entries(self, where: str, *values: object) -> Iterator[Entry]:
         rows = self._book.execute(
             "SELECT entries.id, entries.at, entries.who, mode, sha256, page, form, field, file, state, value,"
-            " shown, was_state, was_value, was_who, coalesce(undone.at, '') FROM entries LEFT JOIN undone"
+            " shown, was_state, was_value, was_who, place, coalesce(undone.at, '')"
+            " FROM entries LEFT JOIN undone"
             f" ON undone.entry = entries.id OR undone.carpet = entries.carpet{where} ORDER BY entries.id",
             values,
         )

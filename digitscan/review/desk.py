@@ -14,7 +14,7 @@ from digitscan.review import audits, queue
 from digitscan.review.carpets import Carpet, Carpets, Cut
 from digitscan.review.claims import Claims
 from digitscan.review.decisions import Entry, Mode, Store
-from digitscan.review.ledger import Ledger, gathered, person
+from digitscan.review.ledger import Ledger, gathered, in_place, person
 from digitscan.review.queue import Item, Key, State
 from digitscan.review.report import as_data
 
@@ -78,7 +78,8 @@ class Desk:
         self._claims = claims or Claims()
         self._skipped: set[tuple[str, Key]] = set()
         accepted = partial(queue.accepted, book)
-        self._ledger = Ledger(gathered(directory, store), store.doubled(), accepted)
+        entries = in_place(book, gathered(directory, store))
+        self._ledger = Ledger(entries, store.doubled(), accepted)
         self._carpets = Carpets(book, store, cut, self._needs_no_carpet)
         self._carpet: dict[str, Carpet] = {}
         self._doubtful = {item.key: item for item in queue.doubtful(book)}
@@ -236,7 +237,7 @@ class Desk:
         else:
             was = (*item.said, "")
         file = plain(item.page.ref.file)
-        return Entry(0, "", by.who, mode, item.key, file, state, value, shown, *was)
+        return Entry(0, "", by.who, mode, item.key, file, state, value, shown, *was, item.place)
 
     def _draw(self) -> None:
         """Draw an audit where there is none of what the outputs hold now."""

@@ -156,6 +156,8 @@ class Known:
     settled: Mapping[Key, Decision]
     reopened: Collection[Key]
     """Accepted fields that are in doubt, or that two people still have to key."""
+    moved: int
+    """Decisions on fields that lay elsewhere: the form was changed since, and they count no longer."""
     audit: Figure | None
 
     @property
@@ -178,20 +180,38 @@ def known(directory: Path, book: Journal) -> Known:
     """What people said, in corrections.csv and on the server; raises as `corrections` and `decisions` do."""
     with decisions.found(directory) as store:
         entries = gathered(directory, store)
-        ledger = Ledger(entries, store.doubled() if store else (), partial(queue.accepted, book))
+        held = in_place(book, entries)
+        ledger = Ledger(held, store.doubled() if store else (), partial(queue.accepted, book))
         audit = store.audit() if store else None
     settled = ledger.settled()
     reopened = {key for key in ledger.reopened() if queue.accepted(book, key)}
     if ledger.doubled:
         keys = (item.key for item in queue.fields(book) if item.reading.status != "review")
         reopened |= {key for key in keys if ledger.is_doubled(key) and key not in settled}
-    return Known(tuple(entries), settled, reopened, ledger.figure(audit) if audit else None)
+    moved = len(entries) - len(held)
+    return Known(tuple(entries), settled, reopened, moved, ledger.figure(audit) if audit else None)
 
 
 def gathered(directory: Path, store: decisions.Store | None) -> list[Entry]:
     """All entries, those of corrections.csv among those of the server, in the order of time."""
     entries = [_handed_in(change) for change in corrections.kept(directory)]
     return sorted([*entries, *(store.entries() if store else ())], key=lambda e: e.at)
+
+
+def in_place(book: Journal, entries: Iterable[Entry]) -> list[Entry]:
+    """Those on fields that still lie where they lay, as far as that is known.
+
+    A form may be changed so that a name is another box's: what was said of the one is not said of the other.
+    """
+    places: dict[tuple[str, int, str], dict[str, str]] = {}
+
+    def place(key: Key) -> str:
+        page = key[:3]
+        if page not in places:
+            places[page] = {item.reading.field: item.place for item in queue.on_page(book, key)}
+        return places[page].get(key.field, "")
+
+    return [entry for entry in entries if queue.same_place(entry.place, place(entry.key))]
 
 
 def _decided(entry: Entry) -> Decision:
@@ -201,14 +221,14 @@ def _decided(entry: Entry) -> Decision:
 def _handed_in(change: Change) -> Entry:
     end = change.decision
     said = (end.state, end.value, change.shown)
-    return Entry(0, end.when, end.who, "report", change.key, change.file, *said, "open", "", "")
+    return Entry(0, end.when, end.who, "report", change.key, change.file, *said, "open", "", "", change.place)
 
 
 def _told(entries: Iterable[Entry]) -> Iterator[Change]:
     for e in entries:
         end = Decision(e.state, e.value, "person", e.who, e.at)
         before = "" if e.mode == "report" else f"{e.was_who or 'machine'}: {e.was_value or e.was_state}"
-        yield Change(e.key, e.file, end, e.shown, e.mode, before)
+        yield Change(e.key, e.file, end, e.shown, e.place, e.mode, before)
         if e.undone_at:
             back = Decision("open", "", "person", e.who, e.undone_at)
-            yield Change(e.key, e.file, back, "", e.mode, f"{e.who}: {e.value or e.state}")
+            yield Change(e.key, e.file, back, "", e.place, e.mode, f"{e.who}: {e.value or e.state}")

@@ -62,6 +62,8 @@ class Change:
     decision: Decision
     shown: str
     """What the person saw as read; empty where that was hidden."""
+    place: str = ""
+    """Where the field lay on the page, as of `Item.place`; empty where that is not known."""
     mode: str = "report"
     """In which kind of work it was taken, as of `decisions.Mode`."""
     before: str = ""
@@ -84,6 +86,15 @@ class Item:
     def column(self) -> str:
         """The field's name without its row: `person[].age`."""
         return self.key.column
+
+    @property
+    def place(self) -> str:
+        """The upright box around it on the page: x, y, width, height, px; empty where that is not known."""
+        if not self.reading.corners:
+            return ""
+        across, down = zip(*self.reading.corners, strict=True)
+        left, top = min(across), min(down)
+        return f"{left} {top} {max(across) - left} {max(down) - top}"
 
     @property
     def said(self) -> Said:
@@ -123,17 +134,31 @@ def fields(book: Journal) -> Iterator[Item]:
 
 def find(book: Journal, key: Key) -> Item | None:
     """A field that the outputs hold; None where they do not."""
+    return next((item for item in on_page(book, key) if item.reading.field == key.field), None)
+
+
+def on_page(book: Journal, key: Key) -> list[Item]:
+    """All fields of a field's page; none where the outputs do not hold it, or as another form."""
     page = book.page(key.sha256, key.page)
     if page is None or page.form != key.form:
-        return None
+        return []
     alone = replace(page, readings=())
-    return next((Item(alone, reading) for reading in page.readings if reading.field == key.field), None)
+    return [Item(alone, reading) for reading in page.readings]
 
 
 def accepted(book: Journal, key: Key) -> Said | None:
     """What a field is accepted as in the outputs; None where it is in review there, or is not there."""
     item = find(book, key)
     return None if item is None or item.reading.status == "review" else item.said
+
+
+def same_place(one: str, other: str) -> bool:
+    """Whether two places, as of `Item.place`, are those of one field; one that is not known may be any."""
+    if not (one and other):
+        return True
+    (x, y, w, h), (left, top, wide, tall) = (map(int, place.split()) for place in (one, other))
+    near_across = abs(2 * x + w - 2 * left - wide) < min(w, wide)
+    return near_across and abs(2 * y + h - 2 * top - tall) < min(h, tall)
 
 
 def like_with_like(items: Iterable[Item]) -> list[Item]:

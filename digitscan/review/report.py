@@ -105,6 +105,7 @@ def as_data(item: Item) -> dict[str, Any]:
         "confidence": round(reading.confidence, 4),
         "candidates": [(c.value, round(c.probability, 4)) for c in reading.candidates],
         "reason": reading.reason,
+        "box": item.place,
         "frame": [frame.width, frame.height, *(round(v, 1) for v in frame.field)],
         "place": [round(v, 4) for v in views.on_view(reading.corners, page.rotation, page.size)],
     }

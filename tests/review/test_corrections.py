@@ -12,7 +12,7 @@ from digitscan.review.queue import Change, Decision, Key
 from tests.review.made import latest
 
 HEAD = ",".join(corrections.COLUMNS)
-GOOD = "a.png,1,census,district,abc,value,007,0?7,Ada,2026-01-02T03:04:05.678Z"
+GOOD = "a.png,1,census,district,abc,-5 6 70 30,value,007,0?7,Ada,2026-01-02T03:04:05.678Z"
 KEY = Key("abc", 1, "census", "district")
 
 
@@ -22,10 +22,12 @@ def written(path: Path, *lines: str) -> Path:
 
 
 def test_decisions_are_taken_as_they_stand(tmp_path: Path) -> None:
-    path = written(tmp_path / "c.csv", GOOD, GOOD.replace("district,abc,value,007", "x,abc,blank,"))
+    path = written(
+        tmp_path / "c.csv", GOOD, GOOD.replace("district,abc,-5 6 70 30,value,007", "x,abc,,blank,")
+    )
     when = "2026-01-02T03:04:05.678+00:00"
     assert corrections.read(path) == [
-        Change(KEY, "a.png", Decision("value", "007", "person", "Ada", when), "0?7"),
+        Change(KEY, "a.png", Decision("value", "007", "person", "Ada", when), "0?7", "-5 6 70 30"),
         Change(KEY._replace(field="x"), "a.png", Decision("blank", "", "person", "Ada", when), "0?7"),
     ]
 
@@ -55,6 +57,7 @@ def test_names_are_put_in_where_they_are_missing_and_formulas_come_back(tmp_path
         (GOOD.replace("value", "open"), "state 'open' is none of"),
         (GOOD.replace("1,census", "x,census"), "page 'x' is no number"),
         (GOOD.replace("2026-01-02", "yesterday"), "is no time"),
+        (GOOD.replace("-5 6 70 30", "6 70 30"), "place '6 70 30' is none"),
         ("a.png,1,census", "cut short"),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 from digitscan.batch import journal
 from digitscan.errors import DigitscanError, UsageError
 from digitscan.records import PageFailure, PageRef, PageResult
-from digitscan.review import corrections, decisions, export
+from digitscan.review import corrections, decisions, export, ledger, queue
 from digitscan.review.decisions import Entry
 from digitscan.review.queue import Change, Decision, Key
 from tests.review import made
@@ -70,6 +70,23 @@ def test_wide_tables_take_no_other_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="a field is called page"):
         export.write(tmp_path, tmp_path, {}, wide=["page"], with_open=True)
     assert not list(tmp_path.glob("*.csv"))
+
+
+def test_a_decision_holds_where_the_field_lay_and_not_for_another_box_of_its_name(tmp_path: Path) -> None:
+    """Two columns of the form changed names, or a threshold was changed and all read anew."""
+    a = made.usual("a.png")
+    made.run(tmp_path, [a])
+    with queue.opened(tmp_path) as book:
+        (item,) = queue.doubtful(book)
+    change = Change(item.key, "a.png", ADA, "41", item.place)
+    corrections.keep(tmp_path, [change])
+    first, second, third = a.readings
+    nudged = tuple((x + 3, y - 2) for x, y in second.corners)
+    for place, moved in ((nudged, 0), (third.corners, 1)):
+        made.run(tmp_path, [replace(a, readings=(first, replace(second, corners=place), third))])
+        with queue.opened(tmp_path) as book:
+            known = ledger.known(tmp_path, book)
+        assert (known.moved, len(known.settled), len(known.history)) == (moved, 1 - moved, 1)
 
 
 def test_copies_share_a_decision(tmp_path: Path) -> None:
@@ -207,7 +224,7 @@ def test_the_command_takes_what_was_decided_on_the_server_too(tmp_path: Path) ->
     assert (refused.returncode, "1 fields in doubt are open" in refused.stderr) == (2, True)
     lines = [
         ",".join(corrections.COLUMNS),
-        f"a.png,1,census,district,{a.ref.sha256},value,001,007,Cy,2999-01-01",
+        f"a.png,1,census,district,{a.ref.sha256},,value,001,007,Cy,2999-01-01",
     ]
     (tmp_path / "c.csv").write_text("\n".join(lines))
     done = called("export", tmp_path, "--corrections", tmp_path / "c.csv", "--history")

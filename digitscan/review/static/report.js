@@ -1,7 +1,7 @@
 "use strict";
 /* The report: decisions are kept in this browser, one entry each, and leave it as corrections.csv. */
 
-const COLUMNS = ["file", "page", "form", "field", "sha256", "state", "value", "shown", "who", "when"];
+const COLUMNS = ["file", "page", "form", "field", "sha256", "place", "state", "value", "shown", "who", "when"];
 const ROW = 56;
 const STATES = { value: "typed", blank: "blank", unreadable: "unreadable" };
 const part = (name) => document.querySelector("[data-" + name + "]");
@@ -9,7 +9,7 @@ const data = (id) => document.getElementById(id);
 
 const items = JSON.parse(data("items").textContent);
 const chunk = Number(data("items").dataset.chunk);
-const names = items.map((item) => ["digitscan", item.sha256, item.page, item.form, item.field].join(" "));
+const names = items.map((item) => ["digitscan", item.sha256, item.page, item.form, item.field, item.box].join(" "));
 const decisions = new Map();
 const skipped = new Set();
 const chunks = new Map();
@@ -284,9 +284,9 @@ function cell(text) {
 function corrections() {
   const lines = [COLUMNS.join(",")];
   for (const i of [...decisions.keys()].sort((a, b) => a - b)) {
-    const { sha256, file, page, form, field, raw } = items[i];
+    const { sha256, file, page, form, field, box, raw } = items[i];
     const { state, value, who, at: when } = decisions.get(i);
-    const said = [file, page, form, field, sha256, state, value, raw, who, new Date(when).toISOString()];
+    const said = [file, page, form, field, sha256, box, state, value, raw, who, new Date(when).toISOString()];
     lines.push(said.map((text) => cell(String(text))).join(","));
   }
   return lines.join("\n") + "\n";
