@@ -60,7 +60,7 @@ class Style:
     """The most that they do."""
 
 
-JOINED = 0.35
+JOINED = 0.5
 """Of the rows of a digit, in how many at most it joins what stands before it: the rest tells it from that."""
 PAPER = 3
 """Pixels between two strokes that pens and scanners leave apart."""
