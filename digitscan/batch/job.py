@@ -56,7 +56,7 @@ class Limits:
     """Read what failed before once more; what failed at a stage of `PASSING` always is."""
 
     @property
-    def stop(self) -> bool:
+    def may_stop(self) -> bool:
         """Whether the run may end before all is read."""
         return self.until is not None or self.pages is not None
 
@@ -152,7 +152,7 @@ def run(
 
         with book.listing(setup, _rows(listing, book, setup)) as rows:
             counts = outputs.write(output, rows, about)
-        this.end("stopped" if counts.left and limits.stop else "done")
+        this.end("stopped" if counts.left and limits.may_stop else "done")
         seconds = time.time() - this.started
         told = (read, counts.ok, counts.failed, counts.left)
         _log.info("ended: %d pages read; %d ok, %d failed, %d left for the next run", *told)
@@ -222,8 +222,9 @@ def _read_pages(
         once_more = list[PageRef]()  # last: what takes too long every night must not keep the others waiting
         for file in listing.unfinished(__version__, setup):
             count = book.pages_in(file.sha256, __version__)
+            assert isinstance(count, int)  # of the others none has pages
             stages = book.stages(file.sha256, setup)
-            for n in range(1, count + 1 if isinstance(count, int) else 1):
+            for n in range(1, count + 1):
                 if n not in stages:
                     yield _ref(file, n)
                 elif limits.again(stages[n]):

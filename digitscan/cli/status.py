@@ -31,7 +31,7 @@ def status(directory: Path, as_json: bool) -> None:
 
     with opened(directory) as book:
         state = runs.state(book)
-        audit = ledger.known(directory, book).audit
+        audit = ledger.audit_figure(directory, book)
     if state is None:
         raise UsageError(f"{directory}: no run was begun there yet")
     if as_json:

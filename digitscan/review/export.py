@@ -48,7 +48,7 @@ HISTORY = Table(
 _PAGE = FINAL.columns[:2]
 _ROW = Column("row", "whole number", "Row of the table on the form, from 1")
 Wide = Literal["page", "row"]
-_TAKEN = {FINAL.name, HISTORY.name, *(Path(name).stem for name in NAMES)}
+_TAKEN = {FINAL.name, HISTORY.name, *(name.removesuffix(".csv") for name in NAMES)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from digitscan.batch.journal import Journal
@@ -31,10 +31,10 @@ class Ledger:
         self,
         entries: Iterable[Entry],
         doubled: Collection[str],
-        accepted: Callable[[Key], Said | None] = lambda _key: None,
+        accepted: Callable[[Key], Said | None],
     ) -> None:
         """doubled: names of fields that two people key. accepted: what a field is accepted as, if it is."""
-        self._accepted = accepted
+        self._accepted = cache(accepted)  # every answer asks anew for all fields that were audited
         self.doubled = frozenset(doubled)
         self._said: dict[Key, list[Entry]] = defaultdict(list)
         self._audited: dict[Key, list[Entry]] = defaultdict(list)
@@ -190,6 +190,18 @@ def known(directory: Path, book: Journal) -> Known:
         reopened |= {key for key in keys if ledger.is_doubled(key) and key not in settled}
     moved = len(entries) - len(held)
     return Known(tuple(entries), settled, reopened, moved, ledger.figure(audit) if audit else None)
+
+
+def audit_figure(directory: Path, book: Journal) -> Figure | None:
+    """What the last audit gives, if there is one, without looking at what else people said."""
+    with decisions.found(directory) as store:
+        audit = store.audit() if store else None
+        if store is None or audit is None:
+            return None
+        sample = frozenset(audit.sample)
+        entries = [entry for entry in gathered(directory, store) if entry.key in sample]
+        accepted = partial(queue.accepted, book)
+        return Ledger(in_place(book, entries), store.doubled(), accepted).figure(audit)
 
 
 def gathered(directory: Path, store: decisions.Store | None) -> list[Entry]:

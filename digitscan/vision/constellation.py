@@ -7,7 +7,7 @@ Bolles 1981, but over all pairs, so without chance).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -52,9 +52,12 @@ def match(boxes: tuple[Box, ...], found: Points, form_size: tuple[float, float])
     """
     centres = np.array([(b.x + b.width / 2, b.y + b.height / 2) for b in boxes])
     sizes = np.array([(b.width, b.height) for b in boxes])
+    diagonal = float(np.hypot(*form_size))
+    # cells of a table stand close: one that is half a cell off is none that was meant
+    ever_closer = 0.02 * diagonal, 0.01 * diagonal, min(0.01 * diagonal, APART * _spacing(centres))
     best: dict[int, tuple[float, Match]] = {}
     for partner in _loose(_promising(centres, sizes, found, form_size), centres, sizes, found, form_size):
-        grown = _grown(partner, centres, sizes, found, form_size)
+        grown = _grown(partner, centres, sizes, found, form_size, ever_closer)
         if grown is not None:
             turn = rotation_of(grown[1].transform, form_size)
             if turn not in best or grown[0] > best[turn][0]:
@@ -144,12 +147,14 @@ def _grown(
     sizes: Points,
     found: Points,
     form_size: tuple[float, float],
+    tolerances: Sequence[float],
 ) -> tuple[float, Match] | None:
-    """Match boxes ever closer, from a loose match on, while the fit goes from similarity to homography."""
-    diagonal = float(np.hypot(*form_size))
+    """Match boxes ever closer, from a loose match on, while the fit goes from similarity to homography.
+
+    tolerances: mm, one after the other.
+    """
     transform = _fitted(partner, centres, found, form_size)
-    # cells of a table stand close: one that is half a cell off is none that was meant
-    for tolerance in (0.02 * diagonal, 0.01 * diagonal, min(0.01 * diagonal, APART * _spacing(centres))):
+    for tolerance in tolerances:
         if transform is None:
             return None
         before = transform[None]
@@ -158,7 +163,7 @@ def _grown(
     if transform is None:
         return None
     hit = partner >= 0
-    closeness = 1 - float(distance[hit].mean()) / (0.02 * diagonal * float(scales(before)[0]))
+    closeness = 1 - float(distance[hit].mean()) / (tolerances[0] * float(scales(before)[0]))
     matched = int(hit.sum())
     laid = _laid_sizes(transform, centres[hit], sizes[hit])
     # four boxes lie exactly anywhere, as blots do: those of the form are as large as they should be, too
@@ -181,10 +186,11 @@ def _fitted(
     if hit.sum() < 3:
         return None
     source, target = centres[hit], found[partner[hit], :2]
-    if _tells_perspective(source, form_size):
-        fitted, _ = cv2.findHomography(source, target, 0)
-    elif _in_line(source):
+    fitted: np.ndarray | None
+    if _in_line(source):
         fitted = _similarity(source, target)
+    elif _tells_perspective(source, form_size):
+        fitted, _ = cv2.findHomography(source, target, 0)
     else:
         affine, *_ = np.linalg.lstsq(np.column_stack([source, np.ones(len(source))]), target, rcond=None)
         fitted = np.vstack([affine.T, (0, 0, 1)])
@@ -196,7 +202,8 @@ def _tells_perspective(points: Points, form_size: tuple[float, float]) -> bool:
     """Whether a homography follows from where these points go: they lie all over the form, four not three in
     line.
     """
-    if len(points) < 4 or np.prod(np.ptp(points, axis=0)) < SPREAD * np.prod(form_size) or _in_line(points):
+    (across, down), (width, height) = np.ptp(points, axis=0), form_size
+    if across * down < SPREAD * width * height or len(points) < 4:
         return False
     if len(points) > 4:
         return True
@@ -208,8 +215,10 @@ def _tells_perspective(points: Points, form_size: tuple[float, float]) -> bool:
 
 def _in_line(points: Points) -> bool:
     """Whether all points lie about on one line."""
-    long, short = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
-    return bool(short < IN_LINE * long)
+    away = points - points.mean(axis=0)
+    (across, both), (_, down) = away.T @ away
+    middle, reach = (across + down) / 2, np.hypot((across - down) / 2, both)
+    return bool(middle - reach < IN_LINE**2 * (middle + reach))  # the squares of its width and length
 
 
 def _similarity(source: Points, target: Points) -> Matrix:

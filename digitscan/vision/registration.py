@@ -110,8 +110,8 @@ def _registered(page: Page, form: Form) -> RegisteredPage:
         if ranked and rank <= least * max(r for r, _ in ranked) > 0:
             continue  # whatever its evidence, it would be neither the best nor a rival
         # `rules` has looked at the print already
-        if form.registration.method != "rules" and (printed_fields := _printed(form)):
-            tried = LaidPage(page.image, candidate.transform, printed_fields)
+        if form.registration.method != "rules" and (boxed := _boxed(form)):
+            tried = LaidPage(page.image, candidate.transform, boxed)
             rank *= tried.evidence
             laid = tried if not ranked or rank > max(r for r, _ in ranked) else laid
         ranked.append((rank, candidate))
@@ -168,7 +168,7 @@ def _by_own_rules(
     placements, seen, lesser = [transform] * fields, [1.0] * fields, [1.0] * fields
     shown = [i for i, field in enumerate(form.fields) if field.is_boxed]
     if shown:
-        found = (laid or LaidPage(page.image, transform, _printed(form))).placed()
+        found = (laid or LaidPage(page.image, transform, _boxed(form))).placed()
         for i, placement, share, less in zip(shown, *found, strict=True):
             placements[i], seen[i], lesser[i] = placement, share, less
     return placements, seen, lesser
@@ -231,13 +231,13 @@ def _rules(form: Form) -> list[Box]:
     return [Box(*r) for r in form.registration.rules] or sides(_frames(form))
 
 
-def _printed(form: Form) -> tuple[FormField, ...]:
+def _boxed(form: Form) -> tuple[FormField, ...]:
     """The fields whose own rules show where they are."""
     return tuple(field for field in form.fields if field.is_boxed)
 
 
 def _frames(form: Form) -> tuple[Box, ...]:
-    cells = [b for f in _printed(form) for b in (f.cells or (f.box,))]
+    cells = [b for f in _boxed(form) for b in (f.cells or (f.box,))]
     return (*(Box(*f) for f in form.registration.frames), *cells)
 
 

@@ -18,6 +18,10 @@ AGE = Key("a" * 64, 1, "census", "person[1].age")
 _numbers: Iterator[int] = iter(range(1, 10**6))
 
 
+def nothing(_key: Key) -> None:
+    """What is accepted where no page is read."""
+
+
 def said(
     who: str, value: str, mode: Mode = "keying", state: State | None = None, was: str = "17", key: Key = AGE
 ) -> Entry:
@@ -29,7 +33,7 @@ def said(
 
 
 def end(*entries: Entry) -> tuple[str, str, str] | None:
-    found = Ledger(entries, ["person[].age"]).decision(AGE)
+    found = Ledger(entries, ["person[].age"], nothing).decision(AGE)
     return None if found is None else (found.value, found.source, found.who)
 
 
@@ -60,7 +64,7 @@ def test_leading_zeros_count() -> None:
 def test_what_was_taken_back_does_not_count() -> None:
     gone = replace(said("Bea", "12"), undone_at="2026-01-02T03:04:06+00:00")
     assert end(said("Ada", "12"), gone) is None
-    book = Ledger([said("Ada", "12")], ["person[].age"])
+    book = Ledger([said("Ada", "12")], ["person[].age"], nothing)
     second = said("Bea", "12")
     book.add(second)
     assert book.decision(AGE) is not None
@@ -69,7 +73,7 @@ def test_what_was_taken_back_does_not_count() -> None:
 
 
 def test_of_a_field_that_one_person_settles_the_last_word_holds() -> None:
-    book = Ledger([said("Ada", "12", "doubtful"), said("Bea", "21", "doubtful")], ())
+    book = Ledger([said("Ada", "12", "doubtful"), said("Bea", "21", "doubtful")], (), nothing)
     decision = book.decision(AGE)
     assert decision is not None
     assert (decision.value, decision.source, decision.who) == ("21", "person", "Bea")
