@@ -110,6 +110,8 @@ def _losses_of(glyph: Hypothesis, label: str) -> Iterator[tuple[float, str]]:
         yield LEANING, "1 that falls over"
     if glyph.runs_on and label.isdigit():
         yield RUNS_ON, "ink runs on beyond the field"
+    if glyph.high_dash and label == "X":
+        yield NOTHING_BURIED, "stroke on a printed line"
     # the foot of a 2 on the rule below; on the rule above the bar of a 7, be it crossed or not
     if glyph.stands and label == "7":
         yield (NOTHING_BURIED if glyph.buried_below else NOTHING_HIDDEN), "stroke on a printed line"

@@ -41,6 +41,7 @@ UNLIKE = 2.0  # times as thick as the other: no rule of a field is
 BURIED_WIDTH = 0.3  # of a glyph's: so much of a stroke makes another digit of it
 LARGE = 0.5  # of the digit height: what is larger may be a digit by itself
 ASTRAY = 0.9  # of a cell's width: no glyph has a large part so far from the middle of its cell
+DASH, HIGH = 0.5, 0.35  # height of a dash over its width; part of the field over the middle of a high one
 CUTTABLE = 0.5  # of the field's digit height: wider may be two digits that touch
 
 
@@ -62,6 +63,8 @@ class Hypothesis:
     buried_below: bool = False
     runs_on: bool = False
     """Whether its ink may run on beyond the crop."""
+    high_dash: bool = False
+    """Whether it is a dash high in its field: the bar of a 7 whose stem went with a rule looks so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ def segment(
     widest = max(WIDEST * height, max((1.3 * c.width for c in cells), default=0.0))
     thick = _rule_thickness(rules, box, scale)
     hypotheses = [
-        _together(pieces, first, last, rules, thick)
+        _together(pieces, first, last, rules, thick, box.y + HIGH * box.height)
         for first in range(len(pieces))
         for last in range(first + 1, min(first + LONGEST_RUN, len(pieces)) + 1)
         if last == first + 1
@@ -233,15 +236,19 @@ def _joined(pieces: list[Piece], height: float) -> list[Piece]:
 
 
 def _together(
-    pieces: list[Piece], first: int, last: int, rules: Ink, thick: tuple[float, float]
+    pieces: list[Piece], first: int, last: int, rules: Ink, thick: tuple[float, float], high: float
 ) -> Hypothesis:
+    """Pieces as one glyph; thick: of the rules above and below, px. high: row over which a dash lies high."""
     whole = merged(pieces[first:last]) if last > first + 1 else pieces[first]
     x, y, w, h = whole.box
     above, below = rules[:y, x : x + w][::-1], rules[y + h :, x : x + w]
     hangs, stands = _meets(above, whole.ink[:AT_RULE]), _meets(below, whole.ink[-AT_RULE:])
     buried = hangs and _buries(above, thick[0]), stands and _buries(below, thick[1])
     runs_on = min(x, y) == 0 or x + w == rules.shape[1] or y + h == rules.shape[0]
-    return Hypothesis(first, last, whole.ink, whole.box, whole.centre, hangs, stands, *buried, runs_on)
+    high_dash = h < DASH * w and y + h / 2 < high
+    return Hypothesis(
+        first, last, whole.ink, whole.box, whole.centre, hangs, stands, *buried, runs_on, high_dash
+    )
 
 
 def _meets(rules: Ink, end: Ink) -> bool:

@@ -185,6 +185,14 @@ def test_a_1_under_a_rule_as_thick_as_a_stroke_may_be_a_7() -> None:
     assert read(buried, [{"3": 0.999}], cells=1)[0].probability > 0.99
 
 
+def test_a_dash_high_in_its_field_may_be_the_bar_of_a_7() -> None:
+    plain = lattice([piece(20, 20)])
+    high = replace(plain, hypotheses=(replace(plain.hypotheses[0], high_dash=True),))
+    for label, sure in (("crossed", False), ("7", True)):
+        assert (read(high, [{label: 0.999}], cells=1)[0].probability > 0.97) is sure
+    assert read(plain, [{"crossed": 0.999}], cells=1)[0].probability > 0.97
+
+
 @settings(deadline=None, max_examples=80)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 5), st.integers(0, 3), st.sampled_from([0.02, 0.2, 1.0]))
 def test_probabilities_are_shares_of_one(seed: int, count: int, cells: int, sharpness: float) -> None:

@@ -321,6 +321,15 @@ def test_ink_that_leaves_the_crop_is_known() -> None:
     assert [h.runs_on for h in found.hypotheses] == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "y", "high"), [(30, 6, 12, True), (30, 6, 33, False), (30, 24, 4, False)]
+)
+def test_a_dash_high_in_its_field_is_known(width: int, height: int, y: int, *, high: bool) -> None:
+    ink = laid(paper(1), np.ones((height, width), bool), MARGIN + 9, MARGIN + y)
+    (only,) = segment(ink, box_of(1), cells_of(1), SCALE).hypotheses
+    assert only.high_dash is high
+
+
 def test_digits_are_measured_by_those_of_the_page() -> None:
     tall = segment(laid(paper(2), ring(30, 48), MARGIN + 10), box_of(2), cells_of(2), SCALE)
     low = segment(laid(paper(2), ring(12, 20), MARGIN + 10), box_of(2), cells_of(2), SCALE)
