@@ -112,7 +112,7 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
     ]
     found = by_page(found, [crop.box for crop in crops])
     unread = zip(pale_marks(crops, inks, level), hidden_marks(crops, inks), strict=True)
-    beside = overflow(crops, [ink for ink, _ in inks])
+    beside = overflow(crops, [ink for ink, _ in inks], registered.page.image, level.threshold)
     found = [
         replace(s, left_out=max(s.left_out, *m), streaks=crop.streak_boxes, slashed=strikes, beside=more)
         for s, crop, m, strikes, more in zip(found, crops, unread, slashed(found), beside, strict=True)

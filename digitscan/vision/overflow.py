@@ -7,22 +7,28 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 
-from digitscan.records import Box
-from digitscan.vision.cleaning import components
+from digitscan.records import Box, Image, Matrix
+from digitscan.vision.cleaning import components, darknesses
 from digitscan.vision.fields import FieldCrop, Ink
+from digitscan.vision.placement import cut
 
 ALIKE = 6  # fields of a column whose surroundings can be compared: of fewer nothing tells pen from print
-PRINT = 0.15  # of a column's fields: if more have a mark on one side, it is print, or another column's ink
+FARTHER_MM = 4.5  # than the crop, to both sides, is looked
+NEAR_MM = 3.0  # from a field: what is farther is not written to it, and shows what is print
+PRINT = 0.25  # of a column's fields: if more have a mark on one side, it is print, or another column's ink
+IN_LINE_MM = 0.35  # print stands as high in one row as in the next
 FIRST = 1.5  # of the usual distance from the field above: farther from it, a field has a caption
 # A digit is higher, mm and part of its field's height; so is what the crop leaves of one.
 LOWEST, LOWEST_CUT = (2.0, 0.3), (1.2, 0.2)
 HIGHEST, WIDEST = (8.0, 1.1), 1.0  # what is higher, and wider in heights of the field, is no digit
-BEGINS = 0.75  # mm of what the side of the crop cuts, a digit or a minus that lies beyond it: no speck
-MINUS, FLAT, LEVEL = 0.1, 2.0, (0.25, 0.75)  # a dash before a field: width, shape, and where it lies
+MINUS, FLAT, LEVEL = 0.1, 2.0, (0.25, 0.75)  # a dash before a field: width, shape, and where it lies,
+THIN_MM = 0.2  # and what is too thin for one
 CUT_OFF = 2.5  # mm that what the crop cuts may reach on beyond it
 RUNS_ON = 0.25  # of the rows over and under a mark beside a field, with ink there too: a rule in pieces
 
@@ -35,11 +41,23 @@ class Side(Enum):
     ABOVE = 2
 
 
-def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink]) -> list[bool]:
+class Mark(NamedTuple):
+    """What stands beside a field or above it and is no other field's; lengths in mm."""
+
+    side: Side
+    top: float
+    bottom: float
+    """Both under the upper edge of the field."""
+    away: float
+    """From the field's side."""
+
+
+def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink], page: Image, threshold: float) -> list[bool]:
     """Of each field whether beside or above it stands what may be a digit, or before it a minus.
 
-    What many fields of a column have on the same side is print, and so is what stands over the first of
-    them. inks: without the printed rules, height x width of the crops.
+    What many fields of a column have on the same side is print, and so is what stands as high beside another
+    of them, or over the first. inks: without the printed rules, height x width of the crops. page: grey, of
+    which they are crops; threshold: least darkness of ink.
     """
     columns = defaultdict(list)
     for index, crop in enumerate(crops):
@@ -48,56 +66,86 @@ def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink]) -> list[bool]:
     for column in columns.values():
         if len(column) < ALIKE:
             continue
-        marks = {i: _marks(crops[i], inks[i], crops) for i in column}
-        for i in _captioned(crops, column):
-            marks[i].discard(Side.ABOVE)
+        wide = _widened([crops[i] for i in column], [inks[i] for i in column], page, threshold)
+        found = [_marks(*seen, crops) for seen in wide]
+        captioned = _captioned(crops, column)
         for side in Side:
-            marked = [i for i, sides in marks.items() if side in sides]
+            marks = [
+                [m for m in own if m.side is side and not (side is Side.ABOVE and i in captioned)]
+                for i, own in zip(column, found, strict=True)
+            ]
+            marked = [k for k, own in enumerate(marks) if any(m.away < NEAR_MM for m in own)]
             if len(marked) <= PRINT * len(column):
-                for i in marked:
-                    beside[i] = True
+                for k in marked:
+                    beside[column[k]] |= not _in_line(marks[k], [*marks[:k], *marks[k + 1 :]])
     return beside
 
 
-def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> set[Side]:
-    """The sides of a field on which something stands that is no other field's."""
-    box, found = crop.box, set[Side]()
+def _widened(
+    crops: Sequence[FieldCrop], inks: Sequence[Ink], page: Image, threshold: float
+) -> list[tuple[FieldCrop, Ink]]:
+    """The crops and their inks with what the page shows farther to both sides."""
+    more = round(FARTHER_MM * crops[0].scale)
+    strips = [
+        cut(page, crop.to_page @ _shift(x), (more, len(ink)))
+        for crop, ink in zip(crops, inks, strict=True)
+        for x in (-more, ink.shape[1])
+    ]
+    dark = [strip > threshold * 255 for strip in darknesses(strips, crops[0].scale)]
+    return [
+        (
+            replace(crop, box=crop.box._replace(x=crop.box.x + more)),
+            np.hstack([dark[2 * i], ink, dark[2 * i + 1]]),
+        )
+        for i, (crop, ink) in enumerate(zip(crops, inks, strict=True))
+    ]
+
+
+def _shift(x: float) -> Matrix:
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+
+
+def _in_line(marks: Sequence[Mark], others: Sequence[Sequence[Mark]]) -> bool:
+    """Whether what stands near a field stands as high beside another, near or farther, as row numbers do."""
+    rows = np.array([m[1:3] for own in others for m in own]).reshape(-1, 2)
+    near = (m for m in marks if m.away < NEAR_MM)
+    return all((np.abs(rows - m[1:3]) < IN_LINE_MM).all(axis=1).any() for m in near)
+
+
+def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> list[Mark]:
+    """What stands beside a field or above it and is no other field's."""
+    box, scale, found = crop.box, crop.scale, list[Mark]()
     inside = ink[round(box.y) : round(box.y + box.height), round(box.x) : round(box.x + box.width)]
     if np.count_nonzero(inside) == np.count_nonzero(ink):
         return found
-    lowest, lowest_cut = (min(mm * crop.scale, part * box.height) for mm, part in (LOWEST, LOWEST_CUT))
-    highest = max(HIGHEST[0] * crop.scale, HIGHEST[1] * box.height)
+    lowest, lowest_cut = (min(mm * scale, part * box.height) for mm, part in (LOWEST, LOWEST_CUT))
+    highest = max(HIGHEST[0] * scale, HIGHEST[1] * box.height)
     _, stats = components(ink.astype(np.uint8))
     for x, y, w, h, _ in stats[1:].tolist():
         mark = Box(x, y, w, h)
         side = _side(mark, box)
-        cut = x == 0 or y == 0 or x + w == ink.shape[1]
-        digit = (lowest_cut if cut else lowest) < h < highest and w < WIDEST * box.height
-        begins = h < highest and _begins(mark, side, ink.shape[1], crop.scale)
-        if not side or not (digit or begins or (side is Side.LEFT and _minus(mark, box))):
+        cut_off = y == 0 or x == 0 or x + w == ink.shape[1]
+        digit = (lowest_cut if cut_off else lowest) < h < highest and w < WIDEST * box.height
+        if not side or not (digit or (side is Side.LEFT and _minus(mark, box, scale))):
             continue
         rows = np.count_nonzero(ink[:, x : x + w].any(axis=1))
         if side is not Side.ABOVE and rows - h > RUNS_ON * (len(ink) - h):
             continue
-        left, up, right = (CUT_OFF * crop.scale * at for at in (x == 0, y == 0, x + w == ink.shape[1]))
-        mark = Box(x - left, y - up, left + w + right, up + h)
-        if not any(_reaches_into(mark, crop, other) for other in crops if other is not crop):
-            found.add(side)
+        up = CUT_OFF * scale * (y == 0)
+        if not any(
+            _reaches_into(Box(x, y - up, w, up + h), crop, c) for c in crops if c.field is not crop.field
+        ):
+            away = max(box.x - x - w, x - box.x - box.width, 0.0)
+            found.append(Mark(side, (y - box.y) / scale, (y + h - box.y) / scale, away / scale))
     return found
 
 
-def _begins(mark: Box, side: Side | None, width: int, scale: float) -> bool:
-    """Whether a crop so many px wide cuts what may be a digit beside its field, or a minus before it."""
-    before = side is Side.LEFT and mark.x == 0
-    behind = side is Side.RIGHT and mark.x + mark.width == width and mark.width <= FLAT * mark.height
-    return (before or behind) and max(mark.width, mark.height) > BEGINS * scale
-
-
-def _minus(mark: Box, box: Box) -> bool:
+def _minus(mark: Box, box: Box, scale: float) -> bool:
     """Whether a mark before a field may be a minus."""
     middle = (mark.y + mark.height / 2 - box.y) / box.height
     wide = MINUS * box.height < mark.width < WIDEST * box.height
-    return wide and mark.width > FLAT * mark.height and LEVEL[0] < middle < LEVEL[1]
+    flat = mark.width > FLAT * mark.height > FLAT * THIN_MM * scale
+    return wide and flat and LEVEL[0] < middle < LEVEL[1]
 
 
 def _captioned(crops: Sequence[FieldCrop], column: Sequence[int]) -> list[int]:

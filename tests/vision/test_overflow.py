@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitscan.records import Box
+from digitscan.records import Box, Image
 from digitscan.vision.fields import FieldCrop, cut_fields
-from digitscan.vision.overflow import overflow
+from digitscan.vision.overflow import overflow as looked_around
 from digitscan.vision.registration import RegisteredPage
 from tests.drawn_pages import DPI, as_page, blank, household
 
@@ -20,12 +20,37 @@ AGES = [f"person[{row}].age" for row in range(1, 13)]
 
 
 @cache
-def crops() -> list[FieldCrop]:
+def registered() -> RegisteredPage:
     form, lies = household(), np.diag([DPI / 25.4, DPI / 25.4, 1.0])
     count = len(form.fields)
-    return cut_fields(
-        RegisteredPage(as_page(blank(form)), form, lies, (lies,) * count, (1.0,) * count, 1.0, 0)
-    )
+    return RegisteredPage(as_page(blank(form)), form, lies, (lies,) * count, (1.0,) * count, 1.0, 0)
+
+
+@cache
+def crops() -> list[FieldCrop]:
+    return cut_fields(registered())
+
+
+def overflow(crops: list[FieldCrop], inks: list[Ink], page: Image | None = None) -> list[bool]:
+    return looked_around(crops, inks, registered().page.image if page is None else page, 0.5)
+
+
+def beside_on_page(marks: dict[str, tuple[float, float, float, float]]) -> list[str]:
+    """The same of marks on the page: x, y from the upper right corner of a field, width and height, mm."""
+    page, scale = registered().page.image.copy(), DPI / 25.4
+    for field in registered().form.fields:
+        if field.name in marks:
+            x, y, wide, tall = marks[field.name]
+            left, top = field.box.x + field.box.width + x, field.box.y + y
+            page[round(top * scale) : round((top + tall) * scale)][
+                :, round(left * scale) : round((left + wide) * scale)
+            ] = 0
+    of_page = cut_fields(replace(registered(), page=as_page(page)))
+    inks = [crop.dark > 127 for crop in of_page]
+    for crop, ink in zip(of_page, inks, strict=True):  # as if its rules were taken out
+        ink[:, : round(crop.box.x + crop.box.width + 3)] = False
+    found = overflow(of_page, inks, page)
+    return [crop.field.name for crop, marked in zip(of_page, found, strict=True) if marked]
 
 
 def seen(
@@ -67,14 +92,26 @@ def test_open_boxes_are_looked_around_too() -> None:
     assert [crop.field.name for crop, here in zip(crops(), marked, strict=True) if here] == AGES[4:5]
 
 
-@pytest.mark.parametrize("right", [False, True])
-@pytest.mark.parametrize(("wide", "tall", "marked"), [(2.0, 1.1, True), (0.9, 0.9, True), (0.6, 0.6, False)])
-def test_what_the_crop_shows_the_beginning_of_is_seen(
-    wide: float, tall: float, *, right: bool, marked: bool
+@pytest.mark.parametrize(
+    ("x", "wide", "tall", "marked"),
+    [(1.5, 4, 5, True), (2.8, 4, 5, True), (3.3, 4, 5, False), (2.5, 0.5, 0.5, False)],
+)
+def test_a_digit_beyond_the_crop_is_seen_where_it_is_near(
+    x: float, wide: float, tall: float, *, marked: bool
 ) -> None:
-    crop = next(crop for crop in crops() if crop.field.name == AGES[3])
-    margin = crop.box.x / crop.scale
-    assert seen(AGES[3:4], margin - min(wide, 0.8), tall, wide, right=right) == AGES[3:4] * marked
+    assert beside_on_page({AGES[3]: (x, 2, wide, tall)}) == AGES[3:4] * marked
+
+
+@pytest.mark.parametrize(("apart", "pen"), [(0.0, False), (0.8, True)])
+def test_what_stands_as_high_in_several_rows_is_print(apart: float, *, pen: bool) -> None:
+    rows = AGES[8:11]
+    assert beside_on_page({name: (2, 2 + i * apart, 3, 4) for i, name in enumerate(rows)}) == rows * pen
+
+
+@pytest.mark.parametrize(("top", "pen"), [(2.0, False), (2.8, True)])
+def test_the_first_row_number_of_two_digits_is_print_as_those_of_one_are(top: float, *, pen: bool) -> None:
+    numbers = dict.fromkeys(AGES[:9], (3.5, 2.0, 1.5, 3.0))
+    assert beside_on_page(numbers | {AGES[9]: (2.5, top, 2.5, 3.0)}) == AGES[9:10] * pen
 
 
 def test_an_upright_rule_of_a_table_is_no_digit() -> None:
@@ -106,10 +143,13 @@ def test_a_digit_that_the_crop_cuts_may_be_the_next_field_s(away: float, *, own:
         return replace(crop, field=replace(crop.field, box=Box(x + width + away, y, width, height)), cells=())
 
     ages = [crop for crop in crops() if crop.field.name in AGES]
-    page = [*ages, *(after(crop) for crop in ages)]
-    inks = [np.zeros(crop.dark.shape, np.bool_) for crop in page]
-    inks[4][30:70, -12:] = True
-    assert overflow(page, inks) == [own and i == 4 for i in range(len(page))]
+    fields = [*ages, *(after(crop) for crop in ages)]
+    page, scale = registered().page.image.copy(), DPI / 25.4
+    x, y, width, _ = ages[4].field.box
+    left, top = round((x + width + 2.6) * scale), round((y + 2) * scale)
+    page[top : top + 50, left : left + 40] = 0
+    inks = [np.zeros(crop.dark.shape, np.bool_) for crop in fields]
+    assert overflow(fields, inks, page)[:12] == [own and i == 4 for i in range(12)]
 
 
 def test_what_stands_over_the_first_of_a_column_is_its_caption() -> None:
