@@ -11,6 +11,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from digitscan.records import Box, Image, Matrix
@@ -20,6 +21,7 @@ from digitscan.vision.placement import cut
 
 ALIKE = 6  # fields of a column whose surroundings can be compared: of fewer nothing tells pen from print
 FARTHER_MM = 4.5  # than the crop, to both sides, is looked
+COARSE = 2  # px of a crop that are one px of what is looked at there
 NEAR_MM = 3.0  # from a field: what is farther is not written to it, and shows what is print
 PRINT = 0.25  # of a column's fields: if more have a mark on one side, it is print, or another column's ink
 IN_LINE_MM = 0.35  # print stands as high in one row as in the next
@@ -84,25 +86,38 @@ def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink], page: Image, thres
 def _widened(
     crops: Sequence[FieldCrop], inks: Sequence[Ink], page: Image, threshold: float
 ) -> list[tuple[FieldCrop, Ink]]:
-    """The crops and their inks with what the page shows farther to both sides."""
+    """The crops and their inks with what the page shows farther to both sides, where that is anything."""
     more = round(FARTHER_MM * crops[0].scale)
     strips = [
-        cut(page, crop.to_page @ _shift(x), (more, len(ink)))
+        cut(page, crop.to_page @ _coarse(x), (more // COARSE, len(ink) // COARSE))
         for crop, ink in zip(crops, inks, strict=True)
         for x in (-more, ink.shape[1])
     ]
-    dark = [strip > threshold * 255 for strip in darknesses(strips, crops[0].scale)]
-    return [
-        (
-            replace(crop, box=crop.box._replace(x=crop.box.x + more)),
-            np.hstack([dark[2 * i], ink, dark[2 * i + 1]]),
-        )
-        for i, (crop, ink) in enumerate(zip(crops, inks, strict=True))
-    ]
+    # in most nothing can be as dark as ink: the paper is no lighter than the lightest there
+    inked = [k for k, strip in enumerate(strips) if strip.min() < (1 - threshold) * strip.max()]
+    darks = darknesses([strips[k] for k in inked], crops[0].scale / COARSE)
+    seen = {k: dark > threshold * 255 for k, dark in zip(inked, darks, strict=True)}
+    wide = []
+    for i, (crop, ink) in enumerate(zip(crops, inks, strict=True)):
+        if 2 * i in seen or 2 * i + 1 in seen:
+            both = [_enlarged(seen.get(k), (more, len(ink))) for k in (2 * i, 2 * i + 1)]
+            box = crop.box._replace(x=crop.box.x + more)
+            wide.append((replace(crop, box=box), np.hstack([both[0], ink, both[1]])))
+        else:
+            wide.append((crop, ink))
+    return wide
 
 
-def _shift(x: float) -> Matrix:
-    return np.array([[1.0, 0.0, x], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+def _coarse(x: float) -> Matrix:
+    """From px of a strip, which begins at column x of a crop, to the crop's."""
+    return np.array([[COARSE, 0.0, x], [0.0, COARSE, 0.0], [0.0, 0.0, 1.0]])
+
+
+def _enlarged(strip: Ink | None, size: tuple[int, int]) -> Ink:
+    """A strip at the crop's resolution; without ink where there is none. size: width, height."""
+    if strip is None:
+        return np.zeros(size[::-1], np.bool_)
+    return cv2.resize(strip.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
 
 
 def _in_line(marks: Sequence[Mark], others: Sequence[Sequence[Mark]]) -> bool:
@@ -124,8 +139,7 @@ def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> list[Mark]:
     for x, y, w, h, _ in stats[1:].tolist():
         mark = Box(x, y, w, h)
         side = _side(mark, box)
-        cut_off = y == 0 or x == 0 or x + w == ink.shape[1]
-        digit = (lowest_cut if cut_off else lowest) < h < highest and w < WIDEST * box.height
+        digit = (lowest_cut if y == 0 else lowest) < h < highest and w < WIDEST * box.height
         if not side or not (digit or (side is Side.LEFT and _minus(mark, box, scale))):
             continue
         rows = np.count_nonzero(ink[:, x : x + w].any(axis=1))
