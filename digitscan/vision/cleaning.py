@@ -17,6 +17,8 @@ Darkness = Image
 """Height x width: 0 the paper around, 255 black."""
 
 FAINTEST = 0.14  # darkness under which nothing is ink, on any page
+DARK = 1.5  # times as dark as the faintest ink: what leaves no doubt that a page shows some; where none does,
+PALEST, NOISE = 0.05, 5.0  # the darkness of a pale mark, at least, and in deviations of the paper
 GAP_MM = 0.4
 PALE_PRINT = 0.5  # of the ink's darkness: rules up to here are printed paler than the pen writes
 
@@ -29,6 +31,8 @@ class InkLevel:
     """Least darkness of ink."""
     stroke: float
     """Usual width of a stroke, crop px."""
+    faintest: float = FAINTEST
+    """Least darkness of a mark too pale to be ink: less on a page that hardly shows ink."""
 
 
 def darknesses(crops: Sequence[Image], scale: float) -> list[Darkness]:
@@ -56,9 +60,11 @@ def ink_level(
     own rules are pale, the threshold lies between them and the ink.
     """
     seen = np.concatenate([i.ravel() for i in insides]) if insides else np.zeros(0, np.uint8)
-    seen = seen[seen > FAINTEST * 255]
+    dark = seen[seen > FAINTEST * 255]
     # a page with less ink than one thin digit has none that could be measured
-    ink = _upper_class(seen) / 255 if len(seen) > scale * scale * 2 else 0.6
+    ink = _upper_class(dark) / 255 if len(dark) > scale * scale * 2 else 0.0
+    faintest = FAINTEST if ink > DARK * FAINTEST else _palest(seen)
+    ink = ink or 0.6
     threshold = settings.ink * ink
     printed = float(np.median(rules)) if len(rules) else 0.0
     if FAINTEST < printed < PALE_PRINT * ink:
@@ -67,7 +73,8 @@ def ink_level(
         threshold = max(threshold, 0.3 * ink)
     threshold = max(threshold, FAINTEST)
     widths = _stroke_widths([i > threshold * 255 for i in insides])
-    return InkLevel(threshold, float(np.median(widths)) if widths else 0.4 * scale)
+    stroke = float(np.median(widths)) if widths else 0.4 * scale
+    return InkLevel(threshold, stroke, faintest)
 
 
 def find_inks(
@@ -158,6 +165,15 @@ def components(ink: Image) -> tuple[NDArray[np.integer], NDArray[np.int32]]:
     kind = cv2.CV_16U if ink.size < 1 << 17 else cv2.CV_32S
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8, ltype=kind)
     return np.asarray(labels), np.asarray(stats, np.int32)
+
+
+def _palest(seen: NDArray[np.uint8]) -> float:
+    """Least darkness, 0-1, that stands out from paper where nothing is as dark as ink."""
+    if not len(seen):
+        return FAINTEST
+    lower, middle, upper = np.percentile(seen, (25, 50, 75)) / 255
+    deviation = (upper - lower) / 1.35  # of normal noise
+    return float(np.clip(middle + NOISE * deviation, PALEST, FAINTEST))
 
 
 def _upper_class(values: NDArray[np.uint8]) -> float:

@@ -30,7 +30,11 @@ RULES_MM = 0.7  # within a cell, rules may lie so far from its edges
 TICK = 0.33  # of the height of a comb's cells: its ticks are as high at least
 PALE_HEIGHT = 0.25  # of its cell's: a mark that is lower is no digit
 PALE_STROKES = 2.0  # of the usual stroke's width: what is thicker is no stroke
-PALE_PENS, PALE_PRINT = 4, 0.25  # of the fields looked at: more that show pale marks show print
+PALE_PENS, PALE_PRINT = 4, 0.25  # of the fields looked at: more that show pale marks may show print,
+PALE_ALIKE, PALE_PICTURE = (
+    0.5,
+    12,
+)  # if these correlate, as pictures so many px high and wide: writing differs
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +141,20 @@ def pale_marks(crops: Sequence[FieldCrop], inks: Sequence[tuple[Ink, Ink]], leve
     """Of each field the height, px, of the tallest mark too pale to be ink; 0 for none.
 
     Another pen may have written it: looked for in blank cells, and in open boxes beside the ink. Where many
-    fields show some, they are printed. inks: ink and rules, as `field_inks` gives them.
+    fields show some that look alike, they are printed. inks: ink and rules, as `field_inks` gives them.
     """
     found = [_pale_mark(crop, ink | rules, level) for crop, (ink, rules) in zip(crops, inks, strict=True)]
-    looked_at = [height for height in found if height is not None]
-    printed = sum(height > 0 for height in looked_at) > max(PALE_PENS, PALE_PRINT * len(looked_at))
-    return [0.0 if printed or height is None else height for height in found]
+    looked_at = [mark for mark in found if mark is not None]
+    marks = [mark for mark in looked_at if mark.height > 0]
+    many = len(marks) > max(PALE_PENS, PALE_PRINT * len(looked_at))
+    printed = many and _alike([mark.picture for mark in marks])
+    return [0.0 if printed or mark is None else mark.height for mark in found]
+
+
+def _alike(pictures: Sequence[NDArray[np.float32]]) -> bool:
+    """Whether most pictures show the same."""
+    likeness = np.corrcoef([picture.ravel() for picture in pictures])
+    return bool(np.nanmedian(likeness[np.triu_indices(len(pictures), 1)]) > PALE_ALIKE)
 
 
 def hidden_marks(crops: Sequence[FieldCrop], inks: Sequence[tuple[Ink, Ink]]) -> list[float]:
@@ -168,8 +180,18 @@ def _widened(crop: FieldCrop, seen: Ink, x: int) -> float:
     return float(wider) if wider > PALE_HEIGHT * crop.box.height else 0.0
 
 
-def _pale_mark(crop: FieldCrop, seen: Ink, level: InkLevel) -> float | None:
-    """Height of the tallest pale mark in a field's blank cells or open box; None where all are written in."""
+@dataclass(frozen=True, slots=True)
+class _PaleMark:
+    """The tallest pale mark in a field, if there is any, and the cell or box it lies in."""
+
+    height: float
+    """px; 0 for none."""
+    picture: NDArray[np.float32]
+    """Darkness, coarsely."""
+
+
+def _pale_mark(crop: FieldCrop, seen: Ink, level: InkLevel) -> _PaleMark | None:
+    """The tallest pale mark in a field's blank cells or open box; None where all are written in."""
     inset = RULES_MM * crop.scale
     side = round(1.2 * level.stroke) | 1  # what is dark fades out
     tallest = None
@@ -180,18 +202,20 @@ def _pale_mark(crop: FieldCrop, seen: Ink, level: InkLevel) -> float | None:
         written = np.count_nonzero(seen[part]) > level.stroke**2
         if not dark.size or (written and crop.cells):
             continue
-        tallest = tallest or 0.0
-        if dark.max() <= cleaning.FAINTEST * 255:
+        tallest = tallest or _PaleMark(0.0, np.zeros((PALE_PICTURE, PALE_PICTURE), np.float32))
+        if dark.max() <= level.faintest * 255:
             continue
         inked = seen[part] | (dark > level.threshold * 255)
         near = cv2.dilate(inked.astype(np.uint8), np.ones((side, side), np.uint8))
         if written:  # what lies in the shadow of ink is pale all over, not in strokes
             thick = np.ones((round(PALE_STROKES * level.stroke),) * 2, np.uint8)
             dark = np.asarray(cv2.morphologyEx(dark, cv2.MORPH_TOPHAT, thick), np.uint8)
-        _, stats = cleaning.components(((dark > cleaning.FAINTEST * 255) & (near == 0)).astype(np.uint8))
+        pale = np.where(near == 0, dark, np.uint8(0))
+        _, stats = cleaning.components((pale > level.faintest * 255).astype(np.uint8))
         for _, _, w, h, area in stats[1:].tolist():
-            if h > PALE_HEIGHT * box.height and area / max(w, h) > SLIVER * level.stroke:
-                tallest = max(tallest, h)
+            if h > max(PALE_HEIGHT * box.height, tallest.height) and area / max(w, h) > SLIVER * level.stroke:
+                coarse = cv2.resize(pale, (PALE_PICTURE,) * 2, interpolation=cv2.INTER_AREA)
+                tallest = _PaleMark(h, coarse.astype(np.float32))
     return tallest
 
 

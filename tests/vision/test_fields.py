@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from digitscan.deck.drawing import draw_form, on_paper, write_page
 from digitscan.deck.filling import USUAL, fill_page
+from digitscan.deck.handwriting import draw_digit, make_hand
 from digitscan.forms import Form
 from digitscan.records import Box, Image, Matrix
 from digitscan.vision.cleaning import InkLevel
@@ -299,6 +300,27 @@ def test_print_that_many_fields_show_is_no_pen() -> None:
     for field in form().fields[1:]:
         page = written_in(page, field.box, 0, 200)
     assert not any(marks_of(page))
+
+
+def test_what_many_fields_show_is_pen_where_it_differs() -> None:
+    page, rng, scale = (
+        written_in(blank(form()), form().fields[0].box, 0, 40),
+        np.random.default_rng(1),
+        DPI / 25.4,
+    )
+    hand = make_hand(rng)
+    for digit, field in enumerate(form().fields[1:]):
+        ink = draw_digit(hand, digit, round(6 * scale), rng) / 255
+        x, y = round((field.box.x + 1) * scale), round((field.box.y + 1.5) * scale)
+        part = page[y : y + ink.shape[0], x : x + ink.shape[1]]
+        part[:] = np.minimum(part, 255 - 55 * ink)
+    assert all(height > 3 * scale for height in marks_of(page)[1:])
+
+
+def test_on_a_page_without_ink_a_paler_mark_may_be_pen() -> None:
+    box = form().fields[1].box
+    assert not any(marks_of(blank(form())))
+    assert marks_of(written_in(blank(form()), box, 0, 235))[1] > 3 * DPI / 25.4
 
 
 def test_a_cell_too_small_to_write_in_has_no_pale_mark() -> None:
