@@ -31,6 +31,8 @@ UNMARKED = ("lines", "rules", "none")  # methods that nothing but rules tells wh
 CONTESTED, CONTESTED_UNMARKED = 0.9, 0.5  # of the best candidate's rank: worth comparing with it
 ENOUGH_FRAMES, ENOUGH_MARKS = 0.3, 0.5  # share found: nothing more is tried
 BLUR_MM = 0.19
+LIKE = 0.2  # of the score: forms that fit worse by less are compared by their print,
+APART = 2.0  # pieces of which tell them apart
 ALONE = 0.6  # of the picture is the form: beside it there is no room for another
 WHOLE = 0.95  # of a field is in the picture: a cell that is not would look blank
 CONTRASTS = (None, 1.0, 0.5)  # of rules, in which frames are looked for, until enough are found
@@ -70,9 +72,15 @@ def register(page: Page, forms: tuple[Form, ...]) -> RegisteredPage:
     height, width = page.image.shape
     if min(width, height) < SMALLEST_PAGE:
         raise PageError("registration", f"a picture of {width} x {height} pixels is no page of a form")
-    best = _best(page, forms)
+    best, *like = _fitting(page, forms)
     least = best.form.registration.minimum_score
     if best.score >= least:
+        if like:
+            names = f"'{best.form.name}' and '{like[0].form.name}'"
+            raise PageError(
+                "registration",
+                f"{names} fit it alike: run them one by one, or print on one what the other lacks",
+            )
         if _lies_beside(best, forms):
             raise PageError("registration", "there is more than one form on the page: scan each by itself")
         return best
@@ -81,9 +89,27 @@ def register(page: Page, forms: tuple[Form, ...]) -> RegisteredPage:
     raise PageError("registration", f"{prefix}{said} {best.score:.2f}, its minimum is {least:.2f}")
 
 
-def _best(page: Page, forms: tuple[Form, ...]) -> RegisteredPage:
+def _fitting(page: Page, forms: tuple[Form, ...]) -> list[RegisteredPage]:
+    """The page as the form that fits it best, and as those that nothing tells from it.
+
+    Where several fit, as editions of a form do, or its front and its back, the page's own form is the one of
+    whose print most is there and least is missing: of a form that has less print than the page, all is found
+    as well.
+    """
     tried = [_registered(page, form) for form in forms]
-    return max(tried, key=lambda r: r.score - r.form.registration.minimum_score)
+    above = [r.score - r.form.registration.minimum_score for r in tried]
+    near = [r for r, a in zip(tried, above, strict=True) if a > max(above) - LIKE and a >= 0]
+    if len(near) < 2:
+        return [tried[int(np.argmax(above))]]
+    prints = [printed(_rules(r.form), r.form.page.size) for r in near]
+    balances = [0.0] * len(near)
+    if all(what.pieces for what in prints):
+        for i, (r, what) in enumerate(zip(near, prints, strict=True)):
+            ruled = RuledPage(page.image, r.form.page.size)
+            balances[i] = ruled.balance(ruled.settled(r.transform, what), what)
+    told = [b > max(balances) - APART for b in balances]
+    equals = sorted((r for r, t in zip(near, told, strict=True) if t), key=lambda r: -r.score)
+    return [r for r in equals if r.score > equals[0].score - LIKE / 2]
 
 
 def _lies_beside(found: RegisteredPage, forms: tuple[Form, ...]) -> bool:
@@ -96,7 +122,7 @@ def _lies_beside(found: RegisteredPage, forms: tuple[Form, ...]) -> bool:
         return False
     paper = int(np.median(image))
     rest = cv2.fillConvexPoly(image.copy(), corners, paper)
-    other = _best(replace(found.page, image=np.asarray(rest, np.uint8)), forms)
+    other, *_ = _fitting(replace(found.page, image=np.asarray(rest, np.uint8)), forms)
     return other.score >= other.form.registration.minimum_score
 
 

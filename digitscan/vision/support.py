@@ -95,6 +95,16 @@ class RuledPage:
 
         transform: 3x3, form mm -> page px.
         """
+        seen, running_on = self._counted(transform, what)
+        return seen - END * running_on
+
+    def balance(self, transform: Matrix, what: Print) -> float:
+        """The same, less the pieces that are not seen: of two forms that fit, the page's own has more."""
+        seen, running_on = self._counted(transform, what)
+        return 2 * seen - what.pieces - END * running_on
+
+    def _counted(self, transform: Matrix, what: Print) -> tuple[float, float]:
+        """How many pieces are seen, and beyond how many ends a rule runs on."""
         pieces, ends = (
             np.concatenate(
                 [self._seen(transform, s, axis, beyond=b).max(axis=1) for axis, s in enumerate(both)]
@@ -105,7 +115,7 @@ class RuledPage:
             )
         )
         # a stroke that happens to stand there is not yet a rule that runs on
-        return float(pieces.sum() - END * np.clip((ends - 0.3) / 0.5, 0, 1).sum())
+        return float(pieces.sum()), float(np.clip((ends - 0.3) / 0.5, 0, 1).sum())
 
     def settled(self, transform: Matrix, what: Print) -> Matrix:
         """The transform with what the rules near it correct: shift, size, turn and slant.

@@ -195,6 +195,33 @@ def test_in_a_mixed_batch_each_page_is_its_own_form(forms: dict[str, Form], want
         assert register(page, order).form.name == wanted
 
 
+@pytest.mark.parametrize("method", ["marks", "lines", "none"])
+@pytest.mark.parametrize("first", ["short", "long"])
+@pytest.mark.parametrize("wanted", ["short", "long"])
+def test_of_two_editions_the_page_s_own_is_taken(
+    tmp_path: Path, method: str, first: str, wanted: str
+) -> None:
+    section = METHODS[method]
+    short = SMALL_FORM.replace(SECTION, section).replace('"small"', '"short"')
+    # its numbers have one digit more, on the left
+    long = short.replace('"short"', '"long"').replace(
+        "box = [34, 52, 21, 9]\ncells = 3", "box = [27, 52, 28, 9]\ncells = 4"
+    )
+    editions = {}
+    for name, text in (("short", short), ("long", long)):
+        (tmp_path / name).mkdir()
+        editions[name] = write_form(tmp_path / name, text)
+    other = next(name for name in editions if name != first)
+    page = as_page(filled(editions[wanted], 5)[0])
+    assert register(page, (editions[first], editions[other])).form.name == wanted
+
+
+def test_forms_that_print_the_same_are_not_guessed_at(forms: dict[str, Form], tmp_path: Path) -> None:
+    same = write_form(tmp_path, SMALL_FORM.replace('"small"', '"same"'))
+    with pytest.raises(PageError, match="'small' and 'same' fit it alike"):
+        register(as_page(filled(same, 5)[0]), (forms["marks"], same))
+
+
 def test_no_form_fits_names_the_best(forms: dict[str, Form]) -> None:
     page = as_page(np.full((945, 709), 255, np.uint8))
     with pytest.raises(
