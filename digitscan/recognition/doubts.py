@@ -19,6 +19,7 @@ NOTHING_HIDDEN = 0.985  # that a printed rule hid no stroke which makes another 
 NOTHING_BURIED = 0.5  # the same of a rule that is thicker at the glyph than elsewhere
 POINT = 0.5  # that a mark between two digits, or a dot, is none that makes of them what is no number
 LEANING, LEANS = 0.5, (-25, 50)  # that a stroke is a 1 that leans more: of MNIST's 1s, three in a thousand do
+FROM_RULE_TO_RULE, UPRIGHT = 0.5, 2.0  # that a stroke is a 1 which runs so, and leans by fewer degrees
 BESIDE_FIELD = 0.5  # that what stands beside a field does not belong to its number
 SLASHED = 0.5  # that strokes are 1s, where others on the page look like slashes or 1s lean less
 RUNS_ON = 0.5  # that what runs on beyond the picture of its field is a digit all the same, and this one
@@ -108,6 +109,8 @@ def _losses_of(glyph: Hypothesis, label: str) -> Iterator[tuple[float, str]]:
     """The same of a glyph that is read so."""
     if label == "1" and _falls_over(glyph):
         yield LEANING, "1 that falls over"
+    if label == "1" and glyph.hangs and glyph.stands and _is_upright(glyph):
+        yield FROM_RULE_TO_RULE, "1 like a printed line"
     if glyph.runs_on and label.isdigit():
         yield RUNS_ON, "ink runs on beyond the field"
     if glyph.high_dash and label == "X":
@@ -129,6 +132,11 @@ def _falls_over(glyph: Hypothesis) -> bool:
     """Whether a stroke leans as no 1 does."""
     leans = lean(glyph.ink)
     return leans.is_stroke and not LEANS[0] < leans.degrees < LEANS[1]
+
+
+def _is_upright(glyph: Hypothesis) -> bool:
+    leans = lean(glyph.ink)
+    return leans.is_stroke and abs(leans.degrees) < UPRIGHT
 
 
 def _meets(streak: Box, box: tuple[int, int, int, int]) -> bool:

@@ -28,9 +28,10 @@ IN_LINE_MM = 0.35  # print stands as high in one row as in the next
 FIRST = 1.5  # of the usual distance from the field above: farther from it, a field has a caption
 # A digit is higher, mm and part of its field's height; so is what the crop leaves of one.
 LOWEST, LOWEST_CUT = (2.0, 0.3), (1.2, 0.2)
+PRINTED = 0.6  # of that: what is lower still shows how high print stands
 HIGHEST, WIDEST = (8.0, 1.1), 1.0  # what is higher, and wider in heights of the field, is no digit
 MINUS, FLAT, LEVEL = 0.1, 2.0, (0.25, 0.75)  # a dash before a field: width, shape, and where it lies,
-THIN_MM = 0.2  # and what is too thin for one
+THIN_MM, ALONE_MM = 0.2, 1.5  # and what is too thin for one, or too close to other ink over or under it
 CUT_OFF = 2.5  # mm that what the crop cuts may reach on beyond it
 RUNS_ON = 0.25  # of the rows over and under a mark beside a field, with ink there too: a rule in pieces
 
@@ -50,8 +51,8 @@ class Mark(NamedTuple):
     top: float
     bottom: float
     """Both under the upper edge of the field."""
-    away: float
-    """From the field's side."""
+    is_near: bool
+    """Whether it may be a digit or a minus of the field; what is farther or smaller shows what is print."""
 
 
 def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink], page: Image, threshold: float) -> list[bool]:
@@ -76,7 +77,7 @@ def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink], page: Image, thres
                 [m for m in own if m.side is side and not (side is Side.ABOVE and i in captioned)]
                 for i, own in zip(column, found, strict=True)
             ]
-            marked = [k for k, own in enumerate(marks) if any(m.away < NEAR_MM for m in own)]
+            marked = [k for k, own in enumerate(marks) if any(m.is_near for m in own)]
             if len(marked) <= PRINT * len(column):
                 for k in marked:
                     beside[column[k]] |= not _in_line(marks[k], [*marks[:k], *marks[k + 1 :]])
@@ -123,7 +124,7 @@ def _enlarged(strip: Ink | None, size: tuple[int, int]) -> Ink:
 def _in_line(marks: Sequence[Mark], others: Sequence[Sequence[Mark]]) -> bool:
     """Whether what stands near a field stands as high beside another, near or farther, as row numbers do."""
     rows = np.array([m[1:3] for own in others for m in own]).reshape(-1, 2)
-    near = (m for m in marks if m.away < NEAR_MM)
+    near = (m for m in marks if m.is_near)
     return all((np.abs(rows - m[1:3]) < IN_LINE_MM).all(axis=1).any() for m in near)
 
 
@@ -139,8 +140,9 @@ def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> list[Mark]:
     for x, y, w, h, _ in stats[1:].tolist():
         mark = Box(x, y, w, h)
         side = _side(mark, box)
-        digit = (lowest_cut if y == 0 else lowest) < h < highest and w < WIDEST * box.height
-        if not side or not (digit or (side is Side.LEFT and _minus(mark, box, scale))):
+        least = lowest_cut if y == 0 else lowest
+        minus = side is Side.LEFT and _minus(mark, box, scale) and _alone(mark, ink, scale)
+        if not side or not (minus or (PRINTED * least < h < highest and w < WIDEST * box.height)):
             continue
         rows = np.count_nonzero(ink[:, x : x + w].any(axis=1))
         if side is not Side.ABOVE and rows - h > RUNS_ON * (len(ink) - h):
@@ -149,8 +151,9 @@ def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> list[Mark]:
         if not any(
             _reaches_into(Box(x, y - up, w, up + h), crop, c) for c in crops if c.field is not crop.field
         ):
-            away = max(box.x - x - w, x - box.x - box.width, 0.0)
-            found.append(Mark(side, (y - box.y) / scale, (y + h - box.y) / scale, away / scale))
+            near = max(box.x - x - w, x - box.x - box.width) < NEAR_MM * scale
+            top = y - box.y
+            found.append(Mark(side, top / scale, (top + h) / scale, near and (minus or h > least)))
     return found
 
 
@@ -160,6 +163,14 @@ def _minus(mark: Box, box: Box, scale: float) -> bool:
     wide = MINUS * box.height < mark.width < WIDEST * box.height
     flat = mark.width > FLAT * mark.height > FLAT * THIN_MM * scale
     return wide and flat and LEVEL[0] < middle < LEVEL[1]
+
+
+def _alone(mark: Box, ink: Ink, scale: float) -> bool:
+    """Whether there is no ink close over or under a mark: the bar of a printed 7 that broke is no minus."""
+    x, y, w, h = (int(v) for v in mark)
+    reach, columns = round(ALONE_MM * scale), slice(x, x + w)
+    around = np.count_nonzero(ink[max(y - reach, 0) : y + h + reach, columns])
+    return bool(around == np.count_nonzero(ink[y : y + h, columns]))
 
 
 def _captioned(crops: Sequence[FieldCrop], column: Sequence[int]) -> list[int]:

@@ -116,7 +116,7 @@ class LaidPage:
     def placed(self) -> tuple[list[Matrix], list[float], list[float]]:
         """Each field's own form mm -> page px, the share of its printed rules found (0-1), and of its upright
         or of its level ones, whichever is less: a field beside its place sees all level ones. The last is 0
-        for a field that seems to lie a cell off.
+        for a field that seems to lie a cell off, or to have other cells.
         """
         expected = _smoothed(self._centres, self._coarse.shift, self._coarse.share)
         found = self._found(expected, REACHES_MM[1])
@@ -126,7 +126,7 @@ class LaidPage:
         corrections = np.tile(np.eye(3), (len(shift), 1, 1))
         corrections[:, (0, 1), (0, 1)] = stretch
         corrections[:, :2, 2] = self._centres * (1 - stretch) + shift
-        lesser = np.where(self._a_cell_off(found), 0.0, found.lesser)
+        lesser = np.where(self._a_cell_off(found) | self._otherwise_divided(found), 0.0, found.lesser)
         return list(self._transform @ corrections), found.share.tolist(), lesser.tolist()
 
     def _a_cell_off(self, found: _Found) -> NDArray[np.bool_]:
@@ -138,6 +138,21 @@ class LaidPage:
             )
             off[kind.fields] = (~left & beyond_right) | (~right & beyond_left)
         return off
+
+    def _otherwise_divided(self, found: _Found) -> NDArray[np.bool_]:
+        """Of each field whether both ends of its cells are seen, but no rule between any two of them.
+
+        Of two cells the one rule between may lie under the writing.
+        """
+        divided = np.zeros(len(found.share), np.bool_)
+        for kind in self._kinds:
+            edges = kind.edges[0]
+            seen = self._seen_at(kind, edges, found) > CONFIRMED
+            ends = seen[edges.first] & seen[edges.first + edges.counts - 1]
+            divided[kind.fields] = (
+                (edges.counts > 3) & ends & (np.add.reduceat(seen, edges.first, dtype=int) == 2)
+            )
+        return divided
 
     def _seen_at(self, kind: _Kind, edges: _Edges, found: _Found) -> NDArray[np.float32]:
         """How much rule (0-1) there is along upright edges of fields, where these were found."""

@@ -29,6 +29,11 @@ from digitscan.vision.transforms import Points, apply, rotation_of
 SMALLEST_PAGE = 100  # px: below it nothing printed could be told
 UNMARKED = ("lines", "rules", "none")  # methods that nothing but rules tells where the form lies
 CONTESTED, CONTESTED_UNMARKED = 0.9, 0.5  # of the best candidate's rank: worth comparing with it
+MISSED, FEW = (
+    0.65,
+    0.05,
+)  # share of its rules without which a field is not found; of the fields: with more that are
+# not, the print may say that the form lies elsewhere
 ENOUGH_FRAMES, ENOUGH_MARKS = 0.3, 0.5  # share found: nothing more is tried
 BLUR_MM = 0.19
 LIKE = 0.2  # of the score: forms that fit worse by less are compared by their print,
@@ -147,13 +152,19 @@ def _registered(page: Page, form: Form) -> RegisteredPage:
     ranked.sort(key=lambda r: -r[0])
     best, chosen = ranked[0]
     places = [m.transform for rank, m in ranked if rank > least * best]
-    if best == 0 or (ruled is None and len(places) == 1):
-        return _placed(page, form, chosen.transform, chosen.share, laid)
     what = printed(_rules(form), form.page.size)
-    if not what.pieces:
-        return _placed(page, form, chosen.transform, chosen.share)
-    likely = contest(ruled or RuledPage(page.image, form.page.size), form, what, places)
+    told: RegisteredPage | None = None
+    if best == 0 or not what.pieces or (ruled is None and len(places) == 1):
+        told = _placed(page, form, chosen.transform, chosen.share, laid)
+        missed = sum(share < MISSED for share in told.evidence)
+        if best == 0 or not what.pieces or missed <= FEW * len(form.fields):
+            return told
+    seen = ruled or RuledPage(page.image, form.page.size)
+    # marks, and a template, have told the way up
+    likely = contest(seen, form, what, places, way_up_known=ruled is None)
     first, *rivals = (replace(_placed(page, form, t, chosen.share), support=s) for s, t in likely)
+    if told is not None and told.score > first.score:
+        return told
     return replace(first, rivals=tuple(rivals))
 
 

@@ -21,14 +21,17 @@ LOOKED_AROUND = 2  # places, of which one may be upside down
 CLIMBS = 12
 
 
-def contest(page: RuledPage, form: Form, what: Print, places: Sequence[Matrix]) -> list[tuple[float, Matrix]]:
+def contest(
+    page: RuledPage, form: Form, what: Print, places: Sequence[Matrix], *, way_up_known: bool = False
+) -> list[tuple[float, Matrix]]:
     """The place with the most print under it, and its rivals: how many pieces support it, form mm -> page px.
 
     places: candidates, 3x3 form mm -> page px, the likeliest first. All that the form resembles itself by
-    is tried from each: where a move finds more print, from there on again.
+    is tried from each, but the half turn where the way up is known: where a move finds more print, from there
+    on again.
     """
     boxes = np.array([f.box for f in form.fields], np.float64)
-    moves = likenesses(what)
+    moves = _shifts(what) if way_up_known else likenesses(what)
     seen: list[tuple[float, Matrix]] = []
 
     def look(place: Matrix) -> tuple[float, Matrix] | None:
@@ -65,14 +68,17 @@ def likenesses(what: Print) -> list[Matrix]:
 
     Shifts along one axis, and the half turn.
     """
+    return _shifts(what) + _half_turn(what)
+
+
+def _shifts(what: Print) -> list[Matrix]:
     votes: Counter[tuple[int, float]] = Counter()
     for spans, along in ((what.level, 0), (what.upright, 1)):
         for axis, moved in ((along, (0, 1, 1)), (1 - along, (1, 0, 0))):
             votes.update((axis, d) for d in _moves(spans, np.array(moved)))
     least = ALIKE * what.pieces
     likely = [(axis, d) for (axis, d), n in sorted(votes.items(), key=lambda v: (-v[1], v[0])) if n >= least]
-    shifts = [_shift(axis, sign * d) for axis, d in likely[:MOST_SHIFTS] for sign in (1, -1)]
-    return shifts + _half_turn(what)
+    return [_shift(axis, sign * d) for axis, d in likely[:MOST_SHIFTS] for sign in (1, -1)]
 
 
 def _half_turn(what: Print) -> list[Matrix]:

@@ -132,6 +132,14 @@ def test_a_stroke_that_leans_far_is_hardly_a_1(degrees: int) -> None:
     assert read(leaning, [{"7": 0.9999}], cells=1)[0].probability > 0.97
 
 
+@pytest.mark.parametrize(("degrees", "ends", "sure"), [(0, True, False), (0, False, True), (8, True, True)])
+def test_a_stroke_straight_from_rule_to_rule_may_be_print(degrees: int, *, ends: bool, sure: bool) -> None:
+    plain = lattice([piece(20, 20)])
+    line = replace(plain.hypotheses[0], ink=stroke(degrees), hangs=ends, stands=True)
+    best = read(replace(plain, hypotheses=(line,)), [{"1": 0.9999}], cells=1)[0]
+    assert (best.probability > 0.97) is sure
+
+
 def test_what_stands_beside_a_field_takes_confidence() -> None:
     beside = replace(lattice([piece(20, 20)]), beside=True)
     assert read(beside, [{"3": 0.999}], cells=1)[0].probability < 0.6

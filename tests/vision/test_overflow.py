@@ -165,6 +165,16 @@ def test_a_dash_before_the_cells_is_a_minus_one_behind_them_none(*, right: bool,
     assert (seen(AGES[2:3], 0.2, 0.6, 1.6, right=right) == AGES[2:3]) is minus
 
 
+def test_the_bar_of_a_printed_7_that_broke_is_no_minus() -> None:
+    inks = [np.zeros(crop.dark.shape, np.bool_) for crop in crops()]
+    seven = next(ink for crop, ink in zip(crops(), inks, strict=True) if crop.field.name == AGES[4])
+    middle = len(seven) // 2
+    seven[middle : middle + 4, 2:14] = True
+    assert any(overflow(crops(), inks))
+    seven[middle + 6 : middle + 12, 6:9] = True
+    assert not any(overflow(crops(), inks))
+
+
 @pytest.mark.parametrize(("tall", "wide"), [(1.5, 1.2), (11, 1), (0.5, 0.8)])
 def test_dirt_rules_and_lines_are_no_digits(tall: float, wide: float) -> None:
     assert seen(AGES[2:3], 0.3, tall, wide) == []

@@ -152,6 +152,17 @@ def test_a_field_printed_a_cell_off_has_no_evidence(cells: int) -> None:
     assert min(lesser[1:]) > 0.9
 
 
+@pytest.mark.parametrize(("lost", "found"), [((1, 2), False), ((1,), True), ((0, 1), True)])
+def test_a_field_divided_otherwise_has_no_evidence(lost: tuple[int, ...], *, found: bool) -> None:
+    image, (x, y, w, h) = blank(form()).copy(), (round(v * SCALE) for v in form().fields[0].box)
+    for edge in lost:  # of four upright ones
+        at = x + round(edge * w / 3)
+        image[y + 4 : y + h - 3, at - 4 : at + 5] = 255
+    _, _, lesser = laid(image).placed()
+    assert (lesser[0] > 0.4) is found
+    assert min(lesser[1:]) > 0.9
+
+
 def test_a_field_hidden_by_a_blot_goes_with_its_neighbours() -> None:
     by = np.array([[1, 0, 1.2], [0, 1, -0.9], [0, 0, 1.0]])
     image = moved(by)

@@ -216,6 +216,20 @@ def test_of_two_editions_the_page_s_own_is_taken(
     assert register(page, (editions[first], editions[other])).form.name == wanted
 
 
+def test_where_a_table_is_printed_a_row_lower_than_told_it_is_found_there(tmp_path: Path) -> None:
+    head = SMALL_FORM[: SMALL_FORM.index("[[field]]", SMALL_FORM.index("code"))]
+    table, *_ = SMALL_FORM[SMALL_FORM.index("[[table]]") :].partition("[[field]]")
+    text = head + table.replace("rows = 3\npitch = 14", "rows = 4\npitch = 10")
+    made = []
+    for name, top in (("told", 50), ("printed", 60)):
+        (tmp_path / name).mkdir()
+        made.append(write_form(tmp_path / name, text.replace(", 52, ", f", {top}, ")))
+    told, printed = made
+    found = register(as_page(blank(printed)), (told,))
+    assert found.transform @ (0, 0, 1) == pytest.approx((0, 10 * SCALE, 1), abs=0.7 * SCALE)
+    assert min(found.evidence[1:]) > 0.9
+
+
 def test_forms_that_print_the_same_are_not_guessed_at(forms: dict[str, Form], tmp_path: Path) -> None:
     same = write_form(tmp_path, SMALL_FORM.replace('"small"', '"same"'))
     with pytest.raises(PageError, match="'small' and 'same' fit it alike"):
