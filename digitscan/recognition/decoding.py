@@ -13,7 +13,7 @@ from digitscan.recognition.strings import Columns
 from digitscan.records import OTHER, Alternative, Box, DigitReading, FieldInk
 from digitscan.vision.segmentation import Segmentation
 
-LEAST_EVIDENCE = 0.4
+LEAST_EVIDENCE = 0.4  # of a field's printed rules: below it, it may be read at the wrong place
 NEGLIGIBLE = 1e-4  # an alternative less probable is left out
 
 

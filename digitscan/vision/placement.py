@@ -29,7 +29,8 @@ RULE_MM = 1.2  # printed rules are thinner than this
 FULL_CONTRAST = 0.16  # of the paper's brightness: from here on a rule counts in full
 BESIDE = 2  # px beside the best place in which the middle of a rule is looked for
 FAINT = 0.05  # of a rule in full contrast: less is paper
-CONFIRMED = 0.4  # of a rule's length seen
+CONFIRMED, ABSENT = 0.4, 0.15  # of a rule's length seen; less is no broken rule but none
+ENDS = 2  # edges of a box, upright or level
 MARGIN_MM = sum(REACHES_MM) + RULE_MM  # around all fields
 TO_EDGES = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # from pixel centres at whole numbers
 TO_CENTRES = np.linalg.inv(TO_EDGES)
@@ -116,7 +117,7 @@ class LaidPage:
     def placed(self) -> tuple[list[Matrix], list[float], list[float]]:
         """Each field's own form mm -> page px, the share of its printed rules found (0-1), and of its upright
         or of its level ones, whichever is less: a field beside its place sees all level ones. The last is 0
-        for a field that seems to lie a cell off, or to have other cells.
+        for a field that seems to lie a cell off, to have other cells, or one cell that lacks a side.
         """
         expected = _smoothed(self._centres, self._coarse.shift, self._coarse.share)
         found = self._found(expected, REACHES_MM[1])
@@ -126,7 +127,8 @@ class LaidPage:
         corrections = np.tile(np.eye(3), (len(shift), 1, 1))
         corrections[:, (0, 1), (0, 1)] = stretch
         corrections[:, :2, 2] = self._centres * (1 - stretch) + shift
-        lesser = np.where(self._a_cell_off(found) | self._otherwise_divided(found), 0.0, found.lesser)
+        elsewhere = found.is_half | self._a_cell_off(found) | self._otherwise_divided(found)
+        lesser = np.where(elsewhere, 0.0, found.lesser)
         return list(self._transform @ corrections), found.share.tolist(), lesser.tolist()
 
     def _a_cell_off(self, found: _Found) -> NDArray[np.bool_]:
@@ -150,7 +152,7 @@ class LaidPage:
             seen = self._seen_at(kind, edges, found) > CONFIRMED
             ends = seen[edges.first] & seen[edges.first + edges.counts - 1]
             divided[kind.fields] = (
-                (edges.counts > 3) & ends & (np.add.reduceat(seen, edges.first, dtype=int) == 2)
+                (edges.counts > ENDS + 1) & ends & (np.add.reduceat(seen, edges.first, dtype=int) == ENDS)
             )
         return divided
 
@@ -167,6 +169,7 @@ class LaidPage:
         """Each field's rules within `reach` mm of where a shift, mm, is expected to bring them."""
         shift, stretch = expected.copy(), np.ones_like(expected)
         seen, edges, lesser = np.zeros(len(expected)), np.zeros(len(expected)), np.ones(len(expected))
+        half = np.zeros(len(expected), np.bool_)
         for kind in self._kinds:
             for axis in (0, 1):
                 moved, stretched, under = self._aligned(kind, axis, expected[kind.fields], reach)
@@ -177,7 +180,9 @@ class LaidPage:
                 seen[kind.fields] += counts * share
                 edges[kind.fields] += counts
                 lesser[kind.fields] = np.minimum(lesser[kind.fields], share)
-        return _Found(shift, stretch, seen / edges, lesser)
+                least = np.minimum.reduceat(under, kind.edges[axis].first)
+                half[kind.fields] |= (counts == ENDS) & (least < ABSENT)
+        return _Found(shift, stretch, seen / edges, lesser, half)
 
     def _aligned(
         self, kind: _Kind, axis: int, expected: Profile, reach: float
@@ -237,6 +242,8 @@ class _Found:
     share: Profile
     lesser: Profile
     """Of the upright or of the level edges, whichever is less."""
+    is_half: NDArray[np.bool_]
+    """Whether of two upright, or two level, edges one is not there at all."""
 
 
 @dataclass(frozen=True, slots=True)

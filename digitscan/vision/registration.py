@@ -38,6 +38,7 @@ ENOUGH_FRAMES, ENOUGH_MARKS = 0.3, 0.5  # share found: nothing more is tried
 BLUR_MM = 0.19
 LIKE = 0.2  # of the score: forms that fit worse by less are compared by their print,
 APART = 2.0  # pieces of which tell them apart
+LARGE = 0.5  # of the picture is a form in which nothing is boxed; of a smaller one the score sinks
 ALONE = 0.6  # of the picture is the form: beside it there is no room for another
 WHOLE = 0.95  # of a field is in the picture: a cell that is not would look blank
 CONTRASTS = (None, 1.0, 0.5)  # of rules, in which frames are looked for, until enough are found
@@ -119,16 +120,30 @@ def _fitting(page: Page, forms: tuple[Form, ...]) -> list[RegisteredPage]:
 
 def _lies_beside(found: RegisteredPage, forms: tuple[Form, ...]) -> bool:
     """Whether there is another form on the rest of the page, where there is room for one."""
-    width, height = found.form.page.size
-    sheet = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
-    corners = np.rint(apply(found.transform, sheet)).astype(np.int32)
-    image = found.page.image
-    if cv2.contourArea(corners) > ALONE * image.size:
+    image, corners = found.page.image, _corners(found.form, found.transform)
+    if _covered(found.page, found.form, found.transform) > ALONE:
         return False
     paper = int(np.median(image))
     rest = cv2.fillConvexPoly(image.copy(), corners, paper)
     other, *_ = _fitting(replace(found.page, image=np.asarray(rest, np.uint8)), forms)
     return other.score >= other.form.registration.minimum_score
+
+
+def _corners(form: Form, transform: Matrix) -> NDArray[np.int32]:
+    """Of the sheet of a form, page px."""
+    width, height = form.page.size
+    sheet = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
+    return np.rint(apply(transform, sheet)).astype(np.int32)
+
+
+def _covered(page: Page, form: Form, transform: Matrix) -> float:
+    """The part of a picture that a form takes up."""
+    return cv2.contourArea(_corners(form, transform)) / page.image.size
+
+
+def _largeness(page: Page, form: Form, transform: Matrix) -> float:
+    """0-1, for where no box confirms a place: three blots that lie like marks make no small form."""
+    return min(1.0, _covered(page, form, transform) / LARGE)
 
 
 def _registered(page: Page, form: Form) -> RegisteredPage:
@@ -140,8 +155,11 @@ def _registered(page: Page, form: Form) -> RegisteredPage:
         rank = candidate.share
         if ranked and rank <= least * max(r for r, _ in ranked) > 0:
             continue  # whatever its evidence, it would be neither the best nor a rival
+        boxed = _boxed(form)
+        if not boxed:
+            rank *= _largeness(page, form, candidate.transform)
         # `rules` has looked at the print already
-        if form.registration.method != "rules" and (boxed := _boxed(form)):
+        elif form.registration.method != "rules":
             tried = LaidPage(page.image, candidate.transform, boxed)
             rank *= tried.evidence
             laid = tried if not ranked or rank > max(r for r, _ in ranked) else laid
@@ -183,13 +201,17 @@ def _placed(
         placements, seen, lesser = _by_own_rules(page, form, transform, laid)
     shown = np.array([field.is_boxed for field in form.fields])
     there = _inside([f.box for f in form.fields], placements, page.image)
+    if shown.any():
+        sure = float(np.mean((there * seen)[shown]))
+    else:
+        sure = float(np.mean(there)) * _largeness(page, form, transform)
     return RegisteredPage(
         page,
         form,
         transform,
         tuple(placements),
         tuple(np.where(there > WHOLE, lesser, 0.0).tolist()),
-        share * float(np.mean((there * seen)[shown] if shown.any() else there)),
+        share * sure,
         rotation_of(transform, form.page.size),
     )
 

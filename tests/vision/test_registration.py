@@ -230,6 +230,23 @@ def test_where_a_table_is_printed_a_row_lower_than_told_it_is_found_there(tmp_pa
     assert min(found.evidence[1:]) > 0.9
 
 
+@pytest.mark.parametrize(("scale", "found"), [(1.0, True), (0.35, False)])
+def test_blots_that_lie_like_marks_make_no_small_form_without_boxes(
+    tmp_path: Path, scale: float, *, found: bool
+) -> None:
+    marks = SMALL_FORM[: SMALL_FORM.index("[[field]]")]
+    text = marks + '[[field]]\nname = "code"\nbox = [30, 18, 21, 9]\ncells = 3\nprinted = "comb"\n'
+    form = write_form(tmp_path, text)
+    page = np.full_like(blank(form), 255)
+    small = cv2.resize(blank(form), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    page[: small.shape[0], : small.shape[1]] = small
+    if found:
+        assert register(as_page(page), (form,)).score > 0.9
+    else:
+        with pytest.raises(PageError, match="was not found"):
+            register(as_page(page), (form,))
+
+
 def test_forms_that_print_the_same_are_not_guessed_at(forms: dict[str, Form], tmp_path: Path) -> None:
     same = write_form(tmp_path, SMALL_FORM.replace('"small"', '"same"'))
     with pytest.raises(PageError, match="'small' and 'same' fit it alike"):
