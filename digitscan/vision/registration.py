@@ -22,6 +22,7 @@ from digitscan.vision import constellation, landmarks, ruling
 from digitscan.vision.constellation import Match
 from digitscan.vision.placement import LaidPage
 from digitscan.vision.rivals import contest
+from digitscan.vision.rows import row_missing
 from digitscan.vision.skew import find_skew
 from digitscan.vision.support import RuledPage, printed, sides
 from digitscan.vision.transforms import Points, apply, rotation_of
@@ -29,11 +30,8 @@ from digitscan.vision.transforms import Points, apply, rotation_of
 SMALLEST_PAGE = 100  # px: below it nothing printed could be told
 UNMARKED = ("lines", "rules", "none")  # methods that nothing but rules tells where the form lies
 CONTESTED, CONTESTED_UNMARKED = 0.9, 0.5  # of the best candidate's rank: worth comparing with it
-MISSED, FEW = (
-    0.65,
-    0.05,
-)  # share of its rules without which a field is not found; of the fields: with more that are
-# not, the print may say that the form lies elsewhere
+GONE, MISSED = 0.4, 0.65  # share of its rules without which a field's box is not there; and is hardly
+FEW = 0.05  # of the fields: if more are hardly there, the print may say that the form lies elsewhere
 ENOUGH_FRAMES, ENOUGH_MARKS = 0.3, 0.5  # share found: nothing more is tried
 BLUR_MM = 0.19
 LIKE = 0.2  # of the score: forms that fit worse by less are compared by their print,
@@ -58,7 +56,7 @@ class RegisteredPage:
     """The same for each field by itself, with what its own printed rules corrected."""
     evidence: tuple[float, ...]
     """0-1: the share of each field's printed rules found, upright or level, whichever is less; 0 where it is
-    partly beyond the picture."""
+    partly beyond the picture, or in a table that may lie a row off."""
     score: float
     """0-1: share of the registration's own marks matched, times share of the fields' rules found."""
     rotation: int
@@ -205,12 +203,14 @@ def _placed(
         sure = float(np.mean((there * seen)[shown]))
     else:
         sure = float(np.mean(there)) * _largeness(page, form, transform)
+    whole, share_found = there > WHOLE, np.array(lesser)
+    off = row_missing([f.box for f in form.fields], share_found > GONE, whole)
     return RegisteredPage(
         page,
         form,
         transform,
         tuple(placements),
-        tuple(np.where(there > WHOLE, lesser, 0.0).tolist()),
+        tuple(np.where(whole & ~off, share_found, 0.0).tolist()),
         share * sure,
         rotation_of(transform, form.page.size),
     )

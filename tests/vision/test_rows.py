@@ -1,0 +1,54 @@
+"""A table of which an end row is missing may lie a row off; what else is missing moves nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from digitscan.records import Box
+from digitscan.vision.rows import row_missing
+
+COLUMNS, ROWS = 3, 5
+TABLE = [Box(20 + 30 * x, 60 + 10 * y, 20, 8) for y in range(ROWS) for x in range(COLUMNS)]
+HEAD = [Box(20, 20, 20, 8), Box(90, 20, 12, 8)]
+
+
+def off(lost: set[tuple[int, int]], outside: frozenset[int] = frozenset(), *, rows: int = ROWS) -> list[bool]:
+    """Of the head and the table, where fields (column, row) are not found, and rows not in the picture."""
+    places = [(x, y) for y in range(rows) for x in range(COLUMNS)]
+    found = np.array([True, True, *(place not in lost for place in places)])
+    there = np.array([True, True, *(y not in outside for _, y in places)])
+    return [bool(one) for one in row_missing([*HEAD, *TABLE[: len(places)]], found, there)]
+
+
+@pytest.mark.parametrize("row", [0, ROWS - 1])
+def test_a_table_whose_end_row_is_missing_may_lie_a_row_off(row: int) -> None:
+    assert off({(0, row), (2, row)}) == [False] * 2 + [True] * len(TABLE)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        {(0, 0)},  # a blot over one field
+        {(x, 2) for x in range(COLUMNS)},
+        {(x, y) for x in range(COLUMNS) for y in range(2)},  # more than a row
+        {(1, y) for y in range(ROWS)},
+    ],
+)
+def test_what_else_is_missing_is_told_field_by_field(lost: set[tuple[int, int]]) -> None:
+    assert not any(off(lost))
+
+
+def test_a_row_beyond_the_picture_tells_nothing() -> None:
+    assert not any(off({(x, ROWS - 1) for x in range(COLUMNS)}, frozenset({ROWS - 1})))
+
+
+def test_a_few_fields_over_each_other_are_no_table() -> None:
+    assert not any(off({(x, 0) for x in range(COLUMNS)}, rows=3))
+
+
+def test_a_gap_parts_tables() -> None:
+    boxes = [*TABLE, *(Box(b.x, b.y + 70, b.width, b.height) for b in TABLE)]
+    found = np.array([b.y != TABLE[-1].y for b in boxes])
+    seen = row_missing(boxes, found, np.ones(len(boxes), np.bool_))
+    assert seen.tolist() == [True] * len(TABLE) + [False] * len(TABLE)
