@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from digitscan.errors import PageError
 from digitscan.forms import Form
 from digitscan.recognition.classifier import Classifier
 from digitscan.recognition.decoding import read_field
@@ -23,6 +24,7 @@ from digitscan.vision.fields import (
     hidden_marks,
     page_ink_level,
     pale_marks,
+    wiped,
 )
 from digitscan.vision.glyphs import fit, fit_many
 from digitscan.vision.overflow import overflow
@@ -32,6 +34,8 @@ from digitscan.vision.segmentation import Segmentation, by_page, number_ink, seg
 from digitscan.vision.slashes import slashed
 from digitscan.vision.transforms import apply
 from digitscan.vision.views import with_views
+
+DARK = 110  # median grey of a page: a darker one may be a negative
 
 
 def read_page(
@@ -48,10 +52,21 @@ def read_page(
 
 
 def register_page(ref: PageRef, forms: Sequence[Form]) -> RegisteredPage:
-    """Open one page and lay it onto the form that fits it best; raises as `read_page` does."""
+    """Open one page and lay it onto the form that fits it best; raises as `read_page` does.
+
+    Of white writing on black, as microfilm has it, the negative is laid.
+    """
     resolution = max(form.page.resolution for form in forms)
     page = pages.read_page(ref, resolution=resolution, size=forms[0].page.size)
-    return register(page, tuple(forms))
+    try:
+        return register(page, tuple(forms))
+    except PageError as unfit:
+        if np.median(page.image) > DARK:
+            raise
+        try:
+            return register(replace(page, image=np.asarray(255 - page.image, np.uint8)), tuple(forms))
+        except PageError:
+            raise unfit from None
 
 
 def preview(ref: PageRef, form: Form, classifier: Classifier, strings: StringNetwork | None = None) -> Image:
@@ -113,9 +128,12 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
     found = by_page(found, [crop.box for crop in crops])
     unread = zip(pale_marks(crops, inks, level), hidden_marks(crops, inks), strict=True)
     beside = overflow(crops, [ink for ink, _ in inks], registered.page.image, level.threshold)
+    of_fields = zip(found, crops, unread, slashed(found), beside, wiped(crops), strict=True)
     found = [
-        replace(s, left_out=max(s.left_out, *m), streaks=crop.streak_boxes, slashed=strikes, beside=more)
-        for s, crop, m, strikes, more in zip(found, crops, unread, slashed(found), beside, strict=True)
+        replace(
+            s, left_out=max(s.left_out, *m), streaks=c.streak_boxes, slashed=strikes, beside=more, wiped=white
+        )
+        for s, c, m, strikes, more, white in of_fields
     ]
     return crops, found
 

@@ -197,6 +197,13 @@ def test_a_photo_without_a_resolution_is_read(tmp_path: Path, small: Form, shipp
     assert (result.rotation, right(result, truth) >= 0.75) == (0, True)
 
 
+def test_white_on_black_is_read_as_black_on_white(tmp_path: Path, small: Form, shipped: Classifier) -> None:
+    image, truth = filled(small, 5)
+    assert right(pipeline.read_page(written(tmp_path, 255 - image), (small,), shipped), truth) > 0.9
+    with pytest.raises(PageError, match="was not found"):
+        pipeline.read_page(written(tmp_path, np.full_like(image, 20)), (small,), shipped)
+
+
 def test_in_a_mixed_batch_each_page_is_read_as_its_own_form(
     tmp_path: Path, small: Form, shipped: Classifier
 ) -> None:

@@ -27,6 +27,11 @@ MARGIN_MM = 2.2  # around a field, for digits that leave it
 BESIDE_RULE_MM = 0.35  # from a rule: it reaches less far, a 1 written along it farther
 SLIVER = 0.35  # of the usual stroke's width
 RULES_MM = 0.7  # within a cell, rules may lie so far from its edges
+WIPED_MM = 0.8  # over which opposite rules are both gone,
+WIPED_OF, MOST = (
+    0.45,
+    0.5,
+)  # how dark, beside what it is elsewhere, a rule is where it is there; and how much is
 TICK = 0.33  # of the height of a comb's cells: its ticks are as high at least
 PALE_HEIGHT = 0.25  # of its cell's: a mark that is lower is no digit
 PALE_STROKES = 2.0  # of the usual stroke's width: what is thicker is no stroke
@@ -188,6 +193,33 @@ class _PaleMark:
     """px; 0 for none."""
     picture: NDArray[np.float32]
     """Darkness, coarsely."""
+
+
+def wiped(crops: Sequence[FieldCrop]) -> list[bool]:
+    """Of each field whether something white lies across it, which may have taken digits as it took rules.
+
+    There its upper and its lower rule are gone over the same stretch, or its left and its right one.
+    """
+    return [crop.field.is_boxed and _gap(crop) > WIPED_MM * crop.scale for crop in crops]
+
+
+def _gap(crop: FieldCrop) -> int:
+    """Px of the longest stretch over which opposite rules are both gone, if half of each is there."""
+    reach = inset = round(RULES_MM * crop.scale)
+    left, top, right, bottom = (round(v) for v in _corners(crop.box, 0))
+    longest = 0
+    for dark, (first, last), (start, stop) in (
+        (crop.dark, (top, bottom), (left, right)),
+        (crop.dark.T, (left, right), (top, bottom)),
+    ):
+        gone = np.ones(max(stop - start - 2 * inset, 0), np.bool_)
+        for edge in (first, last):
+            rule = dark[max(edge - reach, 0) : edge + reach + 1, start + inset : stop - inset].max(axis=0)
+            there = rule > WIPED_OF * cleaning.median(rule)
+            gone &= ~there if there.mean() > MOST else False
+        bounds = np.flatnonzero(np.diff(np.concatenate([[0], gone.view(np.int8), [0]])))
+        longest = max(longest, int(np.diff(bounds)[::2].max(initial=0)))
+    return longest
 
 
 def _pale_mark(crop: FieldCrop, seen: Ink, level: InkLevel) -> _PaleMark | None:

@@ -140,6 +140,11 @@ def test_a_stroke_straight_from_rule_to_rule_may_be_print(degrees: int, *, ends:
     assert (best.probability > 0.97) is sure
 
 
+def test_what_is_white_across_a_field_may_have_taken_a_digit() -> None:
+    white = replace(lattice([piece(20, 20)]), wiped=True)
+    assert read(white, [{"3": 0.999}], cells=2)[0].probability < 0.6
+
+
 def test_what_stands_beside_a_field_takes_confidence() -> None:
     beside = replace(lattice([piece(20, 20)]), beside=True)
     assert read(beside, [{"3": 0.999}], cells=1)[0].probability < 0.6
