@@ -70,8 +70,8 @@ class RegisteredPage:
 def register(page: Page, forms: tuple[Form, ...]) -> RegisteredPage:
     """The page as the form that fits it best.
 
-    Raises PageError (stage `registration`) where no form reaches its own minimum score, and where another one
-    lies beside it.
+    Raises PageError (stage `registration`) where no form reaches its own minimum score, where nothing tells
+    which of two it is, and where another one lies beside it.
     """
     height, width = page.image.shape
     if min(width, height) < SMALLEST_PAGE:
