@@ -72,12 +72,6 @@ def _hash(rng: np.random.Generator) -> Image:
     return _pen([*upright, *(_bowed((0, y), (100, y), rng) for y in (34, 66))], rng)
 
 
-def _question(rng: np.random.Generator) -> Image:
-    hook = np.concatenate([_arc(40, 22, 44, 44, 180, 390), _line((42, 52), (40, 68))])
-    # without its dot it would be a 2
-    return _pen([hook, _line((36, 94), (44, 94), (44, 102), (36, 102), (36, 94), (44, 102))], rng)
-
-
 def _percent(rng: np.random.Generator) -> Image:
     small = rng.uniform(26, 34)
     rings = [_arc(18, 22, small, small * 1.2), _arc(82, 78, small, small * 1.2)]
@@ -345,7 +339,7 @@ def _grid(rng: np.random.Generator) -> Image:
 
 
 DRAWN: dict[str, Callable[[np.random.Generator], Image]] = {
-    "tick": _tick, "star": _star, "hash": _hash, "question mark": _question, "percent": _percent,
+    "tick": _tick, "star": _star, "hash": _hash, "percent": _percent,
     "ampersand": _ampersand, "currency": _currency, "punctuation": _punctuation, "arrow": _arrow,
     "triangle": _triangle, "square": _square, "diamond": _diamond, "spiral": _spiral, "wave": _wave,
     "zigzag": _zigzag, "plus": _plus, "brace": _brace, "coil": _coil, "tally": _tally, "doodle": _doodle,

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitscan.deck.skeletons import BLOCK, DIGITS, LETTERS
+from digitscan.deck.skeletons import BLOCK, DIGITS, HOOKS, LETTERS
 from digitscan.records import Image
 
 Points = NDArray[np.float64]
@@ -186,6 +186,13 @@ def draw_dotted(hand: Hand, height: float, rng: np.random.Generator) -> Image:
     ring = 0.03 * np.stack([np.cos(np.arange(0, 7)), np.sin(np.arange(0, 7))], axis=1)
     drawn = [_written(_spline(part, ()) * height, hand, height, rng) for part in (line, at + ring)]
     return _ink(drawn, hand, height, rng)
+
+
+def draw_question_mark(hand: Hand, height: float, rng: np.random.Generator, *, dotted: bool = True) -> Image:
+    """A question mark, with its dot or without."""
+    low, side = 100 + rng.normal(0, 3), 26 + rng.normal(0, 5)
+    dot = f" / {side:.0f},{low - 6:.0f} {side + 3:.0f},{low:.0f}" if dotted else ""
+    return draw_skeleton(hand, str(rng.choice(HOOKS)) + dot, height, rng)
 
 
 def draw_tick(hand: Hand, height: float, rng: np.random.Generator) -> Image:

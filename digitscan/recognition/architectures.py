@@ -83,7 +83,7 @@ def find(name: str) -> Architecture:
     return ARCHITECTURES[name]
 
 
-@architecture("digitscan", classes=CLASSES, epochs=80, batch=256, validation=0.05, augmented=True)
+@architecture("digitscan", classes=CLASSES, epochs=102, batch=256, validation=0.05, augmented=True)
 def digitscan() -> keras.Model:
     """The default: convolutions that halve the picture soon, for speed, each followed by a residual one.
 

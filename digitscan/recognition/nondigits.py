@@ -182,5 +182,5 @@ DRAWN: tuple[Drawn, ...] = (
     strokes.draw_letter, strokes.draw_letter, strokes.draw_letter, strokes.draw_turned_letter,
     strokes.draw_junk, strokes.draw_scribble, strokes.draw_strokes, strokes.draw_strokes,
     strokes.draw_outline, strokes.draw_outline, strokes.draw_tick, strokes.draw_hook, strokes.draw_dotted,
-    strokes.draw_squiggle,
+    strokes.draw_squiggle, strokes.draw_question_mark,
 )  # fmt: skip

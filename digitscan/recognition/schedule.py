@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 
-CYCLES = 3
-CYCLE = 16
+CYCLES = 5
+CYCLE = 17
 """The part of all epochs that is one cycle: one in so many."""
 
 
@@ -33,7 +33,7 @@ class Pace:
 
 
 def paces(epochs: int, peak: float, cycle_peak: float) -> list[Pace]:
-    """The main part of a training, and three short ones whose last weights are to be averaged.
+    """The main part of a training, and short ones whose last weights are to be averaged.
 
     Averaged weights lie flatter and read better than any of them (Izmailov, Podoprikhin, Garipov, Vetrov,
     Wilson: "Averaging weights leads to wider optima and better generalization", 2018). Few epochs have no

@@ -139,12 +139,9 @@ def _dotted(hand: Hand, rng: Rng) -> Image:
     return handwriting.draw_dotted(hand, HEIGHT, rng)
 
 
-def _question(hand: Hand, rng: Rng) -> Image:
-    """A question mark; some have lost their dot, as a speck or to a printed rule."""
-    hook = str(rng.choice(QUESTION_MARKS))
-    low, side = 100 + rng.normal(0, 3), 26 + rng.normal(0, 5)
-    dot = f" / {side:.0f},{low - 6:.0f} {side + 3:.0f},{low:.0f}" if rng.random() < DOTTED else ""
-    return handwriting.draw_skeleton(hand, hook + dot, HEIGHT, rng)
+def _question_mark(hand: Hand, rng: Rng) -> Image:
+    """Some have lost their dot, as a speck or to a printed rule."""
+    return handwriting.draw_question_mark(hand, HEIGHT, rng, dotted=bool(rng.random() < DOTTED))
 
 
 def _cross(hand: Hand, rng: Rng) -> Image:
@@ -173,17 +170,10 @@ def _strokes(hand: Hand, rng: Rng) -> Image:
     return handwriting.draw_strokes(hand, int(rng.integers(3, 6)), HEIGHT, rng)
 
 
-QUESTION_MARKS = (
-    "4,26 8,8 28,0 48,10 50,30 36,46 28,60 28,78",
-    "0,18 16,0 42,4 48,24 32,44 24,58 25,84",
-    "8,32 2,14 20,0 40,8 42,30 24,46 22,72",
-    "2,12 22,0 46,10 44,34 22,50! 24,76",
-)
-"""Their hooks, as skeletons are written."""
 DOTTED = 0.75
-"""Share of those that have their dot."""
+"""Share of the question marks that have their dot."""
 STRANGERS: tuple[Callable[[Hand, Rng], Image], ...] = (
-    _letter, _letter, _letter, _letter, _tick, _tick, _hook, _question, _dotted, _dotted, _cross, _cross,
+    _letter, _letter, _letter, _letter, _tick, _tick, _hook, _question_mark, _dotted, _dotted, _cross, _cross,
     _plus, _scribble, _outline, _strokes,
 )  # fmt: skip
 

@@ -14,6 +14,8 @@ from digitscan.deck.skeletons import RARE
 from digitscan.records import Image
 
 HEIGHT = 60
+INKED = 100  # of 255
+APART = 7  # px between a question mark and its dot, at least
 
 
 def draw_digit(digit: int, rng: np.random.Generator) -> Image:
@@ -80,6 +82,15 @@ def draw_hook(rng: np.random.Generator) -> Image:
 def draw_dotted(rng: np.random.Generator) -> Image:
     """A stroke, straight or bent, with a dot well above or below it, as in i or !."""
     return handwriting.draw_dotted(handwriting.make_hand(rng), HEIGHT, rng)
+
+
+def draw_question_mark(rng: np.random.Generator) -> Image:
+    """A question mark whose dot stands apart: without it, it may be a 1, a 2 or a 7."""
+    while True:
+        ink = handwriting.draw_question_mark(handwriting.make_hand(rng), HEIGHT, rng)
+        broad = cv2.dilate((ink > INKED).astype(np.uint8), np.ones((APART, APART), np.uint8))
+        if cv2.connectedComponents(broad)[0] > 2:
+            return ink
 
 
 def draw_squiggle(rng: np.random.Generator) -> Image:

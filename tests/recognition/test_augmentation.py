@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -148,6 +149,13 @@ def test_a_struck_out_cell_is_no_upright_bar() -> None:
     for _ in range(100):
         height, width = strokes.draw_crossed(rng).shape
         assert height < 3.2 * width
+
+
+def test_the_dot_of_a_question_mark_stands_apart() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        ink = (strokes.draw_question_mark(rng) > strokes.INKED).astype(np.uint8)
+        assert cv2.connectedComponents(ink)[0] > 2
 
 
 def test_training_pictures_are_made_without_tensorflow() -> None:

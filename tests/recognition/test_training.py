@@ -102,7 +102,7 @@ def test_the_learning_rate_rises_once_and_falls_to_nothing(epochs: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("epochs", "lengths"), [(1, [1]), (15, [15]), (16, [13, 1, 1, 1]), (80, [65, 5, 5, 5])]
+    ("epochs", "lengths"), [(1, [1]), (16, [16]), (17, [12, *[1] * 5]), (102, [72, *[6] * 5])]
 )
 def test_the_last_epochs_are_cycles(epochs: int, lengths: list[int]) -> None:
     pace = paces(epochs, 3e-3, 1e-3)
@@ -115,6 +115,7 @@ def test_the_last_epochs_are_cycles(epochs: int, lengths: list[int]) -> None:
 def test_weights_of_the_cycles_are_averaged(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(schedule, "CYCLES", 3)
     monkeypatch.setattr(schedule, "CYCLE", 4)
     card = train(data, "digitscan", tmp_path / "small.keras", epochs=4, progress=False)
     assert card.training["epochs"] == 4
