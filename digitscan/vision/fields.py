@@ -204,19 +204,27 @@ def wiped(crops: Sequence[FieldCrop]) -> list[bool]:
 
 
 def _gap(crop: FieldCrop) -> int:
-    """Px of the longest stretch over which opposite rules are both gone, if half of each is there."""
+    """Px of the longest stretch of a cell over which opposite rules are gone, if half of each is there."""
     reach = inset = round(RULES_MM * crop.scale)
     left, top, right, bottom = (round(v) for v in _corners(crop.box, 0))
     longest = 0
-    for dark, (first, last), (start, stop) in (
-        (crop.dark, (top, bottom), (left, right)),
-        (crop.dark.T, (left, right), (top, bottom)),
+    for axis, (first, last), (start, stop) in (
+        (0, (top, bottom), (left, right)),
+        (1, (left, right), (top, bottom)),
     ):
-        gone = np.ones(max(stop - start - 2 * inset, 0), np.bool_)
+        dark = crop.dark if axis == 0 else crop.dark.T
+        along = np.zeros(max(stop - start, 0), np.bool_)
+        for cell in crop.cells or (crop.box,):  # between cells that stand apart nothing is printed
+            along[round(cell[axis]) - start + inset : round(cell[axis] + cell[2 + axis]) - start - inset] = (
+                True
+            )
+        if not along.any():
+            continue
+        gone = along.copy()
         for edge in (first, last):
-            rule = dark[max(edge - reach, 0) : edge + reach + 1, start + inset : stop - inset].max(axis=0)
-            there = rule > WIPED_OF * cleaning.median(rule)
-            gone &= ~there if there.mean() > MOST else False
+            rule = dark[max(edge - reach, 0) : edge + reach + 1, start:stop].max(axis=0)
+            there = rule > WIPED_OF * cleaning.median(rule[along])
+            gone &= ~there if there[along].mean() > MOST else False
         bounds = np.flatnonzero(np.diff(np.concatenate([[0], gone.view(np.int8), [0]])))
         longest = max(longest, int(np.diff(bounds)[::2].max(initial=0)))
     return longest

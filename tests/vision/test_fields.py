@@ -343,6 +343,16 @@ def test_something_white_across_a_field_is_seen(
     assert wiped(crops_of(image)) == [seen, *[False] * (len(form().fields) - 1)]
 
 
+def test_between_cells_that_stand_apart_nothing_is_missing() -> None:
+    image, scale, (left, top, wide, tall) = blank(form()).copy(), DPI / 25.4, form().fields[0].box
+    middle = slice(round((left + wide / 3 + 0.6) * scale), round((left + 2 * wide / 3 - 0.6) * scale))
+    image[round((top - 2) * scale) : round((top + tall + 2) * scale), middle] = 250
+    (crop, *_) = crops_of(image)
+    assert wiped([crop]) == [True]
+    assert wiped([replace(crop, cells=crop.cells[::2])]) == [False]
+    assert wiped([replace(crop, cells=(Box(30, 30, 4, 4),))]) == [False]
+
+
 def test_a_cell_too_small_to_write_in_has_no_pale_mark() -> None:
     crop = replace(crops_of(blank(form()))[0], cells=(Box(30, 30, 4, 40), Box(40, 30, 40, 3)))
     nothing = np.zeros(crop.dark.shape, bool)
