@@ -37,7 +37,8 @@ def read_field(
     for reading in found:
         # what is unreadable is no value: nobody can choose it instead
         rival = reading.probability >= NEGLIGIBLE and all(mark.label != "?" for mark in reading.marks)
-        if rival or not alternatives:
+        # blank is no other value than unreadable
+        if not alternatives or (rival and reading.value != alternatives[0].value):
             digits = _digits(reading.marks, segmentation, probabilities, cells)
             raw = "".join(digit.digit for digit in digits)
             alternatives.append(Alternative(reading.value, raw, reading.probability, digits))

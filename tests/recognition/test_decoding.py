@@ -265,6 +265,18 @@ def fields_and_answers(draw: st.DrawFn) -> tuple[FormField, Segmentation, Probab
     return field, Segmentation(pieces, hypotheses, pieces, float(HEIGHT)), probabilities
 
 
+def test_where_the_likeliest_is_unreadable_blank_is_no_rival() -> None:
+    ink = np.ones((40, 20), np.bool_)
+    pieces = (Piece(ink, (46, 20, 20, 40), ink.size),)
+    found = Segmentation(pieces, (Hypothesis(0, 1, ink, (46, 20, 20, 40), 56.0),), pieces, 40.0)
+    answer = np.zeros((1, len(CLASSES)), np.float32)
+    answer[0, [CLASSES.index("other"), 2]] = 0.996, 0.004
+    field = a_field(1)
+    values = [a.value for a in read_field(field, found, answer, field.cells).alternatives]
+    assert values[0] == ""
+    assert values.count("") == 1
+
+
 @settings(deadline=None, max_examples=150)
 @given(fields_and_answers())
 def test_any_reading_keeps_the_contract(given_: tuple[FormField, Segmentation, Probabilities]) -> None:
