@@ -220,12 +220,19 @@ def _gap(crop: FieldCrop) -> int:
             )
         if not along.any():
             continue
-        gone = along.copy()
+        gone = np.ones(int(along.sum()), np.bool_)
         for edge in (first, last):
-            rule = dark[max(edge - reach, 0) : edge + reach + 1, start:stop].max(axis=0)
-            there = rule > WIPED_OF * cleaning.median(rule[along])
-            gone &= ~there if there[along].mean() > MOST else False
-        bounds = np.flatnonzero(np.diff(np.concatenate([[0], gone.view(np.int8), [0]])))
+            rule = dark[max(edge - reach, 0) : edge + reach + 1, start:stop].max(axis=0)[along]
+            if rule.min() > WIPED_OF * rule.max():  # as of most: nothing is gone
+                gone[:] = False
+                break
+            there = rule > WIPED_OF * cleaning.median(rule)
+            gone &= ~there if there.mean() > MOST else False
+        if not gone.any():
+            continue
+        spread = along.astype(np.int8)
+        spread[along] = gone
+        bounds = np.flatnonzero(np.diff(np.concatenate([[0], spread, [0]])))
         longest = max(longest, int(np.diff(bounds)[::2].max(initial=0)))
     return longest
 
