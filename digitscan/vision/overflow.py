@@ -48,9 +48,8 @@ class Mark(NamedTuple):
     """What stands beside a field or above it and is no other field's; lengths in mm."""
 
     side: Side
-    top: float
-    bottom: float
-    """Both under the upper edge of the field."""
+    rows: tuple[float, float]
+    """From, to: under the upper edge of the field."""
     is_near: bool
     """Whether it may be a digit or a minus of the field; what is farther or smaller shows what is print."""
 
@@ -123,9 +122,9 @@ def _enlarged(strip: Ink | None, size: tuple[int, int]) -> Ink:
 
 def _in_line(marks: Sequence[Mark], others: Sequence[Sequence[Mark]]) -> bool:
     """Whether what stands near a field stands as high beside another, near or farther, as row numbers do."""
-    rows = np.array([m[1:3] for own in others for m in own]).reshape(-1, 2)
+    rows = np.array([m.rows for own in others for m in own]).reshape(-1, 2)
     near = (m for m in marks if m.is_near)
-    return all((np.abs(rows - m[1:3]) < IN_LINE_MM).all(axis=1).any() for m in near)
+    return all((np.abs(rows - m.rows) < IN_LINE_MM).all(axis=1).any() for m in near)
 
 
 def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> list[Mark]:
@@ -152,8 +151,8 @@ def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> list[Mark]:
             _reaches_into(Box(x, y - up, w, up + h), crop, c) for c in crops if c.field is not crop.field
         ):
             near = max(box.x - x - w, x - box.x - box.width) < NEAR_MM * scale
-            top = y - box.y
-            found.append(Mark(side, top / scale, (top + h) / scale, near and (minus or h > least)))
+            under = (y - box.y) / scale, (y + h - box.y) / scale
+            found.append(Mark(side, under, near and (minus or h > least)))
     return found
 
 

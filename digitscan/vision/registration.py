@@ -24,7 +24,7 @@ from digitscan.vision.placement import LaidPage
 from digitscan.vision.rivals import contest
 from digitscan.vision.rows import row_missing
 from digitscan.vision.skew import find_skew
-from digitscan.vision.support import RuledPage, printed, sides
+from digitscan.vision.support import Print, RuledPage, printed, sides
 from digitscan.vision.transforms import Points, apply, rotation_of
 
 SMALLEST_PAGE = 100  # px: below it nothing printed could be told
@@ -105,12 +105,13 @@ def _fitting(page: Page, forms: tuple[Form, ...]) -> list[RegisteredPage]:
     near = [r for r, a in zip(tried, above, strict=True) if a > max(above) - LIKE and a >= 0]
     if len(near) < 2:
         return [tried[int(np.argmax(above))]]
-    prints = [printed(_rules(r.form), r.form.page.size) for r in near]
+    prints = [_print(r.form) for r in near]
     balances = [0.0] * len(near)
     if all(what.pieces for what in prints):
+        ruled = {size: RuledPage(page.image, size) for size in {r.form.page.size for r in near}}
         for i, (r, what) in enumerate(zip(near, prints, strict=True)):
-            ruled = RuledPage(page.image, r.form.page.size)
-            balances[i] = ruled.balance(ruled.settled(r.transform, what), what)
+            seen = ruled[r.form.page.size]
+            balances[i] = seen.balance(seen.settled(r.transform, what), what)
     told = [b > max(balances) - APART for b in balances]
     equals = sorted((r for r, t in zip(near, told, strict=True) if t), key=lambda r: -r.score)
     return [r for r in equals if r.score > equals[0].score - LIKE / 2]
@@ -147,13 +148,13 @@ def _largeness(page: Page, form: Form, transform: Matrix) -> float:
 def _registered(page: Page, form: Form) -> RegisteredPage:
     ruled = RuledPage(page.image, form.page.size) if form.registration.method in UNMARKED else None
     least = CONTESTED if ruled is None else CONTESTED_UNMARKED
+    boxed = _boxed(form)
     ranked: list[tuple[float, Match]] = []
     laid: LaidPage | None = None  # by the best candidate yet
     for candidate in _candidates(page, form, ruled):
         rank = candidate.share
         if ranked and rank <= least * max(r for r, _ in ranked) > 0:
             continue  # whatever its evidence, it would be neither the best nor a rival
-        boxed = _boxed(form)
         if not boxed:
             rank *= _largeness(page, form, candidate.transform)
         # `rules` has looked at the print already
@@ -168,7 +169,7 @@ def _registered(page: Page, form: Form) -> RegisteredPage:
     ranked.sort(key=lambda r: -r[0])
     best, chosen = ranked[0]
     places = [m.transform for rank, m in ranked if rank > least * best]
-    what = printed(_rules(form), form.page.size)
+    what = _print(form)
     told: RegisteredPage | None = None
     if best == 0 or not what.pieces or (ruled is None and len(places) == 1):
         told = _placed(page, form, chosen.transform, chosen.share, laid)
@@ -288,6 +289,12 @@ def _sizes(boxes: tuple[Box, ...]) -> Points:
 def _rules(form: Form) -> list[Box]:
     """All that is known to be ruled."""
     return [Box(*r) for r in form.registration.rules] or sides(_frames(form))
+
+
+@lru_cache(maxsize=16)
+def _print(form: Form) -> Print:
+    """What is printed around its fields, worked out once and not with every page."""
+    return printed(_rules(form), form.page.size)
 
 
 def _boxed(form: Form) -> tuple[FormField, ...]:

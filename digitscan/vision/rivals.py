@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -68,20 +69,22 @@ def likenesses(what: Print) -> list[Matrix]:
 
     Shifts along one axis, and the half turn.
     """
-    return _shifts(what) + _half_turn(what)
+    return [*_shifts(what), *_half_turn(what)]
 
 
-def _shifts(what: Print) -> list[Matrix]:
+@lru_cache(maxsize=16)
+def _shifts(what: Print) -> tuple[Matrix, ...]:
     votes: Counter[tuple[int, float]] = Counter()
     for spans, along in ((what.level, 0), (what.upright, 1)):
         for axis, moved in ((along, (0, 1, 1)), (1 - along, (1, 0, 0))):
             votes.update((axis, d) for d in _moves(spans, np.array(moved)))
     least = ALIKE * what.pieces
     likely = [(axis, d) for (axis, d), n in sorted(votes.items(), key=lambda v: (-v[1], v[0])) if n >= least]
-    return [_shift(axis, sign * d) for axis, d in likely[:MOST_SHIFTS] for sign in (1, -1)]
+    return tuple(_shift(axis, sign * d) for axis, d in likely[:MOST_SHIFTS] for sign in (1, -1))
 
 
-def _half_turn(what: Print) -> list[Matrix]:
+@lru_cache(maxsize=16)
+def _half_turn(what: Print) -> tuple[Matrix, ...]:
     """The half turn about the point that has the most print on opposite sides, if that is much."""
     sums = []
     for spans, axis in ((what.level, 0), (what.upright, 1)):
@@ -95,9 +98,9 @@ def _half_turn(what: Print) -> list[Matrix]:
         sums += [pair, pair[first != second]]
     places, counts = np.unique(np.round(np.vstack(sums)), axis=0, return_counts=True)
     if counts.max() < ALIKE * what.pieces:
-        return []
+        return ()
     x, y = places[counts.argmax()]
-    return [np.array([[-1, 0, x], [0, -1, y], [0, 0, 1.0]])]
+    return (np.array([[-1, 0, x], [0, -1, y], [0, 0, 1.0]]),)
 
 
 def _moves(spans: Spans, moved: Points) -> list[float]:

@@ -41,7 +41,7 @@ UNKNOWN = 0.5  # what counts for a rule beyond the edge of the picture
 UNKNOWN_END = 0.33  # and for where there should be none
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Print:
     """The printed rules of a form, cut where they cross, and the paper beyond their ends."""
 
