@@ -28,18 +28,14 @@ BESIDE_RULE_MM = 0.35  # from a rule: it reaches less far, a 1 written along it 
 SLIVER = 0.35  # of the usual stroke's width
 RULES_MM = 0.7  # within a cell, rules may lie so far from its edges
 WIPED_MM = 0.8  # over which opposite rules are both gone,
-WIPED_OF, MOST = (
-    0.45,
-    0.5,
-)  # how dark, beside what it is elsewhere, a rule is where it is there; and how much is
+WIPED_OF = 0.45  # as dark as elsewhere is what is there of a rule
+MOST = 0.5  # of a rule, that has to be there
 TICK = 0.33  # of the height of a comb's cells: its ticks are as high at least
 PALE_HEIGHT = 0.25  # of its cell's: a mark that is lower is no digit
 PALE_STROKES = 2.0  # of the usual stroke's width: what is thicker is no stroke
 PALE_PENS, PALE_PRINT = 4, 0.25  # of the fields looked at: more that show pale marks may show print,
-PALE_ALIKE, PALE_PICTURE = (
-    0.5,
-    12,
-)  # if these correlate, as pictures so many px high and wide: writing differs
+PALE_ALIKE = 0.5  # if they correlate: writing differs
+PALE_PICTURE = 12  # px, high and wide, as which they are compared
 
 
 @dataclass(frozen=True, slots=True)

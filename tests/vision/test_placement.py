@@ -163,6 +163,15 @@ def test_a_field_divided_otherwise_has_no_evidence(lost: tuple[int, ...], *, fou
     assert min(lesser[1:]) > 0.9
 
 
+@pytest.mark.parametrize(("gone", "found"), [(1.0, False), (0.5, True)])
+def test_a_cell_that_lacks_a_side_has_no_evidence(gone: float, *, found: bool) -> None:
+    image, index = blank(form()).copy(), next(i for i, f in enumerate(form().fields) if len(f.cells) == 1)
+    x, y, w, h = (round(v * SCALE) for v in form().fields[index].box)
+    image[y + h - 4 : y + h + 5, x - 4 : x + round(gone * w) + 5] = 255
+    _, _, lesser = laid(image).placed()
+    assert (lesser[index] > 0.4) is found
+
+
 def test_a_field_hidden_by_a_blot_goes_with_its_neighbours() -> None:
     by = np.array([[1, 0, 1.2], [0, 1, -0.9], [0, 0, 1.0]])
     image = moved(by)

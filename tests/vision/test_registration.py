@@ -216,6 +216,17 @@ def test_of_two_editions_the_page_s_own_is_taken(
     assert register(page, (editions[first], editions[other])).form.name == wanted
 
 
+def test_a_table_whose_last_row_is_missing_has_no_evidence() -> None:
+    form, image = household(), blank(household()).copy()
+    rows = [field.box for field in form.fields if field.name.startswith("person[12]")]
+    for x, y, w, h in rows:
+        top, bottom = round((y - 0.5) * SCALE), round((y + h + 0.5) * SCALE)
+        image[top:bottom, round((x - 0.5) * SCALE) : round((x + w + 0.5) * SCALE)] = 255
+    found = register(as_page(image), (form,))
+    for field, share in zip(form.fields, found.evidence, strict=True):
+        assert (share == 0) is field.name.startswith("person")
+
+
 def test_where_a_table_is_printed_a_row_lower_than_told_it_is_found_there(tmp_path: Path) -> None:
     head = SMALL_FORM[: SMALL_FORM.index("[[field]]", SMALL_FORM.index("code"))]
     table, *_ = SMALL_FORM[SMALL_FORM.index("[[table]]") :].partition("[[field]]")
