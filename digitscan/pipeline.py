@@ -30,6 +30,7 @@ from digitscan.vision.glyphs import fit, fit_many
 from digitscan.vision.overflow import overflow
 from digitscan.vision.preview import draw_preview
 from digitscan.vision.registration import RegisteredPage, register
+from digitscan.vision.screens import levelled
 from digitscan.vision.segmentation import Segmentation, by_page, number_ink, segment
 from digitscan.vision.slashes import slashed
 from digitscan.vision.transforms import apply
@@ -118,8 +119,8 @@ def read_glyphs(registered: RegisteredPage, readings: Sequence[FieldReading]) ->
 
 def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmentation]]:
     """The fields of a registered page, and the guesses at digits in each."""
-    settings = registered.form.cleaning
-    crops = cut_fields(registered)
+    settings, lit = registered.form.cleaning, levelled(registered)
+    crops = cut_fields(lit)
     level = page_ink_level(crops, settings)
     inks = field_inks(crops, level, settings)
     found = [
@@ -127,7 +128,7 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
     ]
     found = by_page(found, [crop.box for crop in crops])
     unread = zip(pale_marks(crops, inks, level), hidden_marks(crops, inks), strict=True)
-    beside = overflow(crops, [ink for ink, _ in inks], registered.page.image, level.threshold)
+    beside = overflow(crops, [ink for ink, _ in inks], lit.page.image, level.threshold)
     of_fields = zip(found, crops, unread, slashed(found), beside, wiped(crops), strict=True)
     found = [
         replace(

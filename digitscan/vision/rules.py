@@ -26,6 +26,7 @@ REACH_MM = 0.5  # a rule may lie this far from its cell's edge
 WIDEST_MM = 1.1
 HIDDEN_MM = 2.6  # so far may a stroke vanish in a rule that it runs along
 SEEN = 0.4  # of a rule's length inked: less is not a rule, or one too pale to matter
+PALE = 0.35  # of a page's rules seen, or less: the others were too pale for ink
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +69,16 @@ def remove_rules(
     # one rule runs along the tops of all cells in a row, and one between two neighbours
     upright = [_edges((e, b.y, b.y + b.height) for b in own for e in (b.x, b.x + b.width)) for own in boxes]
     lying = [_edges((e, b.x, b.x + b.width) for b in own for e in (b.y, b.y + b.height)) for own in boxes]
-    for field, (standing, level) in enumerate(streaks):
-        upright[field] += standing
-        lying[field] += level
+    standing, level = ([own[axis] for own in streaks] or [[] for _ in inks] for axis in (0, 1))
     widths: list[list[float]] = [[] for _ in inks]
-    rules = _find_rules(inks, upright, scale)
-    corners = [[place for place, _, _ in own] for own in lying]
+    rules = _find_rules(inks, upright, standing, scale)
+    corners = [[place for place, _, _ in (*own, *more)] for own, more in zip(lying, level, strict=True)]
     met = WIDEST_MM * scale
     cleaned = _without(inks, rules, _usual(widths, rules), corners, met, scale, stroke)
     turned = [ink.T for ink in cleaned]
-    rules = _find_rules(turned, lying, scale)
+    rules = _find_rules(turned, lying, level, scale)
     # where upright rules met these there is only what was written: nothing is to be passed over
-    corners = [[place for place, _, _ in own] for own in upright]
+    corners = [[place for place, _, _ in (*own, *more)] for own, more in zip(upright, standing, strict=True)]
     return [ink.T for ink in _without(turned, rules, _usual(widths, rules), corners, 0.0, scale, stroke)]
 
 
@@ -100,18 +99,28 @@ def _usual(widths: list[list[float]], rules: Sequence[_Rules]) -> NDArray[np.flo
     return np.array([float(percentile(np.array(own), 30)) if own else 0.0 for own in widths])
 
 
-def _find_rules(inks: Sequence[Ink], edges: Sequence[list[Edge]], scale: float) -> list[_Rules]:
-    """The rules that run along some of the edges of each field."""
+def _find_rules(
+    inks: Sequence[Ink], edges: Sequence[list[Edge]], streaks: Sequence[Sequence[Edge]], scale: float
+) -> list[_Rules]:
+    """The rules that run along some of the edges of each field's boxes, and along some of the streaks."""
     reach = round(REACH_MM * scale)
-    seen: dict[int, list[tuple[int, int, int]]] = {}
-    for field, (ink, own) in enumerate(zip(inks, edges, strict=True)):
-        for place, start, end in own:
-            column = _rule_column(ink, place, start, end, reach)
-            if column is not None:
-                # rules run on beyond the cell's corners
-                top, bottom = max(0, start - reach), min(len(ink), end + reach)
-                seen.setdefault(bottom - top, []).append((field, top, column))
-    return [_followed(inks, places, length, scale) for length, places in seen.items()]
+    seen = [_seen(ink, own, reach) for ink, own in zip(inks, edges, strict=True)]
+    inked = sum(map(len, seen)) > PALE * sum(map(len, edges))
+    of_length: dict[int, list[tuple[int, int, int]]] = {}
+    for field, (ink, own, more) in enumerate(zip(inks, seen, streaks, strict=True)):
+        # where a page's rules are too pale for ink, a stroke along one is not to be taken for it
+        printed = own if inked or len(own) > len(edges[field]) / 2 else []
+        for column, start, end in (*printed, *_seen(ink, more, reach)):
+            # rules run on beyond the cell's corners
+            top, bottom = max(0, start - reach), min(len(ink), end + reach)
+            of_length.setdefault(bottom - top, []).append((field, top, column))
+    return [_followed(inks, places, length, scale) for length, places in of_length.items()]
+
+
+def _seen(ink: Ink, edges: Iterable[Edge], reach: int) -> list[Edge]:
+    """Where near some edges rules run: the same with the columns of these."""
+    found = ((_rule_column(ink, place, start, end, reach), start, end) for place, start, end in edges)
+    return [(column, start, end) for column, start, end in found if column is not None]
 
 
 def _rule_column(ink: Ink, edge: int, start: int, end: int, reach: int) -> int | None:

@@ -73,3 +73,12 @@ def test_a_ragged_rule_is_no_stroke() -> None:
     for y in (40, 56):  # where ink ran
         blots[y : y + 2, RIGHT - 6 : RIGHT] = True
     assert written(blots).sum() < STROKE * STROKE
+
+
+def test_where_rules_are_too_pale_for_ink_a_stroke_along_one_is_none() -> None:
+    zero, one = ring((RIGHT - 17, 54), (17, 24)), line((76, 30), (76, 78))
+    for left, stroke in zip(remove_rules([zero, one], [CELLS] * 2, SCALE, STROKE), (zero, one), strict=True):
+        assert (left == stroke).all()
+    # where other fields show that rules are ink, it may be what is left of one
+    *_, left = remove_rules([ruled(), ruled(), one], [CELLS] * 3, SCALE, STROKE)
+    assert left.sum() < 0.5 * one.sum()

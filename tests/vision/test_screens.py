@@ -1,0 +1,76 @@
+"""Fields on a grey ground, or white ones in it, are read as on plain paper."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from digitscan.records import Image
+from digitscan.vision.fields import cut_fields, field_inks, page_ink_level
+from digitscan.vision.registration import RegisteredPage
+from digitscan.vision.screens import levelled
+from tests.drawn_pages import DPI, as_page, filled, household
+
+SCALE = DPI / 25.4
+LIES = np.diag([SCALE, SCALE, 1.0])
+
+
+@cache
+def written() -> Image:
+    return filled(household(), 5)[0]
+
+
+def registered(image: Image) -> RegisteredPage:
+    count = len(household().fields)
+    return RegisteredPage(as_page(image), household(), LIES, (LIES,) * count, (1.0,) * count, 1.0, 0)
+
+
+def of_fields(grow_mm: float) -> NDArray[np.bool_]:
+    """Where on the page fields are, grown by as much to all sides."""
+    mask = np.zeros(written().shape, np.uint8)
+    for field in household().fields:
+        x, y, width, height = field.box
+        corners = (x - grow_mm, y - grow_mm), (x + width + grow_mm, y + height + grow_mm)
+        first, last = ((round(a * SCALE), round(b * SCALE)) for a, b in corners)
+        cv2.rectangle(mask, first, last, 1, -1)
+    return mask > 0
+
+
+def inks(page: RegisteredPage) -> list[NDArray[np.bool_]]:
+    settings = household().cleaning
+    crops = cut_fields(page)
+    return [ink for ink, _ in field_inks(crops, page_ink_level(crops, settings), settings)]
+
+
+def likeness(one: RegisteredPage, other: RegisteredPage) -> float:
+    """The share of the ink of either page's fields that both have."""
+    pairs = list(zip(inks(one), inks(other), strict=True))
+    return float(sum((a & b).sum() for a, b in pairs) / sum((a | b).sum() for a, b in pairs))
+
+
+def test_a_page_without_grounds_is_left_as_it_is() -> None:
+    page = registered(written())
+    assert levelled(page) is page
+
+
+@pytest.mark.parametrize("ground", [0.5, 0.65, 0.8])
+@pytest.mark.parametrize("off_mm", [-0.4, 0.0, 0.4])
+def test_shaded_fields_are_read_as_plain_ones(ground: float, off_mm: float) -> None:
+    shaded = np.where(of_fields(off_mm), written() * ground, written()).astype(np.uint8)
+    assert likeness(levelled(registered(shaded)), registered(written())) > 0.97
+
+
+@pytest.mark.parametrize("ground", [0.5, 0.65, 0.8])
+def test_white_fields_in_a_ground_are_read_as_plain_ones(ground: float) -> None:
+    framed = np.where(of_fields(0.0), written(), written() * ground).astype(np.uint8)
+    assert likeness(levelled(registered(framed)), registered(written())) > 0.97
+
+
+def test_a_shadow_beside_a_column_of_fields_is_no_reason_to_lose_ink() -> None:
+    dark = written().copy()
+    dark[:, dark.shape[1] // 2 :] = dark[:, dark.shape[1] // 2 :] * 0.6
+    assert likeness(levelled(registered(dark)), registered(written())) > 0.9
