@@ -26,6 +26,10 @@ REACH_MM = 0.5  # a rule may lie this far from its cell's edge
 WIDEST_MM = 1.1
 HIDDEN_MM = 2.6  # so far may a stroke vanish in a rule that it runs along
 SEEN = 0.4  # of a rule's length inked: less is not a rule, or one too pale to matter
+DOUBLE_MM = 1.5  # from a rule another may run along it,
+WHOLE = 0.65  # of its length inked
+DOUBLE = 0.3  # of the rules have such another: they are double; where fewer have, strokes lie along them
+SOME = 8  # fields, about, that are looked at for that
 PALE = 0.35  # of a page's rules seen, or less: the others were too pale for ink
 
 
@@ -103,14 +107,18 @@ def _find_rules(
     inks: Sequence[Ink], edges: Sequence[list[Edge]], streaks: Sequence[Sequence[Edge]], scale: float
 ) -> list[_Rules]:
     """The rules that run along some of the edges of each field's boxes, and along some of the streaks."""
-    reach = round(REACH_MM * scale)
+    reach, farther = round(REACH_MM * scale), round(DOUBLE_MM * scale)
     seen = [_seen(ink, own, reach) for ink, own in zip(inks, edges, strict=True)]
     inked = sum(map(len, seen)) > PALE * sum(map(len, edges))
+    some = slice(None, None, max(1, len(inks) // SOME))
+    second = [_second(ink, own, farther) for ink, own in zip(inks[some], seen[some], strict=True)]
+    doubled = sum(map(len, second)) > DOUBLE * sum(map(len, seen[some]))
     of_length: dict[int, list[tuple[int, int, int]]] = {}
     for field, (ink, own, more) in enumerate(zip(inks, seen, streaks, strict=True)):
         # where a page's rules are too pale for ink, a stroke along one is not to be taken for it
         printed = own if inked or len(own) > len(edges[field]) / 2 else []
-        for column, start, end in (*printed, *_seen(ink, more, reach)):
+        also = _second(ink, own, farther) if doubled else []
+        for column, start, end in (*printed, *also, *_seen(ink, more, reach)):
             # rules run on beyond the cell's corners
             top, bottom = max(0, start - reach), min(len(ink), end + reach)
             of_length.setdefault(bottom - top, []).append((field, top, column))
@@ -135,6 +143,22 @@ def _rule_column(ink: Ink, edge: int, start: int, end: int, reach: int) -> int |
         return None
     peaks = first + np.flatnonzero(near >= 0.95 * most)
     return int(peaks[np.abs(peaks - edge).argmin()])
+
+
+def _second(ink: Ink, rules: Iterable[Edge], farther: int) -> list[Edge]:
+    """Beside some rules, with paper between, others as long."""
+    found = []
+    for column, start, end in rules:
+        first = max(0, column - farther)
+        part = ink[start:end, first : column + farther + 1]
+        whole = np.add.reduce(part, axis=0, dtype=np.int64) > WHOLE * len(part)
+        bounds = np.flatnonzero(np.diff(whole.astype(np.int8), prepend=0, append=0))
+        found += [
+            ((left + past - 1) // 2 + first, start, end)
+            for left, past in bounds.reshape(-1, 2).tolist()
+            if not left <= column - first < past
+        ]
+    return found
 
 
 def _followed(inks: Sequence[Ink], places: list[tuple[int, int, int]], length: int, scale: float) -> _Rules:

@@ -22,12 +22,12 @@ from digitscan.vision.transforms import Points, apply
 GROUND = (0.4, 0.9)  # as light as the paper beside it: darker is print, lighter does no harm
 EDGE_MM = 0.8  # to both sides of a field's edge: a ground may end anywhere there
 BESIDE_MM = (1.2, 1.8, 2.4)  # from a field is looked how light it is beside it
-INSIDE = (24, 7)  # places in a field, across and down, where the same is looked
-FEWEST, ALL_AROUND = (
-    20,
-    130,
-)  # of such places: that tell how light it is; of those beside, that are all around
-PAPER = 75  # percentile of grey: writing covers less than a quarter
+INSIDE = np.stack(np.meshgrid(np.linspace(0, 1, 16), np.linspace(0, 1, 5)), axis=-1).reshape(-1, 2)
+AROUND = np.concatenate([INSIDE[:16], INSIDE[-16:], INSIDE[::16], INSIDE[15::16]])
+"""Parts of a box, across and down, where is looked in a field, and on the way around one."""
+FEWEST = 15  # places that tell how light it is
+ALL_AROUND = 75  # of those beside a field, that lie on all its sides
+PAPER = 0.75  # quantile of grey: writing covers less than a quarter
 FARTHER_MM = 9.0  # from a field at most its neighbourhood matters
 
 
@@ -38,7 +38,7 @@ def levelled(registered: RegisteredPage) -> RegisteredPage:
     """
     image, form, placements = registered.page.image, registered.form, registered.placements
     inside, beside = _lightness(registered)
-    alone = np.array([len(places) >= ALL_AROUND for _, places in _places(form)])
+    alone = np.count_nonzero(_places(form)[1][:, len(INSIDE) :], axis=1) >= ALL_AROUND
     shaded, framed = _is_ground(inside / beside), alone & _is_ground(beside / inside)
     if not (shaded | framed).any():
         return registered
@@ -67,52 +67,44 @@ def _is_ground(lightness: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _lightness(registered: RegisteredPage) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How light, 0-255, the paper is in each field, and around it; nan where that is not to be seen."""
-    image = registered.page.image
-    told = [
-        (_percentile(image, apply(placement, inside)), _percentile(image, apply(placement, beside)))
-        for placement, (inside, beside) in zip(registered.placements, _places(registered.form), strict=True)
-    ]
-    inside, beside = np.array(told).reshape(-1, 2).T
-    return inside, beside
+    image, (places, free) = registered.page.image, _places(registered.form)
+    points = np.pad(places, ((0, 0), (0, 0), (0, 1)), constant_values=1)
+    moved = points @ np.array(registered.placements, np.float64).transpose(0, 2, 1)
+    x, y = np.moveaxis(np.floor(moved[..., :2] / moved[..., 2:]).astype(np.int64), 2, 0)
+    seen = free & (x >= 0) & (x < image.shape[1]) & (y >= 0) & (y < image.shape[0])
+    grey = np.where(seen, image[np.where(seen, y, 0), np.where(seen, x, 0)], np.uint8(255))
+    inside, beside = slice(len(INSIDE)), slice(len(INSIDE), None)
+    return _paper(grey[:, inside], seen[:, inside]), _paper(grey[:, beside], seen[:, beside])
 
 
-def _percentile(image: Image, points: Points) -> float:
-    height, width = image.shape
-    x, y = np.floor(points).astype(np.int64).T
-    seen = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    if np.count_nonzero(seen) < FEWEST:
-        return np.nan
-    values = np.sort(image[y[seen], x[seen]])
-    return float(max(values[len(values) * PAPER // 100], 1))
+def _paper(grey: NDArray[np.uint8], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Of each row the grey of the paper; nan where little is seen. What is not is 255."""
+    count = np.count_nonzero(seen, axis=1)
+    ordered = np.sort(grey, axis=1)
+    paper = ordered[np.arange(len(grey)), (count * PAPER).astype(np.int64)]
+    return np.where(count < FEWEST, np.nan, np.maximum(paper, 1).astype(np.float64))
 
 
 @lru_cache(maxsize=64)
-def _places(form: Form) -> tuple[tuple[Points, Points], ...]:
-    """Where each field shows how light it is, and where it is beside it and in no other; form mm."""
+def _places(form: Form) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Where each field shows how light it is, and, behind these, where it is beside it; form mm, fields x
+    places x 2. And which of them are in no other field.
+    """
     boxes = np.array([field.box for field in form.fields], np.float64)
+    rim = np.minimum(EDGE_MM, boxes[:, 2:].min(axis=1) / 3)
+    inside = _spread(boxes, -rim, INSIDE)
+    around = np.concatenate([_spread(boxes, np.full(len(boxes), by), AROUND) for by in BESIDE_MM], axis=1)
     low, high = boxes[:, :2] - EDGE_MM, boxes[:, :2] + boxes[:, 2:] + EDGE_MM
-    places = []
-    for x, y, width, height in boxes.tolist():
-        rim = min(EDGE_MM, width / 3, height / 3)
-        across, down = (
-            np.linspace(start + rim, start + length - rim, count)
-            for start, length, count in zip((x, y), (width, height), INSIDE, strict=True)
-        )
-        inside = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
-        around = np.concatenate([_rim(x, y, width, height, by) for by in BESIDE_MM])
-        taken = np.all((around[:, None] > low) & (around[:, None] < high), axis=2)
-        places.append((inside, around[~np.any(taken, axis=1)]))
-    return tuple(places)
-
-
-def _rim(x: float, y: float, width: float, height: float, by: float) -> Points:
-    """Places all around a box, so far from it."""
-    left, top, right, bottom = x - by, y - by, x + width + by, y + height + by
-    across, down = np.linspace(left, right, 24), np.linspace(top, bottom, 12)
-    return np.concatenate(
-        [np.column_stack([across, np.full(24, v)]) for v in (top, bottom)]
-        + [np.column_stack([np.full(12, v), down]) for v in (left, right)]
+    taken = np.all((around[:, :, None] > low) & (around[:, :, None] < high), axis=3).any(axis=2)
+    return np.concatenate([inside, around], axis=1), np.pad(
+        ~taken, ((0, 0), (len(INSIDE), 0)), constant_values=True
     )
+
+
+def _spread(boxes: NDArray[np.float64], grow: NDArray[np.float64], parts: Points) -> NDArray[np.float64]:
+    """Points at these parts, across and down, of boxes grown to all sides; boxes x points x 2."""
+    corners, sizes = boxes[:, :2] - grow[:, None], boxes[:, 2:] + 2 * grow[:, None]
+    return np.asarray(corners[:, None] + parts * sizes[:, None], np.float64)
 
 
 def _outline(box: Box, grow: float, placement: Matrix) -> NDArray[np.int32]:

@@ -82,3 +82,21 @@ def test_where_rules_are_too_pale_for_ink_a_stroke_along_one_is_none() -> None:
     # where other fields show that rules are ink, it may be what is left of one
     *_, left = remove_rules([ruled(), ruled(), one], [CELLS] * 3, SCALE, STROKE)
     assert left.sum() < 0.5 * one.sum()
+
+
+def test_double_rules_are_taken_out() -> None:
+    double = ruled()
+    for x, y, width, height in CELLS:
+        inner = np.zeros(double.shape, np.uint8)
+        cv2.rectangle(inner, (int(x) + 8, int(y) + 8), (int(x + width) - 8, int(y + height) - 8), 1, 2)
+        double |= inner > 0
+    four = line((90, 36), (118, 70))
+    for left in remove_rules([double, double | four], [CELLS] * 2, SCALE, STROKE):
+        assert left.sum() < 1.1 * four.sum()
+    assert (left & four).sum() > 0.95 * four.sum()
+
+
+def test_a_1_along_one_rule_makes_it_no_double_one() -> None:
+    one = line((RIGHT - 9, 22), (RIGHT - 9, 86))
+    *_, left = remove_rules([ruled(), ruled() | one], [CELLS] * 2, SCALE, STROKE)
+    assert (left & one).sum() > 0.95 * one.sum()
