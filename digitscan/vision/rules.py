@@ -28,6 +28,7 @@ HIDDEN_MM = 2.6  # so far may a stroke vanish in a rule that it runs along
 SEEN = 0.4  # of a rule's length inked: less is not a rule, or one too pale to matter
 DOUBLE_MM = 1.5  # from a rule another may run along it,
 WHOLE = 0.65  # of its length inked
+SHARP = 2  # px over which its sides fall off
 DOUBLE = 0.3  # of the rules have such another: they are double; where fewer have, strokes lie along them
 SOME = 8  # fields, about, that are looked at for that
 PALE = 0.35  # of a page's rules seen, or less: the others were too pale for ink
@@ -146,17 +147,19 @@ def _rule_column(ink: Ink, edge: int, start: int, end: int, reach: int) -> int |
 
 
 def _second(ink: Ink, rules: Iterable[Edge], farther: int) -> list[Edge]:
-    """Beside some rules, with paper between, others as long."""
+    """Beside some rules, with paper between, others about as long; strokes along them have no sharp sides."""
     found = []
     for column, start, end in rules:
         first = max(0, column - farther)
         part = ink[start:end, first : column + farther + 1]
-        whole = np.add.reduce(part, axis=0, dtype=np.int64) > WHOLE * len(part)
-        bounds = np.flatnonzero(np.diff(whole.astype(np.int8), prepend=0, append=0))
+        inked = np.add.reduce(part, axis=0, dtype=np.int64) / max(len(part), 1)
+        bounds = np.flatnonzero(np.diff((inked > WHOLE).astype(np.int8), prepend=0, append=0))
+        around = np.pad(inked, SHARP)
         found += [
             ((left + past - 1) // 2 + first, start, end)
             for left, past in bounds.reshape(-1, 2).tolist()
             if not left <= column - first < past
+            and max(around[left], around[past - 1 + 2 * SHARP]) < WHOLE / 2
         ]
     return found
 
