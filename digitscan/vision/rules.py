@@ -28,7 +28,7 @@ HIDDEN_MM = 2.6  # so far may a stroke vanish in a rule that it runs along
 SEEN = 0.4  # of a rule's length inked: less is not a rule, or one too pale to matter
 DOUBLE_MM = 1.5  # from a rule another may run along it,
 WHOLE = 0.65  # of its length inked
-SHARP = 2  # px over which its sides fall off
+SIDE = 2  # px over which it ends, to either side
 DOUBLE = 0.3  # of the rules have such another: they are double; where fewer have, strokes lie along them
 SOME = 8  # fields, about, that are looked at for that
 PALE = 0.35  # of a page's rules seen, or less: the others were too pale for ink
@@ -112,13 +112,13 @@ def _find_rules(
     seen = [_seen(ink, own, reach) for ink, own in zip(inks, edges, strict=True)]
     inked = sum(map(len, seen)) > PALE * sum(map(len, edges))
     some = slice(None, None, max(1, len(inks) // SOME))
-    second = [_second(ink, own, farther) for ink, own in zip(inks[some], seen[some], strict=True)]
+    second = [_second(ink, own, farther, sharp=True) for ink, own in zip(inks[some], seen[some], strict=True)]
     doubled = sum(map(len, second)) > DOUBLE * sum(map(len, seen[some]))
     of_length: dict[int, list[tuple[int, int, int]]] = {}
     for field, (ink, own, more) in enumerate(zip(inks, seen, streaks, strict=True)):
         # where a page's rules are too pale for ink, a stroke along one is not to be taken for it
         printed = own if inked or len(own) > len(edges[field]) / 2 else []
-        also = _second(ink, own, farther) if doubled else []
+        also = _second(ink, own, farther, sharp=False) if doubled else []
         for column, start, end in (*printed, *also, *_seen(ink, more, reach)):
             # rules run on beyond the cell's corners
             top, bottom = max(0, start - reach), min(len(ink), end + reach)
@@ -146,21 +146,19 @@ def _rule_column(ink: Ink, edge: int, start: int, end: int, reach: int) -> int |
     return int(peaks[np.abs(peaks - edge).argmin()])
 
 
-def _second(ink: Ink, rules: Iterable[Edge], farther: int) -> list[Edge]:
-    """Beside some rules, with paper between, others about as long; strokes along them have no sharp sides."""
+def _second(ink: Ink, rules: Iterable[Edge], farther: int, *, sharp: bool) -> list[Edge]:
+    """Beside some rules, with paper between, others about as long; those with sharp sides are no strokes."""
     found = []
     for column, start, end in rules:
         first = max(0, column - farther)
         part = ink[start:end, first : column + farther + 1]
-        inked = np.add.reduce(part, axis=0, dtype=np.int64) / max(len(part), 1)
-        bounds = np.flatnonzero(np.diff((inked > WHOLE).astype(np.int8), prepend=0, append=0))
-        around = np.pad(inked, SHARP)
-        found += [
-            ((left + past - 1) // 2 + first, start, end)
-            for left, past in bounds.reshape(-1, 2).tolist()
-            if not left <= column - first < past
-            and max(around[left], around[past - 1 + 2 * SHARP]) < WHOLE / 2
-        ]
+        inked = np.pad(np.add.reduce(part, axis=0, dtype=np.int64) / max(len(part), 1), SIDE)
+        bounds = np.flatnonzero(np.diff((inked > WHOLE).astype(np.int8), prepend=0))
+        for left, past in bounds.reshape(-1, 2).tolist():
+            middle = (left + past - 1) // 2 - SIDE + first
+            edgy = max(inked[left - SIDE], inked[past - 1 + SIDE]) < WHOLE / 2
+            if not left <= column - first + SIDE < past and (edgy or not sharp):
+                found.append((middle, start, end))
     return found
 
 
