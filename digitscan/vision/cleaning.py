@@ -19,6 +19,7 @@ Darkness = Image
 FAINTEST = 0.14  # darkness under which nothing is ink, on any page
 DARK = 1.5  # times as dark as the faintest ink: what leaves no doubt that a page shows some; where none does,
 PALEST, NOISE = 0.05, 5.0  # the darkness of a pale mark, at least, and in deviations of the paper
+EVEN = 2.5  # times as dark as the faintest ink: in the mean around a pixel nothing counts for darker
 GAP_MM = 0.4
 PALE_PRINT = 0.5  # of the ink's darkness: rules up to here are printed paler than the pen writes
 
@@ -91,9 +92,10 @@ def find_inks(
         image = np.asarray(cv2.medianBlur(image, int(median - 1) // 2 * 2 + 1), np.uint8)
     least = level.threshold * 255
     mean, how = cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY
-    # each by itself: what is beyond a crop is like its edge
+    # each by itself: what is beyond a crop is like its edge; black rules must not hide what is written palely
+    even = np.minimum(image, np.uint8(min(EVEN * least, 255)))
     local = sheet.filled(
-        [cv2.adaptiveThreshold(part, 255, mean, how, window, -0.4 * least) for part in sheet.parts(image)]
+        [cv2.adaptiveThreshold(part, 255, mean, how, window, -0.4 * least) for part in sheet.parts(even)]
     )
     # the edge of a stroke lies where its own darkness has fallen to half, be it thick and black or thin
     # and grey; a little less, since pens press unevenly

@@ -100,6 +100,19 @@ def test_faint_ink_is_ink_where_all_of_it_is_faint(paper: int, contrast: float) 
     assert (ink & drawn).sum() > 0.9 * drawn.sum()
 
 
+@pytest.mark.parametrize("ink", [150, 170, 185])
+def test_black_rules_do_not_hide_what_is_written_palely(ink: int) -> None:
+    plain = written(ink=ink)
+    ruled = plain.copy()
+    for place in (5, 81, 152):
+        ruled[:, place : place + 6] = 20
+    for place in (14, 98):
+        ruled[place : place + 6] = 20
+    level, within = level_of(plain), (slice(22, 96), slice(13, 79))
+    alone, among = (find_ink(darkness(crop, SCALE), level, USUAL, SCALE)[within] for crop in (plain, ruled))
+    assert (alone & among).sum() > 0.97 * (alone | among).sum()
+
+
 def test_thin_strokes_survive_the_median() -> None:
     crop = written(width=1)
     settings = CleaningSection(median=1.0)
