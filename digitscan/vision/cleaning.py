@@ -79,9 +79,16 @@ def ink_level(
 
 
 def find_inks(
-    darks: Sequence[Darkness], level: InkLevel, settings: CleaningSection, scale: float
+    darks: Sequence[Darkness],
+    level: InkLevel,
+    settings: CleaningSection,
+    scale: float,
+    gaps: Sequence[Sequence[tuple[int, int]]] = (),
 ) -> list[NDArray[np.bool_]]:
-    """The ink of each crop; specks smaller than `settings.speck` are gone."""
+    """The ink of each crop; specks smaller than `settings.speck` are gone.
+
+    gaps: columns, from and up to, where paper between printed rules is not to be bridged.
+    """
     window = max(3, round(settings.window * scale) | 1)
     stroke = round(2 * level.stroke) | 1
     sheet = Sheet([dark.shape for dark in darks], stroke)
@@ -108,6 +115,9 @@ def find_inks(
     gap = min(0.5 * level.stroke, GAP_MM * scale)
     side = max(1, (round(gap) - 1) // 2 * 2 + 1)  # odd: an even kernel would move the ink
     joined = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)), np.uint8)
+    for bridged, open_, columns in zip(sheet.parts(joined), sheet.parts(ink), gaps, strict=False):
+        for first, past in columns:
+            bridged[:, first:past] = open_[:, first:past]
     return [_without_specks(part, settings.speck * scale) for part in sheet.parts(joined)]
 
 

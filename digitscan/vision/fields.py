@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -14,10 +15,11 @@ from digitscan.forms import FormField
 from digitscan.records import Box, Image, Matrix
 from digitscan.vision import cleaning
 from digitscan.vision.cleaning import Darkness, InkLevel
+from digitscan.vision.edges import REACH_MM, Edge
 from digitscan.vision.fillers import remove_fillers
 from digitscan.vision.placement import cut
 from digitscan.vision.registration import RegisteredPage
-from digitscan.vision.rules import REACH_MM, Edge, remove_rules
+from digitscan.vision.rules import remove_rules
 from digitscan.vision.streaks import across, find_streaks
 from digitscan.vision.transforms import crop_transform, px_per_mm
 
@@ -25,6 +27,7 @@ Ink = NDArray[np.bool_]
 
 MARGIN_MM = 2.2  # around a field, for digits that leave it
 BESIDE_RULE_MM = 0.35  # from a rule: it reaches less far, a 1 written along it farther
+NARROW_MM = 1.2  # between cells, that rules on both sides leave hardly any paper of
 SLIVER = 0.35  # of the usual stroke's width
 RULES_MM = 0.7  # within a cell, rules may lie so far from its edges
 WIPED_MM = 0.8  # over which opposite rules are both gone,
@@ -116,13 +119,22 @@ def field_inks(
     inks = [(np.zeros(crop.dark.shape, np.bool_),) * 2 for crop in crops]
     ruled = [_ruled(crops[i]) for i in written]
     scale = crops[0].scale if crops else 1.0
-    found = cleaning.find_inks([crops[i].dark for i in written], level, settings, scale)
+    gaps = [_gaps(crops[i]) for i in written]
+    found = cleaning.find_inks([crops[i].dark for i in written], level, settings, scale, gaps)
     boxes, edges = [own for own, _ in ruled], [more for _, more in ruled]
     cleaned = remove_rules(found, boxes, scale, level.stroke, edges)
     for i, seen, ink in zip(written, found, cleaned, strict=True):
         left = ink if crops[i].cells else remove_fillers(ink, crops[i].box, level.stroke)
         inks[i] = _without_slivers(left, level.stroke), seen & ~ink
     return inks
+
+
+def _gaps(crop: FieldCrop) -> list[tuple[int, int]]:
+    """The columns between cells that stand a little apart."""
+    reach = BESIDE_RULE_MM * crop.scale
+    between = [(one.x + one.width, other.x) for one, other in pairwise(crop.cells)]
+    narrow = ((left, right) for left, right in between if 0 < right - left < NARROW_MM * crop.scale)
+    return [(max(round(left - reach), 0), round(right + reach)) for left, right in narrow]
 
 
 def _ruled(crop: FieldCrop) -> tuple[tuple[Box, ...], tuple[list[Edge], list[Edge]]]:

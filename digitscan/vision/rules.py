@@ -5,7 +5,7 @@ All fields of a page at once: rules of one length are followed together, whateve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import median
@@ -15,23 +15,12 @@ from numpy.typing import NDArray
 
 from digitscan.records import Box
 from digitscan.vision.cleaning import percentile
-
-Ink = NDArray[np.bool_]
-Edge = tuple[int, int, int]
-"""Place, start, end; px."""
+from digitscan.vision.edges import REACH_MM, Edge, Ink, merged, ruled, split
 
 SKEWS = np.arange(-4, 4.5, 1.0)  # px by which a rule may drift from end to end
 PLACES = 24  # px within which it lies
-REACH_MM = 0.5  # a rule may lie this far from its cell's edge
 WIDEST_MM = 1.1
 HIDDEN_MM = 2.6  # so far may a stroke vanish in a rule that it runs along
-SEEN = 0.4  # of a rule's length inked: less is not a rule, or one too pale to matter
-DOUBLE_MM = 1.5  # from a rule another may run along it,
-WHOLE = 0.65  # of its length inked
-SIDE = 2  # px over which it ends, to either side
-DOUBLE = 0.3  # of the rules have such another: they are double; where fewer have, strokes lie along them
-SOME = 8  # fields, about, that are looked at for that
-PALE = 0.35  # of a page's rules seen, or less: the others were too pale for ink
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +61,24 @@ def remove_rules(
     pen's usual width in px. streaks: of each field, other upright and level lines that go the same way.
     """
     # one rule runs along the tops of all cells in a row, and one between two neighbours
-    upright = [_edges((e, b.y, b.y + b.height) for b in own for e in (b.x, b.x + b.width)) for own in boxes]
-    lying = [_edges((e, b.x, b.x + b.width) for b in own for e in (b.y, b.y + b.height)) for own in boxes]
+    upright = [merged((e, b.y, b.y + b.height) for b in own for e in (b.x, b.x + b.width)) for own in boxes]
+    lying = [merged((e, b.x, b.x + b.width) for b in own for e in (b.y, b.y + b.height)) for own in boxes]
     standing, level = ([own[axis] for own in streaks] or [[] for _ in inks] for axis in (0, 1))
-    widths: list[list[float]] = [[] for _ in inks]
-    rules = _find_rules(inks, upright, standing, scale)
     corners = [[place for place, _, _ in (*own, *more)] for own, more in zip(lying, level, strict=True)]
     met = WIDEST_MM * scale
+    bars, single = split(inks, upright, met)
+    if any(bars):
+        rules = _find_rules(inks, bars, scale)
+        usual = np.full(len(inks), percentile(np.concatenate([group.width for group in rules]), 30))
+        inks = _without(inks, rules, usual, corners, met, scale, stroke)
+    widths: list[list[float]] = [[] for _ in inks]
+    rules = _find_rules(inks, ruled(inks, single, standing, scale), scale)
     cleaned = _without(inks, rules, _usual(widths, rules), corners, met, scale, stroke)
     turned = [ink.T for ink in cleaned]
-    rules = _find_rules(turned, lying, level, scale)
+    rules = _find_rules(turned, ruled(turned, lying, level, scale), scale)
     # where upright rules met these there is only what was written: nothing is to be passed over
     corners = [[place for place, _, _ in (*own, *more)] for own, more in zip(upright, standing, strict=True)]
     return [ink.T for ink in _without(turned, rules, _usual(widths, rules), corners, 0.0, scale, stroke)]
-
-
-def _edges(edges: Iterable[tuple[float, float, float]]) -> list[Edge]:
-    """Edges on one line as one."""
-    lines: dict[int, tuple[int, int]] = {}
-    for place, start, end in edges:
-        first, last = lines.get(round(place), (round(start), round(end)))
-        lines[round(place)] = min(first, round(start)), max(last, round(end))
-    return [(place, *span) for place, span in sorted(lines.items())]
 
 
 def _usual(widths: list[list[float]], rules: Sequence[_Rules]) -> NDArray[np.float64]:
@@ -104,62 +89,16 @@ def _usual(widths: list[list[float]], rules: Sequence[_Rules]) -> NDArray[np.flo
     return np.array([float(percentile(np.array(own), 30)) if own else 0.0 for own in widths])
 
 
-def _find_rules(
-    inks: Sequence[Ink], edges: Sequence[list[Edge]], streaks: Sequence[Sequence[Edge]], scale: float
-) -> list[_Rules]:
-    """The rules that run along some of the edges of each field's boxes, and along some of the streaks."""
-    reach, farther = round(REACH_MM * scale), round(DOUBLE_MM * scale)
-    seen = [_seen(ink, own, reach) for ink, own in zip(inks, edges, strict=True)]
-    inked = sum(map(len, seen)) > PALE * sum(map(len, edges))
-    some = slice(None, None, max(1, len(inks) // SOME))
-    second = [_second(ink, own, farther, sharp=True) for ink, own in zip(inks[some], seen[some], strict=True)]
-    doubled = sum(map(len, second)) > DOUBLE * sum(map(len, seen[some]))
+def _find_rules(inks: Sequence[Ink], edges: Sequence[Sequence[Edge]], scale: float) -> list[_Rules]:
+    """The rules that run along these columns of each field."""
+    reach = round(REACH_MM * scale)
     of_length: dict[int, list[tuple[int, int, int]]] = {}
-    for field, (ink, own, more) in enumerate(zip(inks, seen, streaks, strict=True)):
-        # where a page's rules are too pale for ink, a stroke along one is not to be taken for it
-        printed = own if inked or len(own) > len(edges[field]) / 2 else []
-        also = _second(ink, own, farther, sharp=False) if doubled else []
-        for column, start, end in (*printed, *also, *_seen(ink, more, reach)):
+    for field, (ink, own) in enumerate(zip(inks, edges, strict=True)):
+        for column, start, end in own:
             # rules run on beyond the cell's corners
             top, bottom = max(0, start - reach), min(len(ink), end + reach)
             of_length.setdefault(bottom - top, []).append((field, top, column))
     return [_followed(inks, places, length, scale) for length, places in of_length.items()]
-
-
-def _seen(ink: Ink, edges: Iterable[Edge], reach: int) -> list[Edge]:
-    """Where near some edges rules run: the same with the columns of these."""
-    found = ((_rule_column(ink, place, start, end, reach), start, end) for place, start, end in edges)
-    return [(column, start, end) for column, start, end in found if column is not None]
-
-
-def _rule_column(ink: Ink, edge: int, start: int, end: int, reach: int) -> int | None:
-    """The column near `edge` where a rule runs; None where none is seen."""
-    first, last = max(0, edge - reach), min(ink.shape[1], edge + reach + 1)
-    part = ink[start:end, first:last]
-    if part.size == 0:
-        return None
-    near = np.add.reduce(part, axis=0, dtype=np.int64)
-    most = int(near.max())
-    if most < SEEN * len(part):
-        return None
-    peaks = first + np.flatnonzero(near >= 0.95 * most)
-    return int(peaks[np.abs(peaks - edge).argmin()])
-
-
-def _second(ink: Ink, rules: Iterable[Edge], farther: int, *, sharp: bool) -> list[Edge]:
-    """Beside some rules, with paper between, others about as long; those with sharp sides are no strokes."""
-    found = []
-    for column, start, end in rules:
-        first = max(0, column - farther)
-        part = ink[start:end, first : column + farther + 1]
-        inked = np.pad(np.add.reduce(part, axis=0, dtype=np.int64) / max(len(part), 1), SIDE)
-        bounds = np.flatnonzero(np.diff((inked > WHOLE).astype(np.int8), prepend=0))
-        for left, past in bounds.reshape(-1, 2).tolist():
-            middle = (left + past - 1) // 2 - SIDE + first
-            edgy = max(inked[left - SIDE], inked[past - 1 + SIDE]) < WHOLE / 2
-            if not left <= column - first + SIDE < past and (edgy or not sharp):
-                found.append((middle, start, end))
-    return found
 
 
 def _followed(inks: Sequence[Ink], places: list[tuple[int, int, int]], length: int, scale: float) -> _Rules:

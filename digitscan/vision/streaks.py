@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from digitscan.records import Box, Image, Matrix
 from digitscan.vision.cleaning import components
+from digitscan.vision.edges import Edge
 from digitscan.vision.reduction import reduced
-from digitscan.vision.rules import Edge
 from digitscan.vision.transforms import apply
 
 Lines = NDArray[np.float64]

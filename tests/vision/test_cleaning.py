@@ -146,6 +146,16 @@ def test_the_gap_of_a_skipping_pen_is_closed() -> None:
     assert count - 1 == 2
 
 
+def test_paper_between_the_rules_of_two_cells_is_not_bridged() -> None:
+    crop = written(width=8)
+    crop[:, 74:78] = crop[:, 80:84] = 60
+    dark, level = darkness(crop, SCALE), InkLevel(0.35, 8.0)
+    bridged, apart = (find_inks([dark], level, USUAL, SCALE, gaps)[0] for gaps in ([], [[(76, 82)]]))
+    assert bridged[20:100, 78:80].all()
+    assert not apart[20:100, 78:80].any()
+    assert (bridged[:, :74] == apart[:, :74]).all()
+
+
 def test_the_level_is_the_same_at_other_resolutions() -> None:
     levels = {dpi: level_of(written(scale=dpi / 25.4), dpi / 25.4) for dpi in (150, 200, 300, 400)}
     thresholds = [level.threshold for level in levels.values()]

@@ -100,3 +100,18 @@ def test_a_1_along_one_rule_makes_it_no_double_one() -> None:
     one = line((RIGHT - 9, 22), (RIGHT - 9, 86))
     *_, left = remove_rules([ruled(), ruled() | one], [CELLS] * 2, SCALE, STROKE)
     assert (left & one).sum() > 0.95 * one.sum()
+
+
+@pytest.mark.parametrize("apart", [2, 3, 5])
+def test_rules_of_cells_that_melt_into_one_bar_go(apart: int) -> None:
+    cells = CELLS[0], CELLS[1]._replace(x=CELLS[1].x + apart)
+    grid = ruled()
+    grid = np.hstack([grid[:, :76], np.repeat(grid[:, 76:77], apart, axis=1), grid[:, 76:]])
+    grid[:, 74 : 78 + apart] = grid[:, 73:74] | grid[:, 76:77]
+    zero, across = ring((50, 54), (17, 24)), line((60, 50), (100, 58))
+    zero, across = (np.pad(stroke, ((0, 0), (0, apart))) for stroke in (zero, across))
+    nothing, left, crossing = remove_rules([grid, grid | zero, grid | across], [cells] * 3, SCALE, STROKE)
+    assert not nothing.any()
+    assert (left & zero).sum() > 0.95 * zero.sum()
+    assert (left & ~zero).sum() < 0.05 * zero.sum()
+    assert (crossing & across).sum() > 0.8 * across.sum()

@@ -1,0 +1,139 @@
+"""Where along the edges of boxes rules run in ink: single, double, melted into bars, or too pale to be there.
+
+What is told of upright rules goes for level ones, of pictures turned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ink = NDArray[np.bool_]
+Edge = tuple[int, int, int]
+"""Place, start, end; px."""
+
+REACH_MM = 0.5  # a rule may lie this far from its cell's edge
+SEEN = 0.4  # of a rule's length inked: less is not a rule, or one too pale to matter
+PALE = 0.35  # of a page's rules seen, or less: the others were too pale for ink
+DOUBLE_MM = 1.5  # from a rule another may run along it,
+WHOLE = 0.65  # of its length inked
+SIDE = 2  # px over which it ends, to either side, and that its distance may vary
+DOUBLE = 0.18  # of the rules have such another: they are double; where fewer have, strokes lie along them
+SOME = 8  # fields, about, that are looked at for that
+
+
+def merged(edges: Iterable[tuple[float, float, float]]) -> list[Edge]:
+    """Edges on one line as one."""
+    lines: dict[int, tuple[int, int]] = {}
+    for place, start, end in edges:
+        first, last = lines.get(round(place), (round(start), round(end)))
+        lines[round(place)] = min(first, round(start)), max(last, round(end))
+    return [(place, *span) for place, span in sorted(lines.items())]
+
+
+def split(
+    inks: Sequence[Ink], edges: Sequence[list[Edge]], widest: float
+) -> tuple[list[list[Edge]], list[list[Edge]]]:
+    """Of each field the bars into which rules of cells melted that hardly stand apart, and its other edges.
+
+    widest: px between two such rules.
+    """
+    close = [[(one, other) for one, other in pairwise(own) if other[0] - one[0] <= widest] for own in edges]
+    bars = [
+        [bar for one, other in pairs if (bar := _bar(ink, one, other))]
+        for ink, pairs in zip(inks, close, strict=True)
+    ]
+    if 2 * sum(map(len, bars)) <= sum(map(len, close)):  # as of most pairs: the others have strokes between
+        return [[] for _ in edges], list(edges)
+    gone = [{edge for pair in pairs for edge in pair} for pairs in close]
+    return bars, [[edge for edge in own if edge not in part] for own, part in zip(edges, gone, strict=True)]
+
+
+def ruled(
+    inks: Sequence[Ink], edges: Sequence[list[Edge]], streaks: Sequence[Sequence[Edge]], scale: float
+) -> list[list[Edge]]:
+    """Of each field the rules that are seen near its edges, and near streaks: columns, from and to where.
+
+    scale: px/mm.
+    """
+    seen = [_near(ink, own, scale) for ink, own in zip(inks, edges, strict=True)]
+    if sum(map(len, seen)) > PALE * sum(map(len, edges)):
+        printed = _with_second(inks, seen, round(DOUBLE_MM * scale))
+    else:  # a stroke along a rule that is too pale for ink is not to be taken for it
+        printed = [own if 2 * len(own) > len(all_) else [] for own, all_ in zip(seen, edges, strict=True)]
+    return [own + _near(ink, more, scale) for ink, own, more in zip(inks, printed, streaks, strict=True)]
+
+
+def _with_second(inks: Sequence[Ink], rules: list[list[Edge]], farther: int) -> list[list[Edge]]:
+    """The rules of each field, and where the page's are double the second ones too."""
+    some = slice(None, None, max(1, len(inks) // SOME))
+    second = [_second(ink, own, farther) for ink, own in zip(inks[some], rules[some], strict=True)]
+    away = [distance for own in second for distance, _, is_sharp in own if is_sharp]
+    if len(away) <= DOUBLE * sum(map(len, rules[some])):
+        return rules
+    usual = median(away)
+    return [
+        own + [edge for distance, edge, _ in _second(ink, own, farther) if abs(distance - usual) <= SIDE]
+        for ink, own in zip(inks, rules, strict=True)
+    ]
+
+
+def _near(ink: Ink, edges: Iterable[Edge], scale: float) -> list[Edge]:
+    """Where near some edges rules run: the same with the columns of these."""
+    reach = round(REACH_MM * scale)
+    found = ((_rule_column(ink, place, start, end, reach), start, end) for place, start, end in edges)
+    return [(column, start, end) for column, start, end in found if column is not None]
+
+
+def _rule_column(ink: Ink, edge: int, start: int, end: int, reach: int) -> int | None:
+    """The column near `edge` where a rule runs; None where none is seen."""
+    first, last = max(0, edge - reach), min(ink.shape[1], edge + reach + 1)
+    part = ink[start:end, first:last]
+    if part.size == 0:
+        return None
+    inked = np.add.reduce(part, axis=0, dtype=np.int64)
+    most = int(inked.max())
+    if most < SEEN * len(part):
+        return None
+    peaks = first + np.flatnonzero(inked >= 0.95 * most)
+    return int(peaks[np.abs(peaks - edge).argmin()])
+
+
+def _bar(ink: Ink, one: Edge, other: Edge) -> Edge | None:
+    """The bar of two rules between which no paper shows."""
+    apart, start, end = other[0] - one[0], min(one[1], other[1]), max(one[2], other[2])
+    first = max(one[0] - apart, 0)
+    part = ink[start:end, first : other[0] + apart + 1]
+    inked = np.add.reduce(part, axis=0, dtype=np.int64) >= SEEN * len(part)
+    left, past = max(_runs(inked), key=lambda run: run[1] - run[0], default=(0, 0))
+    return (first + (left + past - 1) // 2, start, end) if past - left > apart else None
+
+
+def _second(ink: Ink, rules: Sequence[Edge], farther: int) -> list[tuple[int, Edge, bool]]:
+    """Beside some rules others about as long: how far off, px, where, and whether their sides are sharp.
+
+    Those of strokes are not.
+    """
+    found = []
+    columns = np.array([column for column, _, _ in rules])
+    for column, start, end in rules:
+        first = max(0, column - farther)
+        part = ink[start:end, first : column + farther + 1]
+        inked = np.add.reduce(part, axis=0, dtype=np.int64) / max(len(part), 1)
+        beside = np.pad(inked, SIDE)
+        for left, past in _runs(inked > WHOLE):
+            if not ((columns - first >= left) & (columns - first < past)).any():
+                place = first + (left + past - 1) // 2
+                is_sharp = max(beside[left], beside[past - 1 + 2 * SIDE]) < WHOLE / 2
+                found.append((abs(place - column), (place, start, end), bool(is_sharp)))
+    return found
+
+
+def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and past-last index of each run of True."""
+    bounds = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0)).tolist()
+    return list(zip(bounds[::2], bounds[1::2], strict=True))
