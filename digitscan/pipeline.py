@@ -124,7 +124,8 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
     level = page_ink_level(crops, settings)
     inks = field_inks(crops, level, settings)
     found = [
-        segment(ink, c.box, c.cells, c.scale, rules) for (ink, rules), c in zip(inks, crops, strict=True)
+        segment(ink, c.box, c.cells, c.scale, rules, level.stroke)
+        for (ink, rules), c in zip(inks, crops, strict=True)
     ]
     found = by_page(found, [crop.box for crop in crops])
     unread = zip(pale_marks(crops, inks, level), hidden_marks(crops, inks), strict=True)

@@ -118,11 +118,15 @@ def _losses_of(glyph: Hypothesis, label: str) -> Iterator[tuple[float, str]]:
         yield RUNS_ON, "ink runs on beyond the field"
     if glyph.high_dash and label == "X":
         yield NOTHING_BURIED, "stroke on a printed line"
-    # the foot of a 2 on the rule below; on the rule above the bar of a 7, be it crossed or not
+    # the foot of a 2 on the rule below; on the rule above the bar of a 7 or 5, the bow of a 3 or 9
     if glyph.stands and label == "7":
         yield (NOTHING_BURIED if glyph.buried_below else NOTHING_HIDDEN), "stroke on a printed line"
-    if glyph.hangs and label in ("1", "4"):
-        yield (NOTHING_BURIED if glyph.buried_above else NOTHING_HIDDEN), "stroke on a printed line"
+    if glyph.buried_above and label in ("1", "4", "5", "7"):
+        yield NOTHING_BURIED, "stroke on a printed line"
+    elif glyph.hangs and label in ("1", "4"):
+        yield NOTHING_HIDDEN, "stroke on a printed line"
+    if glyph.keeps and label == "9":  # or a 4 that reaches up to the rule
+        yield NOTHING_BURIED, "stroke on a printed line"
 
 
 def _cut_off(segmentation: Segmentation, glyph: Hypothesis) -> bool:

@@ -20,7 +20,8 @@ from digitscan.vision.edges import REACH_MM, Edge, Ink, merged, ruled, split
 SKEWS = np.arange(-4, 4.5, 1.0)  # px by which a rule may drift from end to end
 PLACES = 24  # px within which it lies
 WIDEST_MM = 1.1
-HIDDEN_MM = 2.6  # so far may a stroke vanish in a rule that it runs along
+HIDDEN_MM = 2.6  # so far may a stroke vanish in a rule that it runs along,
+HIDDEN = 0.3  # if so much of what it is wider than the rule stands out all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,9 @@ def _without(
         for k, runs in _runs(beside > fuzz).items():
             field, top, _ = group.places[k]
             ends = [row - top for row in corners[field]]
-            for start, end in _along(runs, beside[k].tolist(), ends, met, scale, stroke):
+            spare = stroke - group.width[k]
+            wider = more[k].sum(axis=0) / spare if spare > 1 else np.ones(len(beside[k]))
+            for start, end in _along(runs, beside[k].tolist(), wider.tolist(), ends, met, scale, stroke):
                 stays[k, start:end] = True
         own_left = np.where(more[:, 0] > fuzz, left, group.before)
         own_right = np.where(more[:, 1] > fuzz, right, group.after)
@@ -228,6 +231,7 @@ def _take_out(
 def _along(
     runs: list[tuple[int, int]],
     more: list[float],
+    wider: list[float],
     corners: list[int],
     met: float,
     scale: float,
@@ -235,8 +239,9 @@ def _along(
 ) -> list[tuple[int, int]]:
     """Rows, from and up to, where a stroke runs along a rule, half hidden by it, wholly for a stretch.
 
-    runs: of rows with ink beside the rule; more: how much, px, in each row. corners, met: rows where
-    other rules meet it, and how wide these are at most.
+    runs: of rows with ink beside the rule; more: how much, px, in each row. wider: by how much in each the
+    rule is wider than elsewhere, of what a stroke has to stand out that lies along it. corners, met: rows
+    where other rules meet it, and how wide these are at most.
     """
     reach = REACH_MM * scale
     joined: list[tuple[int, int, bool, int]] = []
@@ -247,7 +252,8 @@ def _along(
         if joined:
             start, end, was_thin, seen_before = joined[-1]
             border = any(end <= row <= a for row in corners)
-            if a - end <= HIDDEN_MM * scale and (thin or was_thin) and not border:
+            hidden = a - end <= HIDDEN_MM * scale and sum(wider[end:a]) > HIDDEN * (a - end)
+            if hidden and (thin or was_thin) and not border:
                 joined[-1] = (start, b, True, seen_before + seen)
                 continue
         joined.append((a, b, thin, seen))

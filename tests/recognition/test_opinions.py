@@ -196,6 +196,17 @@ def test_a_1_under_a_rule_as_thick_as_a_stroke_may_be_a_7() -> None:
     assert read(hanging, [{"1": 0.999}], cells=1)[0].probability > 0.99
     assert read(buried, [{"1": 0.999}], cells=1)[0].probability < 0.7
     assert read(buried, [{"3": 0.999}], cells=1)[0].probability > 0.99
+    # without its bow on the rule a 3 is a 5
+    assert read(hanging, [{"5": 0.999}], cells=1)[0].probability > 0.99
+    assert read(buried, [{"5": 0.999}], cells=1)[0].probability < 0.7
+
+
+def test_a_9_that_the_rule_above_may_have_closed_may_be_a_4() -> None:
+    plain = lattice([piece(20, 20)])
+    kept = replace(plain, hypotheses=(replace(plain.hypotheses[0], keeps=True),))
+    for label, doubted in (("9", True), ("5", False)):
+        on, off = (read(s, [{label: 0.999}], cells=1)[0].probability for s in (kept, plain))
+        assert (on < 0.7 < off) is doubted
 
 
 def test_a_dash_high_in_its_field_may_be_the_bar_of_a_7() -> None:

@@ -243,10 +243,11 @@ def test_what_ends_at_a_rule_that_was_taken_out_is_known() -> None:
     ink = laid(paper(1), bar, 30)
     rows = np.flatnonzero(ink.any(axis=1))
     rules = np.zeros_like(ink)
+    high = box_of(1)._replace(y=rows[0] - 2, height=len(rows) + 3)
     for edge, wanted in ((rows[-1] + 2, (False, True)), (rows[0] - 2, (True, False))):
         rules[:] = False
         rules[edge] = True
-        (found,) = segment(ink, box_of(1), cells_of(1), SCALE, rules).hypotheses
+        (found,) = segment(ink, high, cells_of(1), SCALE, rules).hypotheses
         assert (found.hangs, found.stands) == wanted
 
 
@@ -260,6 +261,38 @@ def test_a_rule_that_is_thicker_over_a_glyph_may_hide_a_stroke(thicker: int, *, 
     (found,) = segment(ink, box_of(2), cells_of(2), SCALE, rules).hypotheses
     assert found.hangs
     assert (found.buried_above, found.buried_below) == (buried, False)
+
+
+@pytest.mark.parametrize(("columns", "buried"), [(range(28, 48), True), (range(28, 48, 2), False)])
+def test_a_rule_a_little_thicker_all_over_a_glyph_may_hide_a_thin_stroke(
+    columns: range, *, buried: bool
+) -> None:
+    ink = laid(paper(2), ring(20, HEIGHT - 10), 28, MARGIN + 2)
+    rules = np.zeros_like(ink)
+    rules[MARGIN - 1 : MARGIN + 2, MARGIN : MARGIN + 2 * CELL] = True
+    rules[MARGIN - 2, columns] = True
+    (found,) = segment(ink, box_of(2), cells_of(2), SCALE, rules, stroke=4.0).hypotheses
+    assert (found.hangs, found.buried_above, found.keeps) == (True, buried, False)
+
+
+def test_an_upright_rule_beside_a_glyph_is_none_that_it_hangs_on() -> None:
+    ink = laid(paper(2), ring(30, 40), 30, MARGIN + 20)
+    rules = np.zeros_like(ink)
+    rules[MARGIN : MARGIN + HEIGHT, 57:60] = True
+    rules[MARGIN + 20 : MARGIN + 60, 57:60] = False
+    (found,) = segment(ink, box_of(2), cells_of(2), SCALE, rules, stroke=4.0).hypotheses
+    assert (found.hangs, found.stands, found.buried_above) == (False, False, False)
+
+
+@pytest.mark.parametrize(("wide", "keeps"), [(24, True), (8, False)])
+def test_a_glyph_whose_upper_end_goes_on_in_a_rule_may_have_got_that(wide: int, *, keeps: bool) -> None:
+    ink = laid(paper(2), np.ones((HEIGHT - 20, 24), bool), 30, MARGIN + 2)
+    ink[MARGIN - 1 : MARGIN + 2, 30 : 30 + wide] = True
+    rules = np.zeros_like(ink)
+    rules[MARGIN - 1 : MARGIN + 2, MARGIN : MARGIN + 2 * CELL] = True
+    rules[ink] = False
+    (found,) = segment(ink, box_of(2), cells_of(2), SCALE, rules, stroke=4.0).hypotheses
+    assert found.keeps is keeps
 
 
 @pytest.mark.parametrize(("border", "buried"), [(3, False), (12, True)])
