@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitscan.forms import Form
+from digitscan.forms import Form, FormField
 from digitscan.records import Box, Image, Matrix
 from digitscan.vision.registration import RegisteredPage
 from digitscan.vision.transforms import Points, apply
@@ -28,6 +28,7 @@ AROUND = np.concatenate([INSIDE[:16], INSIDE[-16:], INSIDE[::16], INSIDE[15::16]
 FEWEST = 15  # places that tell how light it is
 ALL_AROUND = 75  # of those beside a field, that lie on all its sides
 PAPER = 0.75  # quantile of grey: writing covers less than a quarter
+TOUCHING_MM = 0.2  # between two cells there is a rule and no ground
 FARTHER_MM = 9.0  # from a field at most its neighbourhood matters
 
 
@@ -42,9 +43,10 @@ def levelled(registered: RegisteredPage) -> RegisteredPage:
     shaded, framed = _is_ground(inside / beside), alone & _is_ground(beside / inside)
     if not (shaded | framed).any():
         return registered
-    of_fields = np.zeros(image.shape, np.uint8)
+    written_in = np.zeros(image.shape, np.uint8)
     for field, placement in zip(form.fields, placements, strict=True):
-        cv2.fillConvexPoly(of_fields, _outline(field.box, -EDGE_MM, placement), 1)
+        for box in _touching(field):
+            cv2.fillConvexPoly(written_in, _outline(box, -EDGE_MM, placement), 1)
     level = image.copy()
     for i in np.flatnonzero(shaded | framed).tolist():
         grown = EDGE_MM if shaded[i] else FARTHER_MM
@@ -52,7 +54,7 @@ def levelled(registered: RegisteredPage) -> RegisteredPage:
         x, y, w, h = _within(cv2.boundingRect(outline), image)
         mask = cv2.fillConvexPoly(np.zeros((h, w), np.uint8), outline - (x, y), 1) > 0
         if framed[i]:
-            mask &= of_fields[y : y + h, x : x + w] == 0
+            mask &= written_in[y : y + h, x : x + w] == 0
         light, dark = max(inside[i], beside[i]), min(inside[i], beside[i])
         part = image[y : y + h, x : x + w]
         lighter = np.minimum(part * np.float32(light / dark), light).astype(np.uint8)
@@ -105,6 +107,17 @@ def _spread(boxes: NDArray[np.float64], grow: NDArray[np.float64], parts: Points
     """Points at these parts, across and down, of boxes grown to all sides; boxes x points x 2."""
     corners, sizes = boxes[:, :2] - grow[:, None], boxes[:, 2:] + 2 * grow[:, None]
     return np.asarray(corners[:, None] + parts * sizes[:, None], np.float64)
+
+
+def _touching(field: FormField) -> list[Box]:
+    """Boxes around a field's cells, those that touch in one."""
+    boxes: list[Box] = []
+    for cell in field.cells or (field.box,):
+        if boxes and abs(boxes[-1].x + boxes[-1].width - cell.x) < TOUCHING_MM:
+            boxes[-1] = boxes[-1]._replace(width=cell.x + cell.width - boxes[-1].x)
+        else:
+            boxes.append(cell)
+    return boxes
 
 
 def _outline(box: Box, grow: float, placement: Matrix) -> NDArray[np.int32]:

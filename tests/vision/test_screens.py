@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from digitscan.records import Image
 from digitscan.vision.fields import cut_fields, field_inks, page_ink_level
 from digitscan.vision.registration import RegisteredPage
 from digitscan.vision.screens import levelled
-from tests.drawn_pages import DPI, as_page, filled, household
+from tests.drawn_pages import DPI, SMALL_FORM, as_page, filled, household, write_form
 
 SCALE = DPI / 25.4
 LIES = np.diag([SCALE, SCALE, 1.0])
@@ -74,3 +75,18 @@ def test_a_shadow_beside_a_column_of_fields_is_no_reason_to_lose_ink() -> None:
     dark = written().copy()
     dark[:, dark.shape[1] // 2 :] = dark[:, dark.shape[1] // 2 :] * 0.6
     assert likeness(levelled(registered(dark)), registered(written())) > 0.9
+
+
+def test_the_ground_between_cells_that_stand_apart_is_no_1(tmp_path: Path) -> None:
+    cells = "[[30, 18, 6, 9], [37, 18, 6, 9], [44, 18, 6, 9]]"
+    apart = write_form(
+        tmp_path, SMALL_FORM.replace("box = [30, 18, 21, 9]\ncells = 3", f"cell_boxes = {cells}")
+    )
+    image = np.full((round(120 * SCALE), round(90 * SCALE)), 120, np.uint8)
+    for x in (30, 37, 44):
+        first, last = (round(x * SCALE), round(18 * SCALE)), (round((x + 6) * SCALE), round(27 * SCALE))
+        cv2.rectangle(image, first, last, 235, -1)
+    count = len(apart.fields)
+    page = RegisteredPage(as_page(image), apart, LIES, (LIES,) * count, (1.0,) * count, 1.0, 0)
+    assert (cut_fields(page)[0].dark > 100).any()
+    assert not (cut_fields(levelled(page))[0].dark > 40).any()
