@@ -87,7 +87,8 @@ def find_inks(
 ) -> list[NDArray[np.bool_]]:
     """The ink of each crop; specks smaller than `settings.speck` are gone.
 
-    gaps: columns, from and up to, where paper between printed rules is not to be bridged.
+    gaps: of each crop, columns, from and up to, where paper between printed rules is not to be bridged; none
+    at all where there are none.
     """
     window = max(3, round(settings.window * scale) | 1)
     stroke = round(2 * level.stroke) | 1
@@ -115,9 +116,11 @@ def find_inks(
     gap = min(0.5 * level.stroke, GAP_MM * scale)
     side = max(1, (round(gap) - 1) // 2 * 2 + 1)  # odd: an even kernel would move the ink
     joined = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)), np.uint8)
-    for bridged, open_, columns in zip(sheet.parts(joined), sheet.parts(ink), gaps, strict=False):
+    for after, before, columns in zip(
+        sheet.parts(joined), sheet.parts(ink), gaps or [()] * len(darks), strict=True
+    ):
         for first, past in columns:
-            bridged[:, first:past] = open_[:, first:past]
+            after[:, first:past] = before[:, first:past]
     return [_without_specks(part, settings.speck * scale) for part in sheet.parts(joined)]
 
 

@@ -35,7 +35,7 @@ def merged(edges: Iterable[tuple[float, float, float]]) -> list[Edge]:
     return [(place, *span) for place, span in sorted(lines.items())]
 
 
-def split(
+def split_bars(
     inks: Sequence[Ink], edges: Sequence[list[Edge]], widest: float
 ) -> tuple[list[list[Edge]], list[list[Edge]]]:
     """Of each field the bars into which rules of cells melted that hardly stand apart, and its other edges.
@@ -109,7 +109,7 @@ def _bar(ink: Ink, one: Edge, other: Edge) -> Edge | None:
     first = max(one[0] - apart, 0)
     part = ink[start:end, first : other[0] + apart + 1]
     inked = np.add.reduce(part, axis=0, dtype=np.int64) >= SEEN * len(part)
-    left, past = max(_runs(inked), key=lambda run: run[1] - run[0], default=(0, 0))
+    left, past = max(_runs_of_one(inked), key=lambda run: run[1] - run[0], default=(0, 0))
     return (first + (left + past - 1) // 2, start, end) if past - left > apart else None
 
 
@@ -125,7 +125,7 @@ def _second(ink: Ink, rules: Sequence[Edge], farther: int) -> list[tuple[int, Ed
         part = ink[start:end, first : column + farther + 1]
         inked = np.add.reduce(part, axis=0, dtype=np.int64) / max(len(part), 1)
         beside = np.pad(inked, SIDE)
-        for left, past in _runs(inked > WHOLE):
+        for left, past in _runs_of_one(inked > WHOLE):
             if not ((columns - first >= left) & (columns - first < past)).any():
                 place = first + (left + past - 1) // 2
                 is_sharp = max(beside[left], beside[past - 1 + 2 * SIDE]) < WHOLE / 2
@@ -133,7 +133,16 @@ def _second(ink: Ink, rules: Sequence[Edge], farther: int) -> list[tuple[int, Ed
     return found
 
 
-def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and past-last index of each run of True."""
-    bounds = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0)).tolist()
-    return list(zip(bounds[::2], bounds[1::2], strict=True))
+def runs(flags: NDArray[np.bool_]) -> dict[int, list[tuple[int, int]]]:
+    """First and past-last index of each run of True, by the row that it is in."""
+    steps = np.diff(np.pad(flags, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    rows, firsts = np.nonzero(steps == 1)
+    _, pasts = np.nonzero(steps == -1)
+    found: dict[int, list[tuple[int, int]]] = {}
+    for row, first, past in zip(rows.tolist(), firsts.tolist(), pasts.tolist(), strict=True):
+        found.setdefault(row, []).append((first, past))
+    return found
+
+
+def _runs_of_one(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    return runs(flags[None]).get(0, [])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from digitscan.records import Box
 from digitscan.vision.cleaning import percentile
-from digitscan.vision.edges import REACH_MM, Edge, Ink, merged, ruled, split
+from digitscan.vision.edges import REACH_MM, Edge, Ink, merged, ruled, runs, split_bars
 
 SKEWS = np.arange(-4, 4.5, 1.0)  # px by which a rule may drift from end to end
 PLACES = 24  # px within which it lies
@@ -67,7 +67,7 @@ def remove_rules(
     standing, level = ([own[axis] for own in streaks] or [[] for _ in inks] for axis in (0, 1))
     corners = [[place for place, _, _ in (*own, *more)] for own, more in zip(lying, level, strict=True)]
     met = WIDEST_MM * scale
-    bars, single = split(inks, upright, met)
+    bars, single = split_bars(inks, upright, met)
     if any(bars):
         rules = _find_rules(inks, bars, scale)
         usual = np.full(len(inks), percentile(np.concatenate([group.width for group in rules]), 30))
@@ -178,12 +178,12 @@ def _without(
         # here and loses nothing that counts, unless it runs along the rule.
         stays = more.min(axis=1) > fuzz
         beside = more.max(axis=1)
-        for k, runs in _runs(beside > fuzz).items():
+        for k, stretches in runs(beside > fuzz).items():
             field, top, _ = group.places[k]
             ends = [row - top for row in corners[field]]
             spare = stroke - group.width[k]
             wider = more[k].sum(axis=0) / spare if spare > 1 else np.ones(len(beside[k]))
-            for start, end in _along(runs, beside[k].tolist(), wider.tolist(), ends, met, scale, stroke):
+            for start, end in _along(stretches, beside[k].tolist(), wider.tolist(), ends, met, scale, stroke):
                 stays[k, start:end] = True
         own_left = np.where(more[:, 0] > fuzz, left, group.before)
         own_right = np.where(more[:, 1] > fuzz, right, group.after)
@@ -229,7 +229,7 @@ def _take_out(
 
 
 def _along(
-    runs: list[tuple[int, int]],
+    stretches: list[tuple[int, int]],
     more: list[float],
     wider: list[float],
     corners: list[int],
@@ -239,13 +239,13 @@ def _along(
 ) -> list[tuple[int, int]]:
     """Rows, from and up to, where a stroke runs along a rule, half hidden by it, wholly for a stretch.
 
-    runs: of rows with ink beside the rule; more: how much, px, in each row. wider: by how much in each the
-    rule is wider than elsewhere, of what a stroke has to stand out that lies along it. corners, met: rows
+    stretches: of rows with ink beside the rule; more: how much, px, in each row. wider: by how much in each
+    the rule is wider than elsewhere, of what a stroke has to stand out that lies along it. corners, met: rows
     where other rules meet it, and how wide these are at most.
     """
     reach = REACH_MM * scale
     joined: list[tuple[int, int, bool, int]] = []
-    for a, b in runs:
+    for a, b in stretches:
         if b - a <= met and any(a - reach <= row < b + reach for row in corners):
             continue  # the other rule itself
         thin, seen = median(more[a:b]) < 1.5 * stroke, b - a
@@ -258,14 +258,3 @@ def _along(
                 continue
         joined.append((a, b, thin, seen))
     return [(a, b) for a, b, thin, seen in joined if thin and b - a > 2 * stroke and seen > stroke]
-
-
-def _runs(flags: NDArray[np.bool_]) -> dict[int, list[tuple[int, int]]]:
-    """First and past-last index of each run of True, by the row that it is in."""
-    steps = np.diff(np.pad(flags, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    rows, firsts = np.nonzero(steps == 1)
-    _, pasts = np.nonzero(steps == -1)
-    found: dict[int, list[tuple[int, int]]] = {}
-    for row, first, past in zip(rows.tolist(), firsts.tolist(), pasts.tolist(), strict=True):
-        found.setdefault(row, []).append((first, past))
-    return found

@@ -52,7 +52,7 @@ def levelled(registered: RegisteredPage) -> RegisteredPage:
         grown = EDGE_MM if shaded[i] else FARTHER_MM
         outline = _outline(form.fields[i].box, grown, placements[i])
         x, y, w, h = _within(cv2.boundingRect(outline), image)
-        mask = cv2.fillConvexPoly(np.zeros((h, w), np.uint8), outline - (x, y), 1) > 0
+        mask = cv2.fillConvexPoly(np.zeros((h, w), np.uint8), outline - np.array((x, y), np.int32), 1) > 0
         if framed[i]:
             mask &= written_in[y : y + h, x : x + w] == 0
         light, dark = max(inside[i], beside[i]), min(inside[i], beside[i])

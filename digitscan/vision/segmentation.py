@@ -163,7 +163,7 @@ def _level(rules: Ink, box: Box, scale: float) -> Ink:
 
 
 def _rule_thickness(rules: Ink, box: Box, scale: float) -> tuple[float, float]:
-    """Thickness, px, of the rules above and below a field where no stroke lies on them; 0 where none is."""
+    """Usual thickness, px, of the rules above and below a field; 0 where none is."""
     reach = RULE_REMAINS_MM * scale
     above, below = (
         _thickness(rules[max(0, round(edge - reach)) : round(edge + reach), round(box.x) :])
