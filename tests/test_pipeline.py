@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from digitscan import pipeline
+from digitscan.deck import drawing
 from digitscan.deck.deck import make_deck
 from digitscan.deck.files import write_jpeg, write_png
 from digitscan.deck.filling import value_of
@@ -101,10 +102,13 @@ def test_a_sum_broken_in_ink_goes_to_review_as_it_was_written(
             assert read[name].reason == ("" if status == "accepted" else "check: sum(item.amount) == sum")
 
 
-@pytest.mark.parametrize("printed", ["comb", "nothing"])
+@pytest.mark.parametrize(
+    ("printed", "tick"), [("comb", drawing.TICK), ("comb", 0.7), ("comb", 1.0), ("nothing", drawing.TICK)]
+)
 def test_fields_without_boxes_are_read_where_the_marks_put_them(
-    tmp_path: Path, shipped: Classifier, printed: str
+    tmp_path: Path, shipped: Classifier, monkeypatch: pytest.MonkeyPatch, printed: str, tick: float
 ) -> None:
+    monkeypatch.setattr(drawing, "TICK", tick)
     form = write_form(tmp_path, SMALL_FORM.replace("[page]", f'printed = "{printed}"\n[page]', 1))
     empty = pipeline.read_page(written(tmp_path, blank(form)), (form,), shipped)
     assert {(r.value, r.status) for r in empty.readings} == {("", "accepted")}

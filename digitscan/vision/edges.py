@@ -24,6 +24,8 @@ WHOLE = 0.65  # of its length inked
 SIDE = 2  # px over which it ends, to either side, and that its distance may vary
 DOUBLE = 0.18  # of the rules have such another: they are double; where fewer have, strokes lie along them
 SOME = 8  # fields, about, that are looked at for that
+TICK = 0.33  # of the height of a comb's cells: its ticks are as high at least
+BROKEN_MM = 0.3  # a tick may be gone for so long
 
 
 def merged(edges: Iterable[tuple[float, float, float]]) -> list[Edge]:
@@ -131,6 +133,42 @@ def _second(ink: Ink, rules: Sequence[Edge], farther: int) -> list[tuple[int, Ed
                 is_sharp = max(beside[left], beside[past - 1 + 2 * SIDE]) < WHOLE / 2
                 found.append((abs(place - column), (place, start, end), bool(is_sharp)))
     return found
+
+
+def ticks(inks: Sequence[Ink], combs: Sequence[tuple[list[int], int, int]], scale: float) -> list[list[Edge]]:
+    """The ticks of combs, each as high as on this page most are, which a stroke may lengthen; those at the
+    ends of a comb may have another height.
+
+    combs: of each field the columns of its ticks, and the rows of its cells' top and base line.
+    """
+    parts: list[list[float]] = [[], []]
+    for ink, (columns, top, bottom) in zip(inks, combs, strict=True):
+        low = round(bottom - TICK * (bottom - top))
+        for at, place in enumerate(columns):
+            column = _rule_column(ink, place, low, bottom, round(REACH_MM * scale))
+            if column is not None:
+                above = _followed_up(ink[:low, max(column - 1, 0) : column + 2], round(BROKEN_MM * scale))
+                parts[_is_end(at, columns)].append((bottom - low + above) / (bottom - top))
+    heights = [min(max(TICK, median(own)), 1.0) if own else TICK for own in parts]
+    return [
+        [
+            (place, round(bottom - heights[_is_end(at, columns)] * (bottom - top)), bottom)
+            for at, place in enumerate(columns)
+        ]
+        for columns, top, bottom in combs
+    ]
+
+
+def _is_end(at: int, columns: Sequence[int]) -> bool:
+    return at in (0, len(columns) - 1)
+
+
+def _followed_up(ink: Ink, gap: int) -> int:
+    """Rows from the last one up to where ink ends, for longer than `gap` rows."""
+    rows = np.flatnonzero(np.any(ink[::-1], axis=1))
+    apart = np.flatnonzero(np.diff(rows, prepend=-1) > gap + 1)
+    followed = rows[: apart[0]] if len(apart) else rows
+    return int(followed[-1]) + 1 if len(followed) else 0
 
 
 def runs(flags: NDArray[np.bool_]) -> dict[int, list[tuple[int, int]]]:

@@ -15,7 +15,7 @@ from digitscan.forms import FormField
 from digitscan.records import Box, Image, Matrix
 from digitscan.vision import cleaning
 from digitscan.vision.cleaning import Darkness, InkLevel
-from digitscan.vision.edges import REACH_MM, Edge
+from digitscan.vision.edges import REACH_MM, Edge, ticks
 from digitscan.vision.fillers import remove_fillers
 from digitscan.vision.placement import cut
 from digitscan.vision.registration import RegisteredPage
@@ -33,7 +33,6 @@ RULES_MM = 0.7  # within a cell, rules may lie so far from its edges
 WIPED_MM = 0.8  # over which opposite rules are both gone,
 WIPED_OF = 0.45  # as dark as elsewhere is what is there of a rule
 MOST = 0.5  # of a rule, that has to be there
-TICK = 0.33  # of the height of a comb's cells: its ticks are as high at least
 PALE_HEIGHT = 0.25  # of its cell's: a mark that is lower is no digit
 PALE_STROKES = 2.0  # of the usual stroke's width: what is thicker is no stroke
 PALE_PENS, PALE_PRINT = 4, 0.25  # of the fields looked at: more that show pale marks may show print,
@@ -117,11 +116,10 @@ def field_inks(
     """Each field's ink without its printed rules and fillers, and these; both height x width of the crop."""
     written = [i for i, crop in enumerate(crops) if _written_in(crop, level.threshold * 255)]
     inks = [(np.zeros(crop.dark.shape, np.bool_),) * 2 for crop in crops]
-    ruled = [_ruled(crops[i]) for i in written]
     scale = crops[0].scale if crops else 1.0
     gaps = [_gaps(crops[i]) for i in written]
     found = cleaning.find_inks([crops[i].dark for i in written], level, settings, scale, gaps)
-    boxes, edges = [own for own, _ in ruled], [more for _, more in ruled]
+    boxes, edges = _ruled([crops[i] for i in written], found, scale)
     cleaned = remove_rules(found, boxes, scale, level.stroke, edges)
     for i, seen, ink in zip(written, found, cleaned, strict=True):
         left = ink if crops[i].cells else remove_fillers(ink, crops[i].box, level.stroke)
@@ -137,17 +135,27 @@ def _gaps(crop: FieldCrop) -> list[tuple[int, int]]:
     return [(max(round(left - reach), 0), round(right + reach)) for left, right in narrow]
 
 
-def _ruled(crop: FieldCrop) -> tuple[tuple[Box, ...], tuple[list[Edge], list[Edge]]]:
-    """Boxes of which all sides may be printed rules, and upright and level edges besides that may be some."""
-    upright, level = crop.streaks
-    if crop.field.printed == "box":
-        return crop.cells or (crop.box,), (upright, level)
-    if crop.field.printed == "nothing":
-        return (), (upright, level)
-    left, top, right, bottom = (round(v) for v in _corners(crop.box, 0))
-    ticks = {round(x) for c in crop.cells or (crop.box,) for x in (c.x, c.x + c.width)}
-    low = round(bottom - TICK * (bottom - top))
-    return (), ([*upright, *((x, low, bottom) for x in sorted(ticks))], [*level, (bottom, left, right)])
+def _ruled(
+    crops: Sequence[FieldCrop], inks: Sequence[Ink], scale: float
+) -> tuple[list[tuple[Box, ...]], list[tuple[list[Edge], list[Edge]]]]:
+    """Of each field boxes of which all sides may be printed rules, and upright and level edges besides that
+    may be some.
+    """
+    boxes = [(c.cells or (c.box,)) if c.field.printed == "box" else () for c in crops]
+    edges = [c.streaks for c in crops]
+    combs = [i for i, c in enumerate(crops) if c.field.printed == "comb"]
+    spans = [_comb(crops[i]) for i in combs]
+    standing = ticks([inks[i] for i in combs], spans, scale)
+    for i, (columns, _, bottom), own in zip(combs, spans, standing, strict=True):
+        upright, level = edges[i]
+        edges[i] = [*upright, *own], [*level, (bottom, columns[0], columns[-1])]
+    return boxes, edges
+
+
+def _comb(crop: FieldCrop) -> tuple[list[int], int, int]:
+    """The columns where a comb may have ticks, and the rows of its cells' top and base line."""
+    columns = {round(x) for cell in crop.cells or (crop.box,) for x in (cell.x, cell.x + cell.width)}
+    return sorted(columns), round(crop.box.y), round(crop.box.y + crop.box.height)
 
 
 def pale_marks(crops: Sequence[FieldCrop], inks: Sequence[tuple[Ink, Ink]], level: InkLevel) -> list[float]:
