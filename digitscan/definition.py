@@ -81,6 +81,7 @@ def _checked_digit(key: str) -> str:
     return key
 
 
+Printed = Literal["box", "dashed", "comb", "nothing"]
 Value = Annotated[StrictStr | StrictInt, AfterValidator(_checked_value)]
 Pattern = Annotated[str, AfterValidator(_checked_pattern)]
 Name = Annotated[str, AfterValidator(_checked_name)]
@@ -159,8 +160,8 @@ class FieldSection(_Section):
         Field(description="an open box: fewest and most digits"),
     ] = None
     printed: Annotated[
-        Literal["box", "comb", "nothing"] | None,
-        Field(description="what scans show of it: all sides of the cells, a line with ticks, or less"),
+        Printed | None,
+        Field(description="what scans show of it: all sides of the cells, or a line with ticks, or less"),
     ] = None
     required: StrictBool = False
     minimum: StrictInt | None = None
@@ -213,7 +214,7 @@ class FormSection(_Section):
     ] = 0.97
     accept_digit_confidence: DigitProbabilities = {}
     crossed: Literal["blank", "review"] = "blank"
-    printed: Literal["box", "comb", "nothing"] = "box"
+    printed: Printed = "box"
     field: tuple[FieldSection, ...] = ()
     table: tuple[TableSection, ...] = ()
     check: tuple[CheckSection, ...] = ()

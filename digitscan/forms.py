@@ -30,6 +30,7 @@ from digitscan.definition import (
     FieldSection,
     FormSection,
     PageSection,
+    Printed,
     RegistrationSection,
 )
 from digitscan.errors import FormError
@@ -57,13 +58,13 @@ class FormField:
     accept_confidence: float
     accept_digit_confidence: tuple[float, ...] = (0.0,) * 10
     """Of each digit, 0 to 9."""
-    printed: Literal["box", "comb", "nothing"] = "box"
-    """What scans show of its box, or its cells: all sides, a line below with ticks, or less than that."""
+    printed: Printed = "box"
+    """What scans show of its box or its cells: all sides, whole or dashed, a line with ticks, or less."""
 
     @property
     def is_boxed(self) -> bool:
         """Whether its own rules show where it is."""
-        return self.printed == "box"
+        return self.printed in ("box", "dashed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,9 +331,12 @@ def _placement_faults(raw: dict[str, Any], form: FormSection, fields: tuple[Form
         for place, box in places
         if box.x < 0 or box.y < 0 or box.x + box.width > width + 1e-6 or box.y + box.height > height + 1e-6
     ]
-    shown = form.registration.frames or form.registration.rules or any(f.is_boxed for f in fields)
-    if fields and form.registration.method in ("lines", "none") and not shown:
-        faults.append(f"registration: method '{form.registration.method}' needs printed boxes or frames")
+    method = form.registration.method
+    # frames are found by rules that are whole
+    shown = any(f.printed == "box" or (f.is_boxed and method == "none") for f in fields)
+    told = form.registration.frames or form.registration.rules
+    if fields and method in ("lines", "none") and not (told or shown):
+        faults.append(f"registration: method '{method}' needs printed boxes or frames")
     return faults
 
 

@@ -409,6 +409,13 @@ def test_a_form_of_which_nothing_shows_needs_marks(tmp_path: Path) -> None:
     assert said == "registration: method 'none' needs printed boxes or frames"
 
 
+def test_frames_are_not_found_by_dashes(tmp_path: Path) -> None:
+    assert loaded(tmp_path, field('printed = "dashed"')).fields[0].is_boxed
+    lines = '[registration]\nmethod = "lines"\n'
+    (said,) = faults(tmp_path, HEAD + lines + FIELD + 'printed = "dashed"\n')
+    assert said == "registration: method 'lines' needs printed boxes or frames"
+
+
 def test_a_values_file_may_come_from_a_spreadsheet(tmp_path: Path) -> None:
     (tmp_path / "codes.csv").write_bytes('\ufeff011,"Smith, A"\r\n"012","B"\r\n\r\n'.encode())
     (read,) = loaded(tmp_path, field('values_file = "codes.csv"')).fields

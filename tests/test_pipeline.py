@@ -103,9 +103,9 @@ def test_a_sum_broken_in_ink_goes_to_review_as_it_was_written(
 
 
 @pytest.mark.parametrize(
-    ("printed", "tick"), [("comb", drawing.TICK), ("comb", 0.7), ("comb", 1.0), ("nothing", drawing.TICK)]
+    ("printed", "tick"), [("comb", 0.4), ("comb", 0.7), ("comb", 1.0), ("dashed", 0.4), ("nothing", 0.4)]
 )
-def test_fields_without_boxes_are_read_where_the_marks_put_them(
+def test_fields_of_which_scans_show_less_than_boxes_are_read(
     tmp_path: Path, shipped: Classifier, monkeypatch: pytest.MonkeyPatch, printed: str, tick: float
 ) -> None:
     monkeypatch.setattr(drawing, "TICK", tick)

@@ -32,6 +32,8 @@ RULE_DARKNESS = 170
 ROW_DARKNESS = 70
 TICK = 0.4
 """Height of a comb's ticks, in parts of its cells'."""
+DASH = 0.9
+"""Length of dashes, and of the gaps between them, mm."""
 CAPTION = 2.5
 """Height of captions, mm."""
 
@@ -169,11 +171,24 @@ def _covered(start: float, end: float, count: int) -> NDArray[np.float64]:
 
 
 def _outline(page: Image, box: Box, scale: float, darkness: int) -> None:
-    half = RULE / 2
-    for x in (box.x, box.x + box.width):
-        _fill(page, Box(x - half, box.y - half, RULE, box.height + RULE), scale, darkness)
-    for y in (box.y, box.y + box.height):
-        _fill(page, Box(box.x - half, y - half, box.width + RULE, RULE), scale, darkness)
+    for side in _sides(box):
+        _fill(page, side, scale, darkness)
+
+
+def _sides(box: Box) -> tuple[Box, Box, Box, Box]:
+    """The rules around a box."""
+    (x, y, w, h), half = box, RULE / 2
+    left, top = Box(x - half, y - half, RULE, h + RULE), Box(x - half, y - half, w + RULE, RULE)
+    return left, left._replace(x=left.x + w), top, top._replace(y=top.y + h)
+
+
+def _dashes(rule: Box) -> Iterator[Box]:
+    """What is printed of a dashed rule."""
+    for start in np.arange(0.0, max(rule.width, rule.height), 2 * DASH).tolist():
+        if rule.width > rule.height:
+            yield rule._replace(x=rule.x + start, width=min(DASH, rule.width - start))
+        else:
+            yield rule._replace(y=rule.y + start, height=min(DASH, rule.height - start))
 
 
 def _print_field(page: Image, field: FormField, scale: float) -> None:
@@ -181,6 +196,9 @@ def _print_field(page: Image, field: FormField, scale: float) -> None:
     if field.printed == "box":
         for cell in cells:
             _outline(page, cell, scale, RULE_DARKNESS)
+    if field.printed == "dashed":
+        for dash in (dash for cell in cells for side in _sides(cell) for dash in _dashes(side)):
+            _fill(page, dash, scale, RULE_DARKNESS)
     if field.printed == "comb":
         for x, y, width, height in cells:
             bottom, tick, half = y + height, TICK * height, RULE / 2

@@ -141,7 +141,7 @@ def _ruled(
     """Of each field boxes of which all sides may be printed rules, and upright and level edges besides that
     may be some.
     """
-    boxes = [(c.cells or (c.box,)) if c.field.printed == "box" else () for c in crops]
+    boxes = [(c.cells or (c.box,)) if c.field.is_boxed else () for c in crops]
     edges = [c.streaks for c in crops]
     combs = [i for i, c in enumerate(crops) if c.field.printed == "comb"]
     spans = [_comb(crops[i]) for i in combs]
@@ -216,7 +216,7 @@ def wiped(crops: Sequence[FieldCrop]) -> list[bool]:
 
     There its upper and its lower rule are gone over the same stretch, or its left and its right one.
     """
-    return [crop.field.is_boxed and _gap(crop) > WIPED_MM * crop.scale for crop in crops]
+    return [crop.field.printed == "box" and _gap(crop) > WIPED_MM * crop.scale for crop in crops]
 
 
 def _gap(crop: FieldCrop) -> int:

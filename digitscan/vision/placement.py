@@ -26,6 +26,7 @@ Profile = NDArray[np.float64]
 SCALE = 6.0  # px/mm in which rules are looked for: a rule of 0.3 mm is then nearly two pixels
 REACHES_MM = (2.5, 0.8)  # how far a field may lie from where registration, and then its neighbours, put it
 RULE_MM = 1.2  # printed rules are thinner than this
+DASHES_MM = 1.5  # dashes stand apart by less
 FULL_CONTRAST = 0.16  # of the paper's brightness: from here on a rule counts in full
 BESIDE = 2  # px beside the best place in which the middle of a rule is looked for
 FAINT = 0.05  # of a rule in full contrast: less is paper
@@ -55,14 +56,17 @@ def paper_around(image: Image, thick: int) -> Image:
     return np.maximum(np.asarray(cv2.boxFilter(image, -1, (around, around)), np.uint8), 32)
 
 
-def ruled(image: Image, paper: Image, axis: int, thick: int, run: int) -> Image:
+def ruled(image: Image, paper: Image, axis: int, thick: int, run: int, gap: int = 0) -> Image:
     """0-255 for each pixel: how much of an upright (axis 0) or level (axis 1) rule lies there.
 
     A rule is dark, at most `thick` px across, and runs on for `run` px; letters and digits do not.
-    paper: as `paper_around` gives it.
+    paper: as `paper_around` gives it. gap: px between the dashes of which rules may be made.
     """
     beside, along = ((1, 3), (run, 1)) if axis == 0 else ((3, 1), (1, run))
     seen = thin(image, paper, axis, thick)
+    if gap:
+        across = (gap + 1, 1) if axis == 0 else (1, gap + 1)
+        seen = np.asarray(cv2.morphologyEx(seen, cv2.MORPH_CLOSE, _block(across)), np.uint8)
     wide = cv2.dilate(seen, _block(beside))
     opened = cv2.morphologyEx(wide, cv2.MORPH_OPEN, _block(along))
     return np.asarray(cv2.min(seen, opened), np.uint8)
@@ -106,7 +110,7 @@ class LaidPage:
         thick = round(RULE_MM * SCALE)
         paper = paper_around(crop, thick)
         self._sums = {
-            (kind.run, axis): cv2.integral(ruled(crop, paper, axis, thick, kind.run))
+            (kind.run, kind.gap, axis): cv2.integral(ruled(crop, paper, axis, thick, kind.run, kind.gap))
             for kind in self._kinds
             for axis in (0, 1)
         }
@@ -225,7 +229,8 @@ class LaidPage:
 
         spans: (2, edges): from where to where, mm.
         """
-        sums = self._sums[kind.run, axis] if axis == 0 else self._sums[kind.run, axis].T
+        sums = self._sums[kind.run, kind.gap, axis]
+        sums = sums if axis == 0 else sums.T
         ends = np.rint((spans - self._origin[1 - axis]) * SCALE).astype(int)
         start, stop = np.minimum(np.maximum(ends, 0), len(sums) - 1)[:, :, None]
         columns = np.minimum(np.maximum(columns, 0), sums.shape[1] - 1)
@@ -270,6 +275,8 @@ class _Kind:
     """Fields with cells of about one size: strokes up to a length are no rules there."""
 
     run: int
+    gap: int
+    """Between dashes, px; 0 where rules are whole."""
     fields: NDArray[np.int64]
     edges: tuple[_Edges, _Edges]
     """Upright and level ones."""
@@ -279,15 +286,17 @@ class _Kind:
 
 @lru_cache(maxsize=16)
 def _kinds(fields: tuple[FormField, ...]) -> tuple[_Kind, ...]:
-    runs: dict[int, list[int]] = {}
+    alike: dict[tuple[int, int], list[int]] = {}
     for index, field in enumerate(fields):
-        runs.setdefault(round(min(2.5, 0.45 * _smallest(field)) * SCALE) | 1, []).append(index)
-    return tuple(_kind(run, np.array(own), [fields[i] for i in own]) for run, own in runs.items())
+        run = round(min(2.5, 0.45 * _smallest(field)) * SCALE) | 1
+        gap = round(DASHES_MM * SCALE) if field.printed == "dashed" else 0
+        alike.setdefault((run, gap), []).append(index)
+    return tuple(_kind(*rules, np.array(own), [fields[i] for i in own]) for rules, own in alike.items())
 
 
-def _kind(run: int, own: NDArray[np.int64], fields: Sequence[FormField]) -> _Kind:
+def _kind(run: int, gap: int, own: NDArray[np.int64], fields: Sequence[FormField]) -> _Kind:
     edges = _edges(fields, 0), _edges(fields, 1)
-    return _Kind(run, own, edges, (_ends(fields, 0), _ends(fields, 1)))
+    return _Kind(run, gap, own, edges, (_ends(fields, 0), _ends(fields, 1)))
 
 
 def _ends(fields: Sequence[FormField], far: int) -> _Edges:

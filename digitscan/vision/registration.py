@@ -303,7 +303,7 @@ def _boxed(form: Form) -> tuple[FormField, ...]:
 
 
 def _frames(form: Form) -> tuple[Box, ...]:
-    cells = [b for f in _boxed(form) for b in (f.cells or (f.box,))]
+    cells = [b for f in form.fields if f.printed == "box" for b in (f.cells or (f.box,))]
     return (*(Box(*f) for f in form.registration.frames), *cells)
 
 
