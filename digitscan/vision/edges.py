@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from statistics import median
+from statistics import median, median_low
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,14 @@ Edge = tuple[int, int, int]
 REACH_MM = 0.5  # a rule may lie this far from its cell's edge
 SEEN = 0.4  # of a rule's length inked: less is not a rule, or one too pale to matter
 PALE = 0.35  # of a page's rules seen, or less: the others were too pale for ink
+ONE_RULE = 0.25  # of the widest bar: edges as near as that have one rule
+ENDS = 2
 DOUBLE_MM = 1.5  # from a rule another may run along it,
+BESIDE = 0.3  # of the way to the next edge: farther in there are strokes
 WHOLE = 0.65  # of its length inked
-SIDE = 2  # px over which it ends, to either side, and that its distance may vary
-DOUBLE = 0.18  # of the rules have such another: they are double; where fewer have, strokes lie along them
+APART = 2  # px by which its distance may vary
+DOUBLE = 0.8  # of the rules have such another: they are double; where fewer have, strokes lie along them
+FEWEST = 4  # rules tell whether they are
 SOME = 8  # fields, about, that are looked at for that
 TICK = 0.33  # of the height of a comb's cells: its ticks are as high at least
 BROKEN_MM = 0.3  # a tick may be gone for so long
@@ -44,15 +49,17 @@ def split_bars(
 
     widest: px between two such rules.
     """
-    close = [[(one, other) for one, other in pairwise(own) if other[0] - one[0] <= widest] for own in edges]
-    bars = [
-        [bar for one, other in pairs if (bar := _bar(ink, one, other))]
+    apart = range(round(ONE_RULE * widest) + 1, round(widest) + 1)
+    close = [[pair for pair in pairwise(own) if pair[1][0] - pair[0][0] in apart] for own in edges]
+    found = [
+        [(bar, pair) for pair in pairs if (bar := _bar(ink, *pair))]
         for ink, pairs in zip(inks, close, strict=True)
     ]
-    if 2 * sum(map(len, bars)) <= sum(map(len, close)):  # as of most pairs: the others have strokes between
+    if 2 * sum(map(len, found)) <= sum(map(len, close)):  # as of most pairs: others have strokes between
         return [[] for _ in edges], list(edges)
-    gone = [{edge for pair in pairs for edge in pair} for pairs in close]
-    return bars, [[edge for edge in own if edge not in part] for own, part in zip(edges, gone, strict=True)]
+    gone = [{edge for _, pair in melted for edge in pair} for melted in found]
+    left = [[edge for edge in own if edge not in part] for own, part in zip(edges, gone, strict=True)]
+    return [[bar for bar, _ in melted] for melted in found], left
 
 
 def ruled(
@@ -64,24 +71,38 @@ def ruled(
     """
     seen = [_near(ink, own, scale) for ink, own in zip(inks, edges, strict=True)]
     if sum(map(len, seen)) > PALE * sum(map(len, edges)):
-        printed = _with_second(inks, seen, round(DOUBLE_MM * scale))
+        printed = _with_second(inks, edges, seen, scale)
     else:  # a stroke along a rule that is too pale for ink is not to be taken for it
-        printed = [own if 2 * len(own) > len(all_) else [] for own, all_ in zip(seen, edges, strict=True)]
+        outer = [_near(ink, own[:1] + own[-1:], scale) for ink, own in zip(inks, edges, strict=True)]
+        printed = [
+            own if 2 * len(own) > len(all_) else ends if len(ends) == ENDS else []
+            for own, ends, all_ in zip(seen, outer, edges, strict=True)
+        ]
     return [own + _near(ink, more, scale) for ink, own, more in zip(inks, printed, streaks, strict=True)]
 
 
-def _with_second(inks: Sequence[Ink], rules: list[list[Edge]], farther: int) -> list[list[Edge]]:
-    """The rules of each field, and where the page's are double the second ones too."""
+def _with_second(
+    inks: Sequence[Ink], edges: Sequence[list[Edge]], rules: list[list[Edge]], scale: float
+) -> list[list[Edge]]:
+    """The rules of each field, and where the page's are double the second ones too.
+
+    Strokes may lie along the rules on one side of many fields; those on both have to be double alike.
+    """
     some = slice(None, None, max(1, len(inks) // SOME))
-    second = [_second(ink, own, farther) for ink, own in zip(inks[some], rules[some], strict=True)]
-    away = [distance for own in second for distance, _, is_sharp in own if is_sharp]
-    if len(away) <= DOUBLE * sum(map(len, rules[some])):
+    looked_at = zip(inks[some], edges[some], rules[some], strict=True)
+    told = [_pairs(ink, all_, own, scale) for ink, all_, own in looked_at]
+    first, last, between = (_double([rule for own in told for rule in own[part]]) for part in range(3))
+    if not first or not last or abs(first.apart - last.apart) > APART:
         return rules
-    usual = median(away)
-    return [
-        own + [edge for distance, edge, _ in _second(ink, own, farther) if abs(distance - usual) <= SIDE]
-        for ink, own in zip(inks, rules, strict=True)
+    seconds = [
+        [
+            pair.second
+            for pairs, double in zip(_pairs(ink, all_, own, scale), (first, last, between), strict=True)
+            for pair in (double.of(pairs) if double else [])
+        ]
+        for ink, all_, own in zip(inks, edges, rules, strict=True)
     ]
+    return [own + more for own, more in zip(rules, seconds, strict=True)]
 
 
 def _near(ink: Ink, edges: Iterable[Edge], scale: float) -> list[Edge]:
@@ -115,23 +136,63 @@ def _bar(ink: Ink, one: Edge, other: Edge) -> Edge | None:
     return (first + (left + past - 1) // 2, start, end) if past - left > apart else None
 
 
-def _second(ink: Ink, rules: Sequence[Edge], farther: int) -> list[tuple[int, Edge, bool]]:
-    """Beside some rules others about as long: how far off, px, where, and whether their sides are sharp.
+class _Pair(NamedTuple):
+    """A rule, and what is about as long and lies along it."""
 
-    Those of strokes are not.
-    """
-    found = []
-    columns = np.array([column for column, _, _ in rules])
+    apart: int
+    middle: float
+    """Between them, px to the right of the edge that was told."""
+    second: Edge
+
+
+class _Double(NamedTuple):
+    """How rules are double that lie alike, as the first ones of fields do."""
+
+    apart: float
+    middle: float
+    others: int
+    """Beside each, one or, between cells with double rules of their own, two."""
+
+    def of(self, rules: Sequence[list[_Pair]]) -> list[_Pair]:
+        """Which of the pairs are double rules; a stroke may lie as far off on the other side."""
+        like = ([pair for pair in pairs if abs(pair.apart - self.apart) <= APART] for pairs in rules)
+        nearest = (sorted(pairs, key=lambda pair: abs(pair.middle - self.middle)) for pairs in like)
+        return [pair for pairs in nearest for pair in pairs[: self.others]]
+
+
+def _double(rules: Sequence[list[_Pair]]) -> _Double | None:
+    """How rules are double, by the pairs that each of them makes; None where many make none."""
+    found = [pairs for pairs in rules if pairs]
+    if len(rules) < FEWEST or len(found) <= DOUBLE * len(rules):
+        return None
+    apart = median(pair.apart for pairs in found for pair in pairs)
+    like = [[pair for pair in pairs if abs(pair.apart - apart) <= APART] for pairs in found]
+    if sum(map(bool, like)) <= DOUBLE * len(rules):
+        return None
+    middle = median(pair.middle for pairs in like for pair in pairs)
+    return _Double(apart, middle, median_low(len(pairs) for pairs in like))
+
+
+def _pairs(
+    ink: Ink, edges: Sequence[Edge], rules: Sequence[Edge], scale: float
+) -> tuple[list[list[_Pair]], list[list[_Pair]], list[list[_Pair]]]:
+    """Those that each rule makes near the first of a field's edges, near its last, and between."""
+    found: tuple[list[list[_Pair]], list[list[_Pair]], list[list[_Pair]]] = [], [], []
+    columns, places = (np.array([place for place, _, _ in lines]) for lines in (rules, edges))
+    between = (edges[-1][0] - edges[0][0]) / max(len(edges) - 1, 1) if edges else 0
+    farther = round(min(DOUBLE_MM * scale, BESIDE * between))
     for column, start, end in rules:
-        first = max(0, column - farther)
-        part = ink[start:end, first : column + farther + 1]
+        edge = int(np.abs(places - column).argmin())
+        left = max(0, column - farther)
+        part = ink[start:end, left : column + farther + 1]
         inked = np.add.reduce(part, axis=0, dtype=np.int64) / max(len(part), 1)
-        beside = np.pad(inked, SIDE)
-        for left, past in _runs_of_one(inked > WHOLE):
-            if not ((columns - first >= left) & (columns - first < past)).any():
-                place = first + (left + past - 1) // 2
-                is_sharp = max(beside[left], beside[past - 1 + 2 * SIDE]) < WHOLE / 2
-                found.append((abs(place - column), (place, start, end), bool(is_sharp)))
+        pairs = []
+        for begin, past in _runs_of_one(inked > WHOLE):
+            if not ((columns - left >= begin) & (columns - left < past)).any():
+                place = left + (begin + past - 1) // 2
+                middle = (column + place) / 2 - float(places[edge])
+                pairs.append(_Pair(abs(place - column), middle, (place, start, end)))
+        found[0 if edge == 0 else 1 if edge == len(edges) - 1 else 2].append(pairs)
     return found
 
 

@@ -91,7 +91,7 @@ def test_double_rules_are_taken_out() -> None:
         cv2.rectangle(inner, (int(x) + 8, int(y) + 8), (int(x + width) - 8, int(y + height) - 8), 1, 2)
         double |= inner > 0
     four = line((90, 36), (118, 70))
-    for left in remove_rules([double, double | four], [CELLS] * 2, SCALE, STROKE):
+    for left in remove_rules([double] * 3 + [double | four], [CELLS] * 4, SCALE, STROKE):
         assert left.sum() < 1.1 * four.sum()
     assert (left & four).sum() > 0.95 * four.sum()
 
@@ -102,7 +102,49 @@ def test_a_1_along_one_rule_makes_it_no_double_one() -> None:
     assert (left & one).sum() > 0.95 * one.sum()
 
 
-@pytest.mark.parametrize("apart", [2, 3, 5])
+def test_strokes_along_one_side_of_most_fields_make_no_double_rules() -> None:
+    strokes = line((32, 24), (32, 84)), line((24, 30), (72, 30)), line((24, 76), (72, 76))
+    for stroke in strokes:
+        for left in remove_rules([ruled() | stroke] * 8, [CELLS] * 8, SCALE, STROKE):
+            assert (left & stroke).sum() > 0.9 * stroke.sum()
+
+
+def test_a_stroke_as_far_within_as_double_rules_are_without_stays() -> None:
+    double = ruled()
+    cv2.rectangle(outer := np.zeros(double.shape, np.uint8), (12, 10), (RIGHT + 8, 98), 1, 2)
+    double |= outer > 0
+    one = line((30, 24), (30, 84))
+    for left in remove_rules([double] * 2 + [double | one] * 2, [CELLS] * 4, SCALE, STROKE)[2:]:
+        assert (left & one).sum() > 0.9 * one.sum()
+        assert not (left & outer.astype(bool))[18:90].any()
+
+
+def test_of_a_frame_the_dividers_of_which_are_too_pale_for_ink_nothing_is_left() -> None:
+    cells = [Box(20 + 16 * i, 18, 16, 72) for i in range(7)]
+    frame = np.zeros(ruled().shape, np.uint8)
+    cv2.rectangle(frame, (20, 18), (RIGHT, 90), 1, 3)
+    for left in remove_rules([frame > 0] * 4, [cells] * 4, SCALE, STROKE):
+        assert not left.any()
+
+
+def test_edges_that_hardly_stand_apart_have_one_rule() -> None:
+    cells = CELLS[0]._replace(width=54), CELLS[1]
+    beside = np.roll(ruled(), 4, axis=1)
+    for left in remove_rules([ruled()] * 3 + [beside] * 2, [cells] * 5, SCALE, STROKE):
+        assert left.sum() < 10
+
+
+def test_where_most_rules_melt_into_bars_the_others_go_too() -> None:
+    cells = CELLS[0], CELLS[1]._replace(x=CELLS[1].x + 5)
+    grid = np.hstack([ruled()[:, :76], np.repeat(ruled()[:, 76:77], 5, axis=1), ruled()[:, 76:]])
+    melted = grid.copy()
+    melted[:, 74:83] = grid[:, 73:74] | grid[:, 76:77]
+    grid[:, 77:80] = ruled()[:, 73:74]  # two rules and white between them
+    for left in remove_rules([melted] * 3 + [grid], [cells] * 4, SCALE, STROKE):
+        assert not left.any()
+
+
+@pytest.mark.parametrize("apart", [3, 5])
 def test_rules_of_cells_that_melt_into_one_bar_go(apart: int) -> None:
     cells = CELLS[0], CELLS[1]._replace(x=CELLS[1].x + apart)
     grid = ruled()
