@@ -28,7 +28,8 @@ WHOLE = 0.65  # of its length inked
 APART = 2  # px by which its distance may vary
 DOUBLE = 0.8  # of the rules have such another: they are double; where fewer have, strokes lie along them
 FEWEST = 4  # rules tell whether they are
-SOME = 8  # fields, about, that are looked at for that
+SOME = 8  # fields at most are looked at for that
+GOLDEN = 0.618
 TICK = 0.33  # of the height of a comb's cells: its ticks are as high at least
 BROKEN_MM = 0.3  # a tick may be gone for so long
 
@@ -88,9 +89,9 @@ def _with_second(
 
     Strokes may lie along the rules on one side of many fields; those on both have to be double alike.
     """
-    some = slice(None, None, max(1, len(inks) // SOME))
-    looked_at = zip(inks[some], edges[some], rules[some], strict=True)
-    told = [_pairs(ink, all_, own, scale) for ink, all_, own in looked_at]
+    # spread by the golden ratio, so that columns of a table are not passed over
+    some = sorted({int(len(inks) * (GOLDEN * i % 1)) for i in range(SOME)})
+    told = [_pairs(inks[i], edges[i], rules[i], scale) for i in some]
     first, last, between = (_double([rule for own in told for rule in own[part]]) for part in range(3))
     if not first or not last or abs(first.apart - last.apart) > APART:
         return rules

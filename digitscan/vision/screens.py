@@ -21,6 +21,11 @@ from digitscan.vision.transforms import Points, apply
 
 GROUND = (0.4, 0.9)  # as light as the paper beside it: darker is print, lighter does no harm
 EDGE_MM = 0.8  # to both sides of a field's edge: a ground may end anywhere there
+STEP_MM = 0.1  # in which its end is looked for,
+ALONG = 40  # places along the edge,
+BRIGHT = 0.8  # quantile of their grey: writing covers less than a fifth
+BLUR_MM = 0.25  # over which a ground ends
+EVEN = 0.15  # of a field's lightness: so much its cells may differ
 BESIDE_MM = (1.2, 1.8, 2.4)  # from a field is looked how light it is beside it
 INSIDE = np.stack(np.meshgrid(np.linspace(0, 1, 16), np.linspace(0, 1, 5)), axis=-1).reshape(-1, 2)
 AROUND = np.concatenate([INSIDE[:16], INSIDE[-16:], INSIDE[::16], INSIDE[15::16]])
@@ -41,26 +46,98 @@ def levelled(registered: RegisteredPage) -> RegisteredPage:
     inside, beside = _lightness(registered)
     alone = np.count_nonzero(_places(form)[1][:, len(INSIDE) :], axis=1) >= ALL_AROUND
     shaded, framed = _is_ground(inside / beside), alone & _is_ground(beside / inside)
+    for i in np.flatnonzero(shaded | framed).tolist():
+        shaded[i] &= (even := _is_even(image, form.fields[i], placements[i], inside[i]))
+        framed[i] &= even
     if not (shaded | framed).any():
         return registered
-    written_in = np.zeros(image.shape, np.uint8)
-    for field, placement in zip(form.fields, placements, strict=True):
-        for box in _touching(field):
-            cv2.fillConvexPoly(written_in, _outline(box, -EDGE_MM, placement), 1)
-    level = image.copy()
+    level, white = image.copy(), _white(registered, inside, beside, framed)
     for i in np.flatnonzero(shaded | framed).tolist():
-        grown = EDGE_MM if shaded[i] else FARTHER_MM
-        outline = _outline(form.fields[i].box, grown, placements[i])
-        x, y, w, h = _within(cv2.boundingRect(outline), image)
-        mask = cv2.fillConvexPoly(np.zeros((h, w), np.uint8), outline - np.array((x, y), np.int32), 1) > 0
-        if framed[i]:
-            mask &= written_in[y : y + h, x : x + w] == 0
+        field, placement = form.fields[i], placements[i]
         light, dark = max(inside[i], beside[i]), min(inside[i], beside[i])
-        part = image[y : y + h, x : x + w]
-        lighter = np.minimum(part * np.float32(light / dark), light).astype(np.uint8)
-        target = level[y : y + h, x : x + w]
-        np.maximum(target, lighter, out=target, where=mask)
+        around = _outline(field.box, FARTHER_MM if framed[i] else EDGE_MM, placement)
+        x, y, w, h = _within(cv2.boundingRect(around), image)
+        part = slice(y, y + h), slice(x, x + w)
+        if framed[i]:
+            ground = _filled([around], (x, y, w, h)) & ~white[part]
+        else:
+            middle, boxes = (light + dark) / 2, _touching(field)
+            ends = [_bounded(image, box, placement, middle, outwards=True) for box in boxes]
+            ground = _filled([_outline(box, BLUR_MM, placement) for box in ends], (x, y, w, h))
+        lighter = np.minimum(image[part] * np.float32(light / dark), light).astype(np.uint8)
+        np.maximum(level[part], lighter, out=level[part], where=ground)
     return replace(registered, page=replace(registered.page, image=level))
+
+
+def _white(
+    registered: RegisteredPage,
+    inside: NDArray[np.float64],
+    beside: NDArray[np.float64],
+    framed: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Where on the page the cells of all fields are, if around some there is a ground."""
+    image, form = registered.page.image, registered.form
+    if not framed.any():
+        return np.zeros(image.shape, np.bool_)
+    dark = float(np.median((beside / inside)[framed]))
+    outlines = [
+        _outline(_bounded(image, box, placement, paper * (1 + dark) / 2, outwards=False), -BLUR_MM, placement)
+        for field, placement, paper in zip(form.fields, registered.placements, inside.tolist(), strict=True)
+        for box in _touching(field)
+    ]
+    return _filled(outlines, (0, 0, *image.shape[::-1]))
+
+
+def _bounded(image: Image, box: Box, placement: Matrix, between: float, *, outwards: bool) -> Box:
+    """A box, mm, with each side where the ground ends that is darker than `between`, near the box's own.
+
+    outwards: the ground is in the box, and followed outwards; or else it is around it, and followed inwards.
+    Where it ends farther in than that, or does not come as near, the side lies there.
+    """
+    rim = min(EDGE_MM, box.width / 3, box.height / 3)
+    across = np.linspace(-rim, rim, 2 * round(rim / STEP_MM) + 1)
+    along = np.linspace(0.1, 0.9, ALONG)
+    x, y, right, bottom = box.x, box.y, box.x + box.width, box.y + box.height
+    ends = []
+    for start, stop, out in (
+        ((x, y), (x, bottom), (-1, 0)),
+        ((x, y), (right, y), (0, -1)),
+        ((right, y), (right, bottom), (1, 0)),
+        ((x, bottom), (right, bottom), (0, 1)),
+    ):
+        side = np.array(start) + along[:, None] * (np.array(stop) - start)
+        places = side + across[:, None, None] * np.array(out)
+        grey = np.quantile(_grey(image, placement, places), BRIGHT, axis=1)
+        ground = grey < between if outwards else grey[::-1] < between
+        steps = int(np.argmin(np.append(ground, False)))
+        ends.append(float(across[max(steps - 1, 0)] if outwards else across[::-1][max(steps - 1, 0)]))
+    left, above, beyond, below = ends
+    return Box(x - left, y - above, box.width + left + beyond, box.height + above + below)
+
+
+def _is_even(image: Image, field: FormField, placement: Matrix, paper: float) -> bool:
+    """Whether the paper of all cells of a field is about as light as that of the field."""
+    cells = np.array(field.cells or (field.box,), np.float64)
+    places = _spread(cells, -np.minimum(EDGE_MM, cells[:, 2:].min(axis=1) / 3), INSIDE)
+    lightness = np.quantile(_grey(image, placement, places), PAPER, axis=1) / paper
+    return bool(lightness.min() > 1 - EVEN and lightness.max() < 1 + EVEN)
+
+
+def _grey(image: Image, placement: Matrix, places: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The grey at places, form mm, ... x 2; beyond the picture that of its edge."""
+    x, y = np.floor(apply(placement, places.reshape(-1, 2))).astype(np.int64).T
+    height, width = image.shape
+    grey = image[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
+    return np.asarray(grey.reshape(places.shape[:-1]), np.uint8)
+
+
+def _filled(outlines: Sequence[NDArray[np.int32]], part: Sequence[int]) -> NDArray[np.bool_]:
+    """Where in a part of the page, x, y, width, height, is within the outlines."""
+    x, y, width, height = part
+    mask = np.zeros((height, width), np.uint8)
+    for outline in outlines:
+        cv2.fillConvexPoly(mask, outline - np.array((x, y), np.int32), 1)
+    return mask > 0
 
 
 def _is_ground(lightness: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -97,10 +174,11 @@ def _places(form: Form) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     inside = _spread(boxes, -rim, INSIDE)
     around = np.concatenate([_spread(boxes, np.full(len(boxes), by), AROUND) for by in BESIDE_MM], axis=1)
     low, high = boxes[:, :2] - EDGE_MM, boxes[:, :2] + boxes[:, 2:] + EDGE_MM
-    taken = np.all((around[:, :, None] > low) & (around[:, :, None] < high), axis=3).any(axis=2)
-    return np.concatenate([inside, around], axis=1), np.pad(
-        ~taken, ((0, 0), (len(INSIDE), 0)), constant_values=True
-    )
+    free = np.ones((len(boxes), len(INSIDE) + around.shape[1]), np.bool_)
+    for own, is_free in zip(around, free[:, len(INSIDE) :], strict=True):
+        near = np.all((low < own.max(axis=0)) & (high > own.min(axis=0)), axis=1)
+        is_free[:] = ~np.all((own[:, None] > low[near]) & (own[:, None] < high[near]), axis=2).any(axis=1)
+    return np.concatenate([inside, around], axis=1), free
 
 
 def _spread(boxes: NDArray[np.float64], grow: NDArray[np.float64], parts: Points) -> NDArray[np.float64]:
