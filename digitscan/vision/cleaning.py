@@ -16,9 +16,11 @@ from digitscan.vision.sheets import Sheet
 Darkness = Image
 """Height x width: 0 the paper around, 255 black."""
 
+SOLID = 0.28  # of the crop's brightest paper: darker is no shadow
 FAINTEST = 0.14  # darkness under which nothing is ink, on any page
 DARK = 1.5  # times as dark as the faintest ink: what leaves no doubt that a page shows some; where none does,
 PALEST, NOISE = 0.05, 5.0  # the darkness of a pale mark, at least, and in deviations of the paper
+BLACK = 2.0  # times the threshold: ink, whatever is around it
 EVEN = 2.5  # times as dark as the faintest ink: in the mean around a pixel nothing counts for darker
 GAP_MM = 0.4
 PALE_PRINT = 0.5  # of the ink's darkness: rules up to here are printed paler than the pen writes
@@ -39,7 +41,7 @@ class InkLevel:
 def darknesses(crops: Sequence[Image], scale: float) -> list[Darkness]:
     """How much darker than the paper around each pixel is; shadow and paper tone taken out.
 
-    crops: grey. scale: px/mm. The paper is the brightest within 3 mm, smoothed.
+    crops: grey. scale: px/mm. The paper is the brightest within 3 mm, smoothed; in a blot there is none.
     """
     side = round(3 * scale) | 1
     sheet = Sheet([crop.shape for crop in crops], side)
@@ -47,6 +49,9 @@ def darknesses(crops: Sequence[Image], scale: float) -> list[Darkness]:
     # what is beyond a crop is black there, and never the brightest
     paper = cv2.dilate(cv2.blur(grey, (3, 3)), np.ones((side, side), np.uint8))
     paper = np.maximum(np.asarray(cv2.blur(paper, (side, side)), np.uint8), 40)
+    for part, crop in zip(sheet.parts(paper), crops, strict=True):
+        brightest = part.max(initial=0)
+        part[crop < SOLID * brightest] = brightest
     light = cv2.divide(grey, paper, scale=255, dtype=cv2.CV_32F)
     # rounded down: what is hardly lighter than a level is not lighter
     return sheet.parts(np.asarray(cv2.bitwise_not(cv2.convertScaleAbs(light, beta=-0.498)), np.uint8))
@@ -110,7 +115,9 @@ def find_inks(
     strokes = cv2.dilate(dark, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (stroke, stroke)))
     inner = cv2.compare(dark, cv2.convertScaleAbs(strokes, alpha=0.4), cv2.CMP_GE)
     _, ink = cv2.threshold(image, least, 255, cv2.THRESH_BINARY)
-    ink = cv2.bitwise_and(cv2.bitwise_and(ink, local), inner)
+    # a blot is as dark as what is around, but it is no ring
+    _, black = cv2.threshold(image, min(BLACK * least, (1 - SOLID) * 255), 255, cv2.THRESH_BINARY)
+    ink = cv2.bitwise_and(cv2.bitwise_and(ink, cv2.bitwise_or(local, black)), inner)
     # a pen that skips leaves gaps shorter than it is wide; between print and strokes paper shows, however
     # thick the pen
     gap = min(0.5 * level.stroke, GAP_MM * scale)

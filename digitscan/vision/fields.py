@@ -30,6 +30,7 @@ BESIDE_RULE_MM = 0.35  # from a rule: it reaches less far, a 1 written along it 
 NARROW_MM = 1.2  # between cells, that rules on both sides leave hardly any paper of
 SLIVER = 0.35  # of the usual stroke's width
 RULES_MM = 0.7  # within a cell, rules may lie so far from its edges
+BLOT_MM = 1.3  # across: no printed rule is as wide
 WIPED_MM = 0.8  # over which opposite rules are both gone,
 WIPED_OF = 0.45  # as dark as elsewhere is what is there of a rule
 MOST = 0.5  # of a rule, that has to be there
@@ -179,15 +180,28 @@ def _alike(pictures: Sequence[NDArray[np.float32]]) -> bool:
 
 
 def hidden_marks(crops: Sequence[FieldCrop], inks: Sequence[tuple[Ink, Ink]]) -> list[float]:
-    """Of each field the height, px, of what may be a 1 along a line across the page; 0 for none.
+    """Of each field the height, px, of what was taken for print but may be none; 0 for nothing.
 
-    Where a stroke lies on the line, that is wider than beyond the field. inks: ink and rules, as `field_inks`
-    gives them.
+    That is a 1 along a line across the page: where a stroke lies on it, it is wider than beyond the field.
+    And it is a blot over a cell, too wide for a rule. inks: ink and rules, as `field_inks` gives them.
     """
     return [
-        max((_widened(crop, ink | rules, x) for x, _, _ in crop.streaks[0]), default=0.0)
+        max([_blot(crop, rules), *(_widened(crop, ink | rules, x) for x, _, _ in crop.streaks[0])])
         for crop, (ink, rules) in zip(crops, inks, strict=True)
     ]
+
+
+def _blot(crop: FieldCrop, rules: Ink) -> float:
+    """Px that the tallest solid part of what was taken for rules is high within a cell."""
+    side, tallest = round(BLOT_MM * crop.scale), 0
+    for box in crop.cells or (crop.box,):
+        x, y, right, bottom = (max(0, round(v)) for v in _corners(box, -RULES_MM * crop.scale))
+        part = rules[y:bottom, x:right]
+        if np.count_nonzero(part) < side**2:
+            continue
+        solid = cv2.morphologyEx(part.astype(np.uint8), cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+        tallest = max(tallest, int(np.count_nonzero(solid.any(axis=1))))
+    return float(tallest)
 
 
 def _widened(crop: FieldCrop, seen: Ink, x: int) -> float:

@@ -19,7 +19,7 @@ from digitscan.records import Box, Image, Matrix
 from digitscan.vision.registration import RegisteredPage
 from digitscan.vision.transforms import Points, apply
 
-GROUND = (0.4, 0.9)  # as light as the paper beside it: darker is print, lighter does no harm
+GROUND = (0.28, 0.9)  # as light as the paper beside it: darker is print, lighter does no harm
 EDGE_MM = 0.8  # to both sides of a field's edge: a ground may end anywhere there
 STEP_MM = 0.1  # in which its end is looked for,
 ALONG = 40  # places along the edge,

@@ -68,6 +68,14 @@ def test_darkness_takes_shadow_out() -> None:
     assert cv2.absdiff(lit, shaded).max() < 0.12 * 255  # the shade falls by 5 % within the paper's window
 
 
+@pytest.mark.parametrize("paper", [240, 130])
+def test_a_blot_is_dark_and_ink_throughout(paper: int) -> None:
+    crop = np.full((120, 160), paper, np.uint8)
+    cv2.rectangle(crop, (40, 20), (110, 100), round(0.15 * paper), -1)
+    assert darkness(crop, SCALE)[20:101, 40:111].min() > 0.8 * 255
+    assert find_ink(darkness(crop, SCALE), level_of(written()), USUAL, SCALE)[20:101, 40:111].all()
+
+
 def test_pictures_of_one_tone_are_not_dark() -> None:
     for tone in (255, 128, 60):
         assert darkness(np.full((50, 70), tone, np.uint8), SCALE).max() == 0

@@ -116,12 +116,32 @@ def test_a_streak_across_the_page_is_no_ink(mm: float) -> None:
     assert others == [0] * len(others)
 
 
-def test_a_stroke_along_a_streak_is_told_of() -> None:
-    def told(image: Image) -> list[float]:
-        crops = crops_of(image)
-        level = page_ink_level(crops, form().cleaning)
-        return hidden_marks(crops, field_inks(crops, level, form().cleaning))
+def told(image: Image) -> list[float]:
+    """What is told of marks that were taken for print."""
+    crops = crops_of(image)
+    level = page_ink_level(crops, form().cleaning)
+    return hidden_marks(crops, field_inks(crops, level, form().cleaning))
 
+
+@pytest.mark.parametrize("size", [(5.0, 7.0), (6.0, 8.0), (7.5, 9.5)])
+def test_a_blot_over_a_cell_is_ink_or_told_of(size: tuple[float, float]) -> None:
+    image = drawn_on(blank(form()), (46.5, 22.5), 1.8)
+    usual = inside(inks_of(image))[0]
+    first, last = (
+        [
+            round((middle + side / 2 * sign) * DPI / 25.4)
+            for middle, side in zip((33.5, 22.5), size, strict=True)
+        ]
+        for sign in (-1, 1)
+    )
+    cv2.rectangle(image, first, last, 35, -1)
+    code, *others = told(image)
+    black = inside(inks_of(image))[0] - usual
+    assert code > 0.8 * size[1] * DPI / 25.4 or black > 0.9 * size[0] * size[1] * (DPI / 25.4) ** 2
+    assert others == [0.0] * len(others)
+
+
+def test_a_stroke_along_a_streak_is_told_of() -> None:
     image = drawn_on(blank(form()), (46.5, 22.5), 1.8)
     at = round(33.0 * DPI / 25.4)
     image[:, at : at + 2] = 60
