@@ -19,7 +19,8 @@ from scipy.spatial import cKDTree
 from digitscan.records import Box, Matrix
 from digitscan.vision.transforms import Points, apply, plausible, rotation_of, scales, spread
 
-LOOSE = 0.05  # of the form's diagonal: what perspective moves a mark from where a similarity puts it
+LOOSE = 0.05, 0.1  # of the form's diagonal: perspective moves a mark so far from where a similarity puts it,
+# and farther in a photo taken from the side: looked at where marks are missed
 KEPT_PER_ROTATION = 30
 MAX_SEED_BOXES = 12
 MAX_SEED_PAIRS = 12
@@ -45,7 +46,9 @@ class Match:
 
 
 def match(boxes: tuple[Box, ...], found: Points, form_size: tuple[float, float]) -> list[Match]:
-    """The best way to lay the form onto the page in each of the four rotations that has one.
+    """The best ways to lay the form onto the page in each of the four rotations that has one.
+
+    Where not all boxes are found there are two, one that allows for more perspective.
 
     boxes: in mm. found: as `landmarks` gives them. Sorted by how many boxes are matched, and how well, best
     first.
@@ -55,13 +58,17 @@ def match(boxes: tuple[Box, ...], found: Points, form_size: tuple[float, float])
     diagonal = float(np.hypot(*form_size))
     # cells of a table stand close: one that is half a cell off is none that was meant
     ever_closer = 0.02 * diagonal, 0.01 * diagonal, min(0.01 * diagonal, APART * _spacing(centres))
-    best: dict[int, tuple[float, Match]] = {}
-    for partner in _loose(_promising(centres, sizes, found, form_size), centres, sizes, found, form_size):
-        grown = _grown(partner, centres, sizes, found, form_size, ever_closer)
-        if grown is not None:
-            turn = rotation_of(grown[1].transform, form_size)
-            if turn not in best or grown[0] > best[turn][0]:
-                best[turn] = grown
+    best: dict[tuple[int, float], tuple[float, Match]] = {}
+    for loose in (part * diagonal for part in LOOSE):
+        promising = _promising(centres, sizes, found, loose)
+        for partner in _loose(promising, centres, sizes, found, loose):
+            grown = _grown(partner, centres, sizes, found, form_size, ever_closer)
+            if grown is not None:
+                way = rotation_of(grown[1].transform, form_size), loose
+                if way not in best or grown[0] > best[way][0]:
+                    best[way] = grown
+        if any(m.matched == len(boxes) for _, m in best.values()):
+            break
     return [m for _, m in sorted(best.values(), key=lambda v: -v[0])]
 
 
@@ -79,8 +86,11 @@ def _seed_pairs(centres: Points) -> list[tuple[int, int]]:
     return pairs[:MAX_SEED_PAIRS]
 
 
-def _promising(centres: Points, sizes: Points, found: Points, form_size: tuple[float, float]) -> list[Matrix]:
-    """Of all similarities through a seed pair, those in each rotation that bring most boxes near another."""
+def _promising(centres: Points, sizes: Points, found: Points, loose: float) -> list[Matrix]:
+    """Of all similarities through a seed pair, those in each rotation that bring most boxes near another.
+
+    loose: mm, as far as that may be.
+    """
     if len(found) < 2:
         return []
     at, shape = found[:, 0] + 1j * found[:, 1], _shapes(found[:, 2:])
@@ -116,7 +126,7 @@ def _promising(centres: Points, sizes: Points, found: Points, form_size: tuple[f
         size = np.abs(factor[some])[:, None]
         alike = _alike(shape[nearest] - form_shape[heard] - np.log(size)[..., None])
         # the closer, and the more alike, the better: with many boxes, something lies loosely near everywhere
-        close = np.maximum(0, 1 - distance / (LOOSE * size * float(np.hypot(*form_size))))
+        close = np.maximum(0, 1 - distance / (loose * size))
         near[some] = (alike * close).sum(axis=1)
     quarter = np.round(np.angle(factor) / (np.pi / 2)) % 4
     order = np.argsort(-near, kind="stable")
@@ -128,14 +138,14 @@ def _promising(centres: Points, sizes: Points, found: Points, form_size: tuple[f
 
 
 def _loose(
-    transforms: list[Matrix], centres: Points, sizes: Points, found: Points, form_size: tuple[float, float]
+    transforms: list[Matrix], centres: Points, sizes: Points, found: Points, loose: float
 ) -> Iterator[NDArray[np.int64]]:
-    """The loose matches that transforms make, those that are alike once: they grow into the same."""
+    """The matches to within so many mm that transforms make, alike ones once: they grow into the same."""
     tried: set[bytes] = set()
     at_once = max(1, AT_ONCE // max(1, len(centres) * len(found)))
     for start in range(0, len(transforms), at_once):
         some = np.stack(transforms[start : start + at_once])
-        for partner in _partners(some, centres, sizes, found, LOOSE * float(np.hypot(*form_size)))[0]:
+        for partner in _partners(some, centres, sizes, found, loose)[0]:
             if partner.tobytes() not in tried:
                 tried.add(partner.tobytes())
                 yield partner

@@ -79,6 +79,18 @@ def test_bold_writing_takes_no_mark_s_place(lost: int | None, seed: int) -> None
     assert worst(upright[180].transform, true) < 20
 
 
+@pytest.mark.parametrize("tilt", [(6e-4, 6e-4), (-5e-4, -5e-4), (-6e-4, 4e-4)])
+def test_marks_of_a_sheet_photographed_from_the_side_are_all_found(tilt: tuple[float, float]) -> None:
+    centres = np.array([(m.x + m.width / 2, m.y + m.height / 2) for m in FIVE])
+    true = similarity(3.0, 6.0, (200.0, 150.0))
+    true[2, :2] = tilt
+    size = 6 * 6.0 / (1 + centres @ np.array(tilt))
+    marks = np.column_stack([apply(true, centres), size, size])
+    best = match(FIVE, marks, SIZE)[0]
+    assert best.matched == len(FIVE)
+    assert worst(best.transform, true) < 1
+
+
 def table(columns: int, rows: int) -> tuple[Box, ...]:
     """Cells of 7 by 9 mm, as those of a large table, and a frame around them."""
     cells = [Box(20 + 7 * i, 40 + 9 * j, 7, 9) for i in range(columns) for j in range(rows)]
