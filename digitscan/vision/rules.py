@@ -20,6 +20,7 @@ from digitscan.vision.edges import REACH_MM, Edge, Ink, merged, ruled, runs, spl
 SKEWS = np.arange(-4, 4.5, 1.0)  # px by which a rule may drift from end to end
 PLACES = 24  # px within which it lies
 WIDEST_MM = 1.1
+ROUGH = 0.5  # of a stroke's width: so far at most the sides of a rule may stand out
 HIDDEN_MM = 2.6  # so far may a stroke vanish in a rule that it runs along,
 HIDDEN = 0.3  # if so much of what it is wider than the rule stands out all the same
 
@@ -173,7 +174,9 @@ def _without(
     for group in rules:
         left, right = _sides(group, usual)
         more = np.stack([group.before - left, group.after - right], axis=1)
-        fuzz = np.maximum(1.0, 3 * percentile(np.abs(more).reshape(len(more), -1), 25))[:, None]
+        # how rough a rule is; what stands out by half a stroke is one, along however much of the rule
+        rough = 3 * percentile(np.abs(more).reshape(len(more), -1), 25)
+        fuzz = np.clip(rough, 1.0, max(1.0, ROUGH * stroke))[:, None]
         # Ink on both sides is a stroke that crosses: it stays whole. On one side it is a stroke that ends
         # here and loses nothing that counts, unless it runs along the rule.
         stays = more.min(axis=1) > fuzz

@@ -63,6 +63,12 @@ def test_a_stroke_along_a_rule_stays() -> None:
     assert (written(one) & one).sum() > 0.7 * one.sum()
 
 
+def test_a_stroke_to_both_sides_of_most_of_a_rule_stays() -> None:
+    one = line((75, 24), (75, 78)) | line((79, 24), (79, 78))
+    left = written(one)
+    assert (left & one).sum() > 0.9 * one.sum()
+
+
 def test_a_stroke_through_a_rule_stays() -> None:
     bar = line((50, 50), (100, 60))
     assert (written(bar) & bar).sum() > 0.95 * bar.sum()
