@@ -112,20 +112,22 @@ def _losses_of(glyph: Hypothesis, label: str) -> Iterator[tuple[float, str]]:
     """The same of a glyph that is read so."""
     if label == "1" and _falls_over(glyph):
         yield LEANING, "1 that falls over"
-    if label == "1" and glyph.hangs and glyph.stands and _is_upright(glyph):
+    if label == "1" and glyph.at_rules.hangs and glyph.at_rules.stands and _is_upright(glyph):
         yield FROM_RULE_TO_RULE, "1 like a printed line"
     if glyph.runs_on and label.isdigit():
         yield RUNS_ON, "ink runs on beyond the field"
     if glyph.high_dash and label == "X":
         yield NOTHING_BURIED, "stroke on a printed line"
     # the foot of a 2 on the rule below; on the rule above the bar of a 7 or 5, the bow of a 3 or 9
-    if glyph.stands and label == "7":
-        yield (NOTHING_BURIED if glyph.buried_below else NOTHING_HIDDEN), "stroke on a printed line"
-    if glyph.buried_above and label in ("1", "4", "5", "7"):
+    if glyph.at_rules.stands and label == "7":
+        yield (NOTHING_BURIED if glyph.at_rules.buried_below else NOTHING_HIDDEN), "stroke on a printed line"
+    if glyph.at_rules.buried_above and label in ("1", "4", "5", "7"):
         yield NOTHING_BURIED, "stroke on a printed line"
-    elif glyph.hangs and label in ("1", "4"):
+    elif glyph.at_rules.hangs and label in ("1", "4"):
         yield NOTHING_HIDDEN, "stroke on a printed line"
-    if glyph.keeps and label == "9":  # or a 4 that reaches up to the rule
+    if glyph.at_rules.keeps and label == "9":  # or a 4 that reaches up to the rule
+        yield NOTHING_BURIED, "stroke on a printed line"
+    if glyph.at_rules.along and label in ("0", "6", "8", "9"):  # or what a piece of the rule has closed
         yield NOTHING_BURIED, "stroke on a printed line"
 
 

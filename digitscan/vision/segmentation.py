@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from digitscan.records import Box
-from digitscan.vision.cleaning import percentile, stroke_width
+from digitscan.vision.at_rules import NO_LOSSES, RULE_REMAINS_MM, AtRules, Losses
+from digitscan.vision.cleaning import stroke_width
 from digitscan.vision.pieces import SPECK, Cut, Ink, Piece, around, broken, contours, cropped, merged
 from digitscan.vision.points import point_size
 from digitscan.vision.seams import Seams, not_crossing
@@ -31,18 +32,9 @@ REACHING_IN = 0.45  # of the field's height, where that is low
 REACHING_IN_MM = 3.0
 MOSTLY_OUTSIDE = 0.2  # of its ink inside: less may be a neighbour's that leans over
 SMALLEST_PART = 0.2  # of the digit height: what a cut leaves is no smaller, or the cut is not made
-RULE_REMAINS_MM = 1.0
 ON_RULE_MM = 0.35
 WIDEST_RULE_MM = 1.5
 THIN_MM = 0.32
-AT_RULE = 3  # px between a stroke and a rule that it was cut off from, and of the stroke's end
-BURIED = 0.3  # of what the pen is thicker than a rule, by which a rule with a stroke on it is thicker,
-BURIED_PX = 1.0  # and at least by so much,
-UNLIKE = 2.0  # times as thick as the other: no rule of a field is
-BURIED_STROKES = 1.7  # over more than the width of a stroke that ends there,
-BURIED_WIDTH = 0.35  # and over so much of a glyph: it may make another digit of it,
-MOST = 0.75  # if in so many of these columns
-KEPT_WIDTH = 0.6  # of a glyph's, that is the rule above or a stroke on it
 LARGE = 0.5  # of the digit height: what is larger may be a digit by itself
 ASTRAY = 0.9  # of a cell's width: no glyph has a large part so far from the middle of its cell
 DASH, HIGH = 0.5, 0.35  # height of a dash over its width; part of the field over the middle of a high one
@@ -58,15 +50,7 @@ class Hypothesis:
     ink: Ink
     box: tuple[int, int, int, int]
     centre: float
-    hangs: bool = False
-    """Whether it begins at a printed rule that was taken out above, and may have lost a stroke with it."""
-    stands: bool = False
-    """The same of a rule below."""
-    buried_above: bool = False
-    """Whether the rule above is so thick there that a stroke must lie on it."""
-    buried_below: bool = False
-    keeps: bool = False
-    """Whether what was taken for a stroke on the rule above, and was left there, may be the rule."""
+    at_rules: Losses = NO_LOSSES
     runs_on: bool = False
     """Whether its ink may run on beyond the crop."""
     high_dash: bool = False
@@ -128,9 +112,9 @@ def segment(
         pieces += _cut(piece, cells, height)
     pieces.sort(key=lambda p: p.centre)
     widest = max(WIDEST * height, max((1.3 * c.width for c in cells), default=0.0))
-    at_rule = _AtRule(_level(rules, box, scale), _rule_thickness(rules, box, scale), stroke)
+    at_rules = AtRules(rules, box, cells, scale, stroke)
     hypotheses = [
-        _together(pieces, first, last, at_rule, box.y + HIGH * box.height)
+        _together(pieces, first, last, at_rules, box.y + HIGH * box.height)
         for first in range(len(pieces))
         for last in range(first + 1, min(first + LONGEST_RUN, len(pieces)) + 1)
         if last == first + 1
@@ -153,29 +137,6 @@ def by_page(found: Sequence[Segmentation], boxes: Sequence[Box]) -> list[Segment
         replace(s, digit_height=max(s.digit_height, PAGE_HEIGHT * min(usual, BOX_HEIGHT * box.height)))
         for s, box in zip(found, boxes, strict=True)
     ]
-
-
-def _level(rules: Ink, box: Box, scale: float) -> Ink:
-    """The rules above and below a field, without those upright between them."""
-    level, reach = rules.copy(), RULE_REMAINS_MM * scale
-    level[round(box.y + reach) : max(round(box.y + box.height - reach), 0)] = False
-    return level
-
-
-def _rule_thickness(rules: Ink, box: Box, scale: float) -> tuple[float, float]:
-    """Usual thickness, px, of the rules above and below a field; 0 where none is."""
-    reach = RULE_REMAINS_MM * scale
-    above, below = (
-        _thickness(rules[max(0, round(edge - reach)) : round(edge + reach), round(box.x) :])
-        for edge in (box.y, box.y + box.height)
-    )
-    # a stroke may lie on all of a short rule: then that is far thicker than the other
-    return min(above, UNLIKE * below or above), min(below, UNLIKE * above or below)
-
-
-def _thickness(rule: Ink) -> float:
-    columns = np.count_nonzero(rule, axis=0)
-    return float(percentile(columns[columns > 0], 60)) if columns.any() else 0.0
 
 
 def _in_one(cells: tuple[Box, ...], pieces: list[Piece], height: float) -> bool:
@@ -255,68 +216,21 @@ def _joined(pieces: list[Piece], height: float) -> list[Piece]:
     return joined
 
 
-@dataclass(frozen=True, slots=True)
-class _AtRule:
-    """What glyphs may have lost with the rules above and below a field, and got of them; px."""
-
-    rules: Ink
-    thick: tuple[float, float]
-    stroke: float
-
-    def losses(self, ink: Ink, box: tuple[int, int, int, int]) -> dict[str, bool]:
-        """Of a glyph, as `Hypothesis` has them."""
-        x, y, w, h = box
-        above, below = self.rules[:y][::-1], self.rules[y + h :]
-        hangs = _meets(above[:, x : x + w], ink[:AT_RULE])
-        stands = _meets(below[:, x : x + w], ink[-AT_RULE:])
-        return {
-            "hangs": hangs,
-            "stands": stands,
-            "buried_above": hangs and self._buries(above, x, w, self.thick[0]),
-            "buried_below": stands and self._buries(below, x, w, self.thick[1]),
-            "keeps": not hangs and self._goes_on(ink, box),
-        }
-
-    def _buries(self, rules: Ink, x: int, width: int, thick: float) -> bool:
-        """Whether a rule is thicker than usual over much of a glyph; rules: from the glyph outwards."""
-        beside = round(BURIED_STROKES * self.stroke)
-        near = rules[: round(2 * thick) + 2 * AT_RULE, max(x - beside, 0) : x + width + beside]
-        more = max(BURIED_PX, BURIED * (self.stroke - thick))
-        thicker = np.count_nonzero(near, axis=0) >= thick + more
-        long = max(round(BURIED_WIDTH * width), beside, 1)
-        summed = np.concatenate([[0], np.cumsum(thicker)])
-        # in most columns: rules are rough
-        return thick > 0 and bool((summed[long:] - summed[:-long]).max(initial=0) >= MOST * long)
-
-    def _goes_on(self, ink: Ink, box: tuple[int, int, int, int]) -> bool:
-        """Whether the upper end of a glyph is as wide as it and goes on in a rule to one side."""
-        x, y, w, _ = box
-        rows = slice(y, y + max(round(self.thick[0]), 1))
-        beside = (self.rules[rows, max(x - AT_RULE, 0) : x], self.rules[rows, x + w : x + w + AT_RULE])
-        return any(part.any() for part in beside) and float(ink[:AT_RULE].any(axis=0).mean()) > KEPT_WIDTH
-
-
-def _together(pieces: list[Piece], first: int, last: int, at_rule: _AtRule, high: float) -> Hypothesis:
+def _together(pieces: list[Piece], first: int, last: int, at_rules: AtRules, high: float) -> Hypothesis:
     """Pieces as one glyph; high: row over which a dash lies high."""
     whole = merged(pieces[first:last]) if last > first + 1 else pieces[first]
     x, y, w, h = whole.box
-    runs_on = min(x, y) == 0 or x + w == at_rule.rules.shape[1] or y + h == at_rule.rules.shape[0]
+    runs_on = min(x, y) == 0 or x + w == at_rules.width or y + h == at_rules.height
     return Hypothesis(
         first,
         last,
         whole.ink,
         whole.box,
         whole.centre,
-        **at_rule.losses(whole.ink, whole.box),
+        at_rules.losses(whole.ink, whole.box),
         runs_on=runs_on,
         high_dash=h < DASH * w and y + h / 2 < high,
     )
-
-
-def _meets(rules: Ink, end: Ink) -> bool:
-    """Whether the end of a glyph lies at a rule; rules: from there outwards."""
-    near = rules[:AT_RULE]
-    return bool(near.any() and (near.any(axis=0) & end.any(axis=0)).any())
 
 
 def _cut(piece: Piece, cells: tuple[Box, ...], height: float) -> list[Piece]:

@@ -14,6 +14,7 @@ from digitscan.recognition.lattice import Probabilities
 from digitscan.recognition.opinions import DOUBT, Reading, readings
 from digitscan.recognition.strings import SIGNS, Columns
 from digitscan.records import CLASSES, Box
+from digitscan.vision.at_rules import Losses
 from digitscan.vision.pieces import Cut, Piece
 from digitscan.vision.segmentation import Hypothesis, Segmentation
 from tests.vision.strokes import stroke
@@ -135,7 +136,7 @@ def test_a_stroke_that_leans_far_is_hardly_a_1(degrees: int) -> None:
 @pytest.mark.parametrize(("degrees", "ends", "sure"), [(0, True, False), (0, False, True), (8, True, True)])
 def test_a_stroke_straight_from_rule_to_rule_may_be_print(degrees: int, *, ends: bool, sure: bool) -> None:
     plain = lattice([piece(20, 20)])
-    line = replace(plain.hypotheses[0], ink=stroke(degrees), hangs=ends, stands=True)
+    line = replace(plain.hypotheses[0], ink=stroke(degrees), at_rules=Losses(hangs=ends, stands=True))
     best = read(replace(plain, hypotheses=(line,)), [{"1": 0.9999}], cells=1)[0]
     assert (best.probability > 0.97) is sure
 
@@ -181,7 +182,7 @@ def test_a_digit_that_a_streak_crossed_is_doubted(x: float, *, sure: bool) -> No
 
 def test_a_7_that_stands_on_a_rule_may_be_a_2() -> None:
     plain = lattice([piece(20, 20)])
-    standing = replace(plain, hypotheses=(replace(plain.hypotheses[0], stands=True),))
+    standing = replace(plain, hypotheses=(replace(plain.hypotheses[0], at_rules=Losses(stands=True)),))
     for label, doubted in (("7", True), ("4", False)):
         on, off = (read(s, [{label: 0.999}], cells=1)[0].probability for s in (standing, plain))
         assert (on < off) is doubted
@@ -190,7 +191,9 @@ def test_a_7_that_stands_on_a_rule_may_be_a_2() -> None:
 def test_a_1_under_a_rule_as_thick_as_a_stroke_may_be_a_7() -> None:
     plain = lattice([piece(20, 20)])
     hanging, buried = (
-        replace(plain, hypotheses=(replace(plain.hypotheses[0], hangs=True, buried_above=b),))
+        replace(
+            plain, hypotheses=(replace(plain.hypotheses[0], at_rules=Losses(hangs=True, buried_above=b)),)
+        )
         for b in (False, True)
     )
     assert read(hanging, [{"1": 0.999}], cells=1)[0].probability > 0.99
@@ -203,9 +206,17 @@ def test_a_1_under_a_rule_as_thick_as_a_stroke_may_be_a_7() -> None:
 
 def test_a_9_that_the_rule_above_may_have_closed_may_be_a_4() -> None:
     plain = lattice([piece(20, 20)])
-    kept = replace(plain, hypotheses=(replace(plain.hypotheses[0], keeps=True),))
+    kept = replace(plain, hypotheses=(replace(plain.hypotheses[0], at_rules=Losses(keeps=True)),))
     for label, doubted in (("9", True), ("5", False)):
         on, off = (read(s, [{label: 0.999}], cells=1)[0].probability for s in (kept, plain))
+        assert (on < 0.7 < off) is doubted
+
+
+def test_what_a_piece_of_the_rule_beside_it_may_have_closed_may_be_another_digit() -> None:
+    plain = lattice([piece(20, 20)])
+    along = replace(plain, hypotheses=(replace(plain.hypotheses[0], at_rules=Losses(along=True)),))
+    for label, doubted in (("0", True), ("6", True), ("8", True), ("9", True), ("1", False), ("4", False)):
+        on, off = (read(s, [{label: 0.999}], cells=1)[0].probability for s in (along, plain))
         assert (on < 0.7 < off) is doubted
 
 

@@ -248,7 +248,7 @@ def test_what_ends_at_a_rule_that_was_taken_out_is_known() -> None:
         rules[:] = False
         rules[edge] = True
         (found,) = segment(ink, high, cells_of(1), SCALE, rules).hypotheses
-        assert (found.hangs, found.stands) == wanted
+        assert (found.at_rules.hangs, found.at_rules.stands) == wanted
 
 
 @pytest.mark.parametrize(("thicker", "buried"), [(0, False), (5, True)])
@@ -259,8 +259,8 @@ def test_a_rule_that_is_thicker_over_a_glyph_may_hide_a_stroke(thicker: int, *, 
     rules[MARGIN + HEIGHT - 1 : MARGIN + HEIGHT + 2, MARGIN : MARGIN + 2 * CELL] = True
     rules[MARGIN - 1 - thicker : MARGIN - 1, 28:48] = True
     (found,) = segment(ink, box_of(2), cells_of(2), SCALE, rules).hypotheses
-    assert found.hangs
-    assert (found.buried_above, found.buried_below) == (buried, False)
+    assert found.at_rules.hangs
+    assert (found.at_rules.buried_above, found.at_rules.buried_below) == (buried, False)
 
 
 @pytest.mark.parametrize(("columns", "buried"), [(range(28, 48), True), (range(28, 48, 2), False)])
@@ -272,7 +272,7 @@ def test_a_rule_a_little_thicker_all_over_a_glyph_may_hide_a_thin_stroke(
     rules[MARGIN - 1 : MARGIN + 2, MARGIN : MARGIN + 2 * CELL] = True
     rules[MARGIN - 2, columns] = True
     (found,) = segment(ink, box_of(2), cells_of(2), SCALE, rules, stroke=4.0).hypotheses
-    assert (found.hangs, found.buried_above, found.keeps) == (True, buried, False)
+    assert (found.at_rules.hangs, found.at_rules.buried_above, found.at_rules.keeps) == (True, buried, False)
 
 
 def test_an_upright_rule_beside_a_glyph_is_none_that_it_hangs_on() -> None:
@@ -281,7 +281,7 @@ def test_an_upright_rule_beside_a_glyph_is_none_that_it_hangs_on() -> None:
     rules[MARGIN : MARGIN + HEIGHT, 57:60] = True
     rules[MARGIN + 20 : MARGIN + 60, 57:60] = False
     (found,) = segment(ink, box_of(2), cells_of(2), SCALE, rules, stroke=4.0).hypotheses
-    assert (found.hangs, found.stands, found.buried_above) == (False, False, False)
+    assert (found.at_rules.hangs, found.at_rules.stands, found.at_rules.buried_above) == (False, False, False)
 
 
 @pytest.mark.parametrize(("wide", "keeps"), [(24, True), (8, False)])
@@ -292,7 +292,20 @@ def test_a_glyph_whose_upper_end_goes_on_in_a_rule_may_have_got_that(wide: int, 
     rules[MARGIN - 1 : MARGIN + 2, MARGIN : MARGIN + 2 * CELL] = True
     rules[ink] = False
     (found,) = segment(ink, box_of(2), cells_of(2), SCALE, rules, stroke=4.0).hypotheses
-    assert found.keeps is keeps
+    assert found.at_rules.keeps is keeps
+
+
+@pytest.mark.parametrize(("wide", "along"), [(0, True), (4, False)])
+def test_a_glyph_that_a_piece_of_the_rule_beside_it_closes_is_known(wide: int, *, along: bool) -> None:
+    edge, top = MARGIN + CELL, MARGIN + 20
+    ink = laid(paper(2), ring(30, 40), edge - 22, top)
+    ink[:, edge - 1 :] = False  # the bow is open
+    ink[top : top + 40, edge - 1 - wide : edge + 2 + wide] = True
+    rules = np.zeros_like(ink)
+    rules[MARGIN : MARGIN + HEIGHT, edge - 1 : edge + 2] = True
+    rules[top : top + 40] = False
+    (found, *_) = segment(ink, box_of(2), cells_of(2), SCALE, rules, stroke=4.0).hypotheses
+    assert found.at_rules.along is along
 
 
 @pytest.mark.parametrize(("border", "buried"), [(3, False), (12, True)])
@@ -304,7 +317,7 @@ def test_a_border_is_thicker_than_a_hairline_and_a_stroke_on_all_of_it_thicker_s
     rules[MARGIN + 2 - border : MARGIN + 2, MARGIN : MARGIN + CELL] = True
     rules[MARGIN + HEIGHT - 1 : MARGIN + HEIGHT + 1, MARGIN : MARGIN + CELL] = True
     (found,) = segment(ink, box_of(1), cells_of(1), SCALE, rules).hypotheses
-    assert (found.hangs, found.buried_above) == (True, buried)
+    assert (found.at_rules.hangs, found.at_rules.buried_above) == (True, buried)
 
 
 def test_a_thin_bar_beside_a_rule_is_left_out_but_not_forgotten() -> None:
