@@ -17,6 +17,7 @@ from digitscan.recognition.rivals import settle as settle_places
 from digitscan.recognition.strings import Columns, StringNetwork, look_at
 from digitscan.records import FieldReading, Image, PageRef, PageResult
 from digitscan.vision import pages
+from digitscan.vision.covers import covered
 from digitscan.vision.fields import (
     FieldCrop,
     cut_fields,
@@ -24,7 +25,6 @@ from digitscan.vision.fields import (
     hidden_marks,
     page_ink_level,
     pale_marks,
-    wiped,
 )
 from digitscan.vision.glyphs import fit, fit_many
 from digitscan.vision.overflow import overflow
@@ -130,12 +130,17 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
     found = by_page(found, [crop.box for crop in crops])
     unread = zip(pale_marks(crops, inks, level), hidden_marks(crops, inks), strict=True)
     beside = overflow(crops, [ink for ink, _ in inks], lit.page.image, level.threshold)
-    of_fields = zip(found, crops, unread, slashed(found), beside, wiped(crops), strict=True)
+    of_fields = zip(found, crops, unread, slashed(found), beside, covered(crops), strict=True)
     found = [
         replace(
-            s, left_out=max(s.left_out, *m), streaks=c.streak_boxes, slashed=strikes, beside=more, wiped=white
+            s,
+            left_out=max(s.left_out, *m),
+            streaks=c.streak_boxes,
+            slashed=strikes,
+            beside=more,
+            covered=hidden,
         )
-        for s, c, m, strikes, more, white in of_fields
+        for s, c, m, strikes, more, hidden in of_fields
     ]
     return crops, found
 

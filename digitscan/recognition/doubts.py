@@ -21,7 +21,7 @@ POINT = 0.5  # that a mark between two digits, or a dot, is none that makes of t
 LEANING, LEANS = 0.5, (-25, 50)  # that a stroke is a 1 that leans more: of MNIST's 1s, three in a thousand do
 FROM_RULE_TO_RULE, UPRIGHT = 0.5, 2.0  # that a stroke is a 1 which runs so, and leans by fewer degrees
 BESIDE_FIELD = 0.5  # that what stands beside a field does not belong to its number
-WIPED = 0.5  # that what is white across a field hid no digit of it
+COVERED = 0.5  # that what lies over a part of a field hid no digit of it
 SLASHED = 0.5  # that strokes are 1s, where others on the page look like slashes or 1s lean less
 RUNS_ON = 0.5  # that what runs on beyond the picture of its field is a digit all the same, and this one
 UNTOLD = 0.95  # what is surer is not told as a reason
@@ -87,8 +87,8 @@ def _losses(segmentation: Segmentation, marks: Marks) -> Iterator[tuple[float, s
     yield _harmless(segmentation.left_out / height), "ink left unread"
     if segmentation.point and any(mark.label.isdigit() for mark in marks):
         yield POINT, "mark between digits"
-    if segmentation.wiped:
-        yield WIPED, "white across the field"
+    if segmentation.covered:
+        yield COVERED, "a part of the field covered"
     if segmentation.beside:
         yield BESIDE_FIELD, ""  # a reason of its own
     if segmentation.slashed and "".join(mark.label for mark in marks).lstrip("_").startswith("1"):

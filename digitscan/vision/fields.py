@@ -31,9 +31,6 @@ NARROW_MM = 1.2  # between cells, that rules on both sides leave hardly any pape
 SLIVER = 0.35  # of the usual stroke's width
 RULES_MM = 0.7  # within a cell, rules may lie so far from its edges
 BLOT_MM = 1.3  # across: no printed rule is as wide
-WIPED_MM = 0.8  # over which opposite rules are both gone,
-WIPED_OF = 0.45  # as dark as elsewhere is what is there of a rule
-MOST = 0.5  # of a rule, that has to be there
 PALE_HEIGHT = 0.25  # of its cell's: a mark that is lower is no digit
 PALE_STROKES = 2.0  # of the usual stroke's width: what is thicker is no stroke
 PALE_PENS, PALE_PRINT = 4, 0.25  # of the fields looked at: more that show pale marks may show print,
@@ -223,48 +220,6 @@ class _PaleMark:
     """px; 0 for none."""
     picture: NDArray[np.float32]
     """Darkness, coarsely."""
-
-
-def wiped(crops: Sequence[FieldCrop]) -> list[bool]:
-    """Of each field whether something white lies across it, which may have taken digits as it took rules.
-
-    There its upper and its lower rule are gone over the same stretch, or its left and its right one.
-    """
-    return [crop.field.printed == "box" and _gap(crop) > WIPED_MM * crop.scale for crop in crops]
-
-
-def _gap(crop: FieldCrop) -> int:
-    """Px of the longest stretch of a cell over which opposite rules are gone, if half of each is there."""
-    reach = inset = round(RULES_MM * crop.scale)
-    left, top, right, bottom = (round(v) for v in _corners(crop.box, 0))
-    longest = 0
-    for axis, (first, last), (start, stop) in (
-        (0, (top, bottom), (left, right)),
-        (1, (left, right), (top, bottom)),
-    ):
-        dark = crop.dark if axis == 0 else crop.dark.T
-        along = np.zeros(max(stop - start, 0), np.bool_)
-        for cell in crop.cells or (crop.box,):  # between cells that stand apart nothing is printed
-            along[round(cell[axis]) - start + inset : round(cell[axis] + cell[2 + axis]) - start - inset] = (
-                True
-            )
-        if not along.any():
-            continue
-        gone = np.ones(int(along.sum()), np.bool_)
-        for edge in (first, last):
-            rule = dark[max(edge - reach, 0) : edge + reach + 1, start:stop].max(axis=0)[along]
-            if rule.min() > WIPED_OF * rule.max():  # as of most: nothing is gone
-                gone[:] = False
-                break
-            there = rule > WIPED_OF * cleaning.median(rule)
-            gone &= ~there if there.mean() > MOST else False
-        if not gone.any():
-            continue
-        spread = along.astype(np.int8)
-        spread[along] = gone
-        bounds = np.flatnonzero(np.diff(np.concatenate([[0], spread, [0]])))
-        longest = max(longest, int(np.diff(bounds)[::2].max(initial=0)))
-    return longest
 
 
 def _pale_mark(crop: FieldCrop, seen: Ink, level: InkLevel) -> _PaleMark | None:

@@ -75,8 +75,8 @@ class Segmentation:
     """Size, px, of a mark between two digits that may be a point, comma or dash, or of a dot; 0 for none."""
     beside: bool = False
     """Whether a digit, or a minus, may stand beside the field or above it."""
-    wiped: bool = False
-    """Whether something white lies across the field."""
+    covered: bool = False
+    """Whether something lies over a part of the field."""
     slashed: bool = False
     """Whether strokes in it may strike out its cells."""
     streaks: tuple[Box, ...] = ()

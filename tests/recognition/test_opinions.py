@@ -142,7 +142,7 @@ def test_a_stroke_straight_from_rule_to_rule_may_be_print(degrees: int, *, ends:
 
 
 def test_what_is_white_across_a_field_may_have_taken_a_digit() -> None:
-    white = replace(lattice([piece(20, 20)]), wiped=True)
+    white = replace(lattice([piece(20, 20)]), covered=True)
     assert read(white, [{"3": 0.999}], cells=2)[0].probability < 0.6
 
 

@@ -26,7 +26,6 @@ from digitscan.vision.fields import (
     hidden_marks,
     page_ink_level,
     pale_marks,
-    wiped,
 )
 from digitscan.vision.registration import RegisteredPage
 from digitscan.vision.transforms import apply
@@ -342,35 +341,6 @@ def test_on_a_page_without_ink_a_paler_mark_may_be_pen() -> None:
     box = form().fields[1].box
     assert not any(marks_of(blank(form())))
     assert marks_of(written_in(blank(form()), box, 0, 235))[1] > 3 * DPI / 25.4
-
-
-@pytest.mark.parametrize(
-    ("x", "y", "wide", "tall", "seen"),
-    [
-        (7, -3, 3, 15, True),  # down the page, over a cell
-        (-3, 3, 30, 2, True),  # across it
-        (7, -3, 3, 7, False),  # over the upper rule alone
-        (7.5, -3, 0.4, 15, False),  # a hair
-        (-3, -3, 30, 15, False),  # all is gone: that is told otherwise
-    ],
-)
-def test_something_white_across_a_field_is_seen(
-    x: float, y: float, wide: float, tall: float, *, seen: bool
-) -> None:
-    image, scale, (left, top, _, _) = blank(form()).copy(), DPI / 25.4, form().fields[0].box
-    rows = slice(round((top + y) * scale), round((top + y + tall) * scale))
-    image[rows, round((left + x) * scale) : round((left + x + wide) * scale)] = 250
-    assert wiped(crops_of(image)) == [seen, *[False] * (len(form().fields) - 1)]
-
-
-def test_between_cells_that_stand_apart_nothing_is_missing() -> None:
-    image, scale, (left, top, wide, tall) = blank(form()).copy(), DPI / 25.4, form().fields[0].box
-    middle = slice(round((left + wide / 3 + 0.6) * scale), round((left + 2 * wide / 3 - 0.6) * scale))
-    image[round((top - 2) * scale) : round((top + tall + 2) * scale), middle] = 250
-    (crop, *_) = crops_of(image)
-    assert wiped([crop]) == [True]
-    assert wiped([replace(crop, cells=crop.cells[::2])]) == [False]
-    assert wiped([replace(crop, cells=(Box(30, 30, 4, 4),))]) == [False]
 
 
 def test_a_cell_too_small_to_write_in_has_no_pale_mark() -> None:

@@ -1,0 +1,69 @@
+"""What covers a part of a field, and with it perhaps digits: correction fluid, slips of paper, punched holes.
+
+The printed rules are gone there. Where a page's print is whole, a gap in a single rule tells; where it is
+broken, as faxes have it, only one in two opposite rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitscan.vision import cleaning
+from digitscan.vision.fields import RULES_MM, FieldCrop
+
+ACROSS_MM = 0.8  # over which opposite rules are both gone
+HOLE_MM = 1.2  # over which a single one is
+SEEN = 0.45  # as dark as elsewhere is what is there of a rule
+MOST = 0.5  # of a rule, that has to be there
+SOME = 0.2  # of a rule, that is there if it is printed at all
+WHOLE = 0.8  # of a page's fields, of which no rule is gone over more than
+CRACK_MM = 0.4
+
+
+def covered(crops: Sequence[FieldCrop]) -> list[bool]:
+    """Of each field of a page whether something lies over a part of it."""
+    gaps = [_gaps(crop) if crop.field.printed == "box" else (0.0, 0.0) for crop in crops]
+    is_whole = sum(one <= CRACK_MM for _, one in gaps) >= WHOLE * len(gaps)
+    return [across > ACROSS_MM or (is_whole and one > HOLE_MM) for across, one in gaps]
+
+
+def _gaps(crop: FieldCrop) -> tuple[float, float]:
+    """Mm of the longest stretches of a cell over which two opposite rules are gone, and a single one."""
+    reach = inset = round(RULES_MM * crop.scale)
+    x, y, w, h = crop.box
+    left, top, right, bottom = round(x), round(y), round(x + w), round(y + h)
+    across, single = 0, 0
+    for axis, edges, (start, stop) in (
+        (0, (top, bottom), (left, right)),
+        (1, (left, right), (top, bottom)),
+    ):
+        dark = crop.dark if axis == 0 else crop.dark.T
+        along = np.zeros(max(stop - start, 0), np.bool_)
+        for cell in crop.cells or (crop.box,):  # between cells that stand apart nothing is printed
+            first, last = round(cell[axis]) - start, round(cell[axis] + cell[2 + axis]) - start
+            along[first + inset : last - inset] = True
+        if not along.any():
+            continue
+        rules = [dark[max(e - reach, 0) : e + reach + 1, start:stop].max(axis=0)[along] for e in edges]
+        if all(rule.min() > SEEN * rule.max() for rule in rules):  # as of most: nothing is gone
+            continue
+        usual = [cleaning.median(rule) for rule in rules]
+        there = [rule > SEEN * own for rule, own in zip(rules, usual, strict=True)]
+        if all(rule.mean() > MOST for rule in there):
+            across = max(across, _longest(~there[0] & ~there[1], along))
+        for rule in rules:
+            seen = rule > SEEN * max(usual)
+            if seen.mean() > SOME:
+                single = max(single, _longest(~seen, along))
+    return across / crop.scale, single / crop.scale
+
+
+def _longest(gone: NDArray[np.bool_], along: NDArray[np.bool_]) -> int:
+    """The longest run of what is gone of the places that are looked at."""
+    spread = along.astype(np.int8)
+    spread[along] = gone
+    bounds = np.flatnonzero(np.diff(np.concatenate([[0], spread, [0]])))
+    return int(np.diff(bounds)[::2].max(initial=0))
