@@ -1,18 +1,20 @@
 """What covers a part of a field, and with it perhaps digits: correction fluid, slips of paper, punched holes.
 
 The printed rules are gone there. Where a page's print is whole, a gap in a single rule tells; where it is
-broken, as faxes have it, only one in two opposite rules.
+broken, as faxes have it, only one in two opposite rules. A grey disc, whose rim looks like a 0, is darker
+than the paper, and no ink.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.vision import cleaning
-from digitscan.vision.fields import RULES_MM, FieldCrop
+from digitscan.vision.fields import RULES_MM, FieldCrop, Ink
 
 ACROSS_MM = 0.8  # over which opposite rules are both gone
 HOLE_MM = 1.2  # over which a single one is
@@ -21,13 +23,40 @@ MOST = 0.5  # of a rule, that has to be there
 SOME = 0.2  # of a rule, that is there if it is printed at all
 WHOLE = 0.8  # of a page's fields, of which no rule is gone over more than
 CRACK_MM = 0.4
+EACH = 3  # px: every third row and column tells how light the paper is
+SPOTTED = 0.75  # of that, or darker, over
+SPOT_MM = 0.9  # to all sides, is no paper
 
 
-def covered(crops: Sequence[FieldCrop]) -> list[bool]:
-    """Of each field of a page whether something lies over a part of it."""
+def covered(crops: Sequence[FieldCrop], inks: Sequence[tuple[Ink, Ink]]) -> list[bool]:
+    """Of each field of a page whether something lies over a part of it.
+
+    inks: ink and rules, as `field_inks` gives them.
+    """
     gaps = [_gaps(crop) if crop.field.printed == "box" else (0.0, 0.0) for crop in crops]
     is_whole = sum(one <= CRACK_MM for _, one in gaps) >= WHOLE * len(gaps)
-    return [across > ACROSS_MM or (is_whole and one > HOLE_MM) for across, one in gaps]
+    return [
+        across > ACROSS_MM or (is_whole and one > HOLE_MM) or _is_spotted(crop, ink | rules)
+        for crop, (ink, rules), (across, one) in zip(crops, inks, gaps, strict=True)
+    ]
+
+
+def _is_spotted(crop: FieldCrop, seen: Ink) -> bool:
+    """Whether something in a field is much darker than its paper, and yet no ink."""
+    x, y, w, h = crop.box
+    inset = RULES_MM * crop.scale
+    inside = tuple(
+        slice(max(round(at + inset), 0), max(round(at + size - inset), 0)) for at, size in ((y, h), (x, w))
+    )
+    grey = crop.image[inside]
+    some = np.sort(grey[::EACH, ::EACH], axis=None)
+    if not len(some):
+        return False
+    spot = (grey < SPOTTED * some[len(some) * 3 // 4]) & ~seen[inside]
+    side = round(SPOT_MM * crop.scale)
+    if np.count_nonzero(spot) < side**2:
+        return False
+    return bool(cv2.erode(spot.astype(np.uint8), np.ones((side, side), np.uint8)).any())
 
 
 def _gaps(crop: FieldCrop) -> tuple[float, float]:

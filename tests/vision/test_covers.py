@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from digitscan.records import Box, Image
 from digitscan.vision.covers import covered
-from tests.drawn_pages import DPI, blank
+from digitscan.vision.fields import FieldCrop, field_inks, page_ink_level
+from tests.drawn_pages import DPI, blank, filled
 from tests.vision.test_fields import crops_of, form
 
 
@@ -29,7 +31,7 @@ def test_something_white_across_a_field_is_seen(
     image, scale, (left, top, _, _) = blank(form()).copy(), DPI / 25.4, form().fields[0].box
     rows = slice(round((top + y) * scale), round((top + y + tall) * scale))
     image[rows, round((left + x) * scale) : round((left + x + wide) * scale)] = 250
-    assert covered(crops_of(image)) == [seen, *[False] * (len(form().fields) - 1)]
+    assert covering(crops_of(image)) == [seen, *[False] * (len(form().fields) - 1)]
 
 
 def test_between_cells_that_stand_apart_nothing_is_missing() -> None:
@@ -37,9 +39,14 @@ def test_between_cells_that_stand_apart_nothing_is_missing() -> None:
     middle = slice(round((left + wide / 3 + 0.6) * scale), round((left + 2 * wide / 3 - 0.6) * scale))
     image[round((top - 2) * scale) : round((top + tall + 2) * scale), middle] = 250
     (crop, *_) = crops_of(image)
-    assert covered([crop]) == [True]
-    assert covered([replace(crop, cells=crop.cells[::2])]) == [False]
-    assert covered([replace(crop, cells=(Box(30, 30, 4, 4),))]) == [False]
+    assert covering([crop]) == [True]
+    assert covering([replace(crop, cells=crop.cells[::2])]) == [False]
+    assert covering([replace(crop, cells=(Box(30, 30, 4, 4),))]) == [False]
+
+
+def covering(crops: list[FieldCrop]) -> list[bool]:
+    settings = form().cleaning
+    return covered(crops, field_inks(crops, page_ink_level(crops, settings), settings))
 
 
 def holed(at_mm: tuple[float, float]) -> Image:
@@ -55,7 +62,7 @@ def holed(at_mm: tuple[float, float]) -> Image:
     ("at_mm", "seen"), [((3.5, 0.3), True), ((10.5, 9.2), True), ((0.2, 5.0), True), ((3.5, 4.5), False)]
 )
 def test_a_hole_over_a_single_rule_is_seen(at_mm: tuple[float, float], *, seen: bool) -> None:
-    assert covered(crops_of(holed(at_mm))) == [seen, *[False] * (len(form().fields) - 1)]
+    assert covering(crops_of(holed(at_mm))) == [seen, *[False] * (len(form().fields) - 1)]
 
 
 def test_where_print_is_broken_a_single_rule_tells_nothing() -> None:
@@ -65,4 +72,16 @@ def test_where_print_is_broken_a_single_rule_tells_nothing() -> None:
         image[
             round((y - 1) * scale) : round((y + 1) * scale), round((x + 2) * scale) : round((x + 5) * scale)
         ] = 250
-    assert not any(covered(crops_of(image)))
+    assert not any(covering(crops_of(image)))
+
+
+@pytest.mark.parametrize(("tone", "seen"), [(130, True), (160, True), (225, False)])
+def test_a_grey_disc_in_a_cell_is_seen(tone: int, *, seen: bool) -> None:
+    image, scale, (left, top, _, _) = (
+        filled(form(), 3, raws={"code": "_7_"})[0],
+        DPI / 25.4,
+        form().fields[0].box,
+    )
+    assert not any(covering(crops_of(image)))
+    cv2.circle(image, (round((left + 3.5) * scale), round((top + 4.5) * scale)), round(2.8 * scale), tone, -1)
+    assert covering(crops_of(image)) == [seen, *[False] * (len(form().fields) - 1)]
