@@ -90,7 +90,7 @@ class AtRules:
         return any(part.any() for part in beside) and float(ink[:AT_RULE].any(axis=0).mean()) > KEPT_WIDTH
 
     def _runs_along(self, edge: int, ink: Ink, box: tuple[int, int, int, int]) -> bool:
-        """Whether a glyph has all the width of the upright rule near an edge for much of its height."""
+        """Whether much of a glyph's height is no wider than the upright rule near an edge, and lies on it."""
         x, _, w, h = box
         long = max(ALONG_STROKES * self._stroke, ALONG * h)
         first, past = max(edge - self._reach, 0), edge + self._reach + 1
@@ -98,9 +98,8 @@ class AtRules:
         if first >= x + w or not own.size or np.count_nonzero(own, axis=0).max() < long:
             return False
         columns = np.count_nonzero(self._rules[self._rows, first:past], axis=0)
-        rule = first + np.flatnonzero(
-            columns > max(0.75 * columns.max(), RULE * (self._rows.stop - self._rows.start))
-        )
+        least = max(MOST * columns.max(), RULE * (self._rows.stop - self._rows.start))
+        rule = first + np.flatnonzero(columns > least)
         if not len(rule) or rule[0] < x or rule[-1] >= x + w:
             return False
         left, past = rule[0] - x, rule[-1] - x + 1
