@@ -8,6 +8,7 @@ import numpy as np
 
 from digitscan.records import Box
 from digitscan.vision.cleaning import percentile
+from digitscan.vision.edges import REACH_MM, longest
 from digitscan.vision.pieces import Ink
 
 RULE_REMAINS_MM = 1.0
@@ -19,7 +20,6 @@ BURIED_STROKES = 1.7  # over more than the width of a stroke that ends there,
 BURIED_WIDTH = 0.35  # and over so much of a glyph: it may make another digit of it,
 MOST = 0.75  # if in so many of these columns
 KEPT_WIDTH = 0.6  # of a glyph's, that is the rule above or a stroke on it
-ON_RULE_MM = 0.5  # from the edge of a cell a rule lies at most
 RULE = 0.25  # of the cell's height, without strokes on it, at least
 ALONG_STROKES, ALONG = 1.0, 0.15  # of the pen's width, and of a glyph's height, that it runs along one,
 SLACK = 2  # px within its width
@@ -50,7 +50,7 @@ class AtRules:
     def __init__(self, rules: Ink, box: Box, cells: tuple[Box, ...], scale: float, stroke: float) -> None:
         """rules: of the field, height x width. box, cells: crop px. scale: px/mm. stroke: px."""
         self.height, self.width = rules.shape
-        self._rules, self._stroke, self._reach = rules, stroke, round(ON_RULE_MM * scale)
+        self._rules, self._stroke, self._reach = rules, stroke, round(REACH_MM * scale)
         self._level = _level(rules, box, scale)
         self._above, self._below = _thicknesses(rules, box, scale)
         self._rows = slice(max(round(box.y), 0), max(round(box.y + box.height), 0))
@@ -106,13 +106,7 @@ class AtRules:
         whole = np.logical_and.reduce(ink[:, left:past], axis=1)
         beside = ink[:, [max(left - SLACK, 0), min(past - 1 + SLACK, w - 1)]]
         alone = whole & ~((beside[:, 0] & (left >= SLACK)) | (beside[:, 1] & (past - 1 + SLACK < w)))
-        return _longest(alone) > long
-
-
-def _longest(rows: Ink) -> int:
-    """Of the runs of True."""
-    bounds = np.flatnonzero(np.diff(np.concatenate([[0], rows.astype(np.int8), [0]])))
-    return int(np.diff(bounds)[::2].max(initial=0))
+        return longest(alone) > long
 
 
 def _level(rules: Ink, box: Box, scale: float) -> Ink:

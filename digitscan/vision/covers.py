@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.vision import cleaning
+from digitscan.vision.edges import longest
 from digitscan.vision.fields import RULES_MM, FieldCrop, Ink
 
 ACROSS_MM = 0.8  # over which opposite rules are both gone
@@ -92,7 +93,6 @@ def _gaps(crop: FieldCrop) -> tuple[float, float]:
 
 def _longest(gone: NDArray[np.bool_], along: NDArray[np.bool_]) -> int:
     """The longest run of what is gone of the places that are looked at."""
-    spread = along.astype(np.int8)
+    spread = along.copy()
     spread[along] = gone
-    bounds = np.flatnonzero(np.diff(np.concatenate([[0], spread, [0]])))
-    return int(np.diff(bounds)[::2].max(initial=0))
+    return longest(spread)

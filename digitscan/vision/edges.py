@@ -203,15 +203,15 @@ def ticks(inks: Sequence[Ink], combs: Sequence[tuple[list[int], int, int]], scal
 
     combs: of each field the columns of its ticks, and the rows of its cells' top and base line.
     """
-    parts: list[list[float]] = [[], []]
+    seen: dict[bool, list[float]] = {False: [], True: []}
     for ink, (columns, top, bottom) in zip(inks, combs, strict=True):
         low = round(bottom - TICK * (bottom - top))
         for at, place in enumerate(columns):
             column = _rule_column(ink, place, low, bottom, round(REACH_MM * scale))
             if column is not None:
                 above = _followed_up(ink[:low, max(column - 1, 0) : column + 2], round(BROKEN_MM * scale))
-                parts[_is_end(at, columns)].append((bottom - low + above) / (bottom - top))
-    heights = [min(max(TICK, median(own)), 1.0) if own else TICK for own in parts]
+                seen[_is_end(at, columns)].append((bottom - low + above) / (bottom - top))
+    heights = {is_end: min(max(TICK, median(own)), 1.0) if own else TICK for is_end, own in seen.items()}
     return [
         [
             (place, round(bottom - heights[_is_end(at, columns)] * (bottom - top)), bottom)
@@ -242,6 +242,11 @@ def runs(flags: NDArray[np.bool_]) -> dict[int, list[tuple[int, int]]]:
     for row, first, past in zip(rows.tolist(), firsts.tolist(), pasts.tolist(), strict=True):
         found.setdefault(row, []).append((first, past))
     return found
+
+
+def longest(flags: NDArray[np.bool_]) -> int:
+    """Length of the longest run of True; 0 for none."""
+    return max((past - first for first, past in _runs_of_one(flags)), default=0)
 
 
 def _runs_of_one(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:

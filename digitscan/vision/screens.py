@@ -47,8 +47,8 @@ def levelled(registered: RegisteredPage) -> RegisteredPage:
     alone = np.count_nonzero(_places(form)[1][:, len(INSIDE) :], axis=1) >= ALL_AROUND
     shaded, framed = _is_ground(inside / beside), alone & _is_ground(beside / inside)
     for i in np.flatnonzero(shaded | framed).tolist():
-        shaded[i] &= (even := _is_even(image, form.fields[i], placements[i], inside[i]))
-        framed[i] &= even
+        if not _is_even(image, form.fields[i], placements[i], inside[i]):
+            shaded[i] = framed[i] = False
     if not (shaded | framed).any():
         return registered
     level, white = image.copy(), _white(registered, inside, beside, framed)

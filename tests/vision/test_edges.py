@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitscan.vision.edges import TICK, ticks
+from digitscan.vision.edges import TICK, longest, split_bars, ticks
 
 Ink = NDArray[np.bool_]
 
@@ -58,3 +58,20 @@ def test_a_tick_that_leans_or_is_broken_is_followed() -> None:
 def test_ticks_that_are_not_seen_are_a_third_high() -> None:
     (own,) = heights([np.zeros((104, 208), np.bool_)])
     assert own == pytest.approx([TICK] * 4, abs=0.02)
+
+
+def test_a_stroke_between_cells_that_stand_apart_is_no_bar() -> None:
+    edges = [[(40, 20, 84), (46, 20, 84)]] * 4
+    rules = np.zeros((104, 80), np.bool_)
+    rules[20:84, [39, 40, 46, 47]] = True
+    melted = rules.copy()
+    melted[20:84, 39:48] = True
+    assert split_bars([rules] * 3 + [melted], edges, 9.0) == ([[]] * 4, edges)
+    bars, left = split_bars([melted] * 3 + [rules], edges, 9.0)
+    assert [len(own) for own in bars] == [1, 1, 1, 0]
+    assert left == [[], [], [], edges[0]]
+
+
+def test_the_longest_run_is_measured() -> None:
+    assert longest(np.array([], bool)) == longest(np.zeros(5, bool)) == 0
+    assert longest(np.array([1, 1, 0, 1, 1, 1], bool)) == 3
