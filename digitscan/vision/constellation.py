@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from digitscan.records import Box, Matrix
-from digitscan.vision.transforms import Points, apply, plausible, rotation_of, scales, spread
+from digitscan.vision.transforms import Points, apply, plausible, px_per_mm, rotation_of, scales, spread
 
 LOOSE = 0.05, 0.1  # of the form's diagonal: perspective moves a mark so far from where a similarity puts it,
 # and farther in a photo taken from the side: looked at where marks are missed
@@ -61,12 +61,10 @@ def match(boxes: tuple[Box, ...], found: Points, form_size: tuple[float, float])
     best: dict[tuple[int, float], tuple[float, Match]] = {}
     for loose in (part * diagonal for part in LOOSE):
         promising = _promising(centres, sizes, found, loose)
-        for partner in _loose(promising, centres, sizes, found, loose):
-            grown = _grown(partner, centres, sizes, found, form_size, ever_closer)
-            if grown is not None:
-                way = rotation_of(grown[1].transform, form_size), loose
-                if way not in best or grown[0] > best[way][0]:
-                    best[way] = grown
+        for grown in _grown(promising, centres, sizes, found, form_size, (loose, *ever_closer)):
+            way = rotation_of(grown[1].transform, form_size), loose
+            if way not in best or grown[0] > best[way][0]:
+                best[way] = grown
         if any(m.matched == len(boxes) for _, m in best.values()):
             break
     return [m for _, m in sorted(best.values(), key=lambda v: -v[0])]
@@ -137,48 +135,36 @@ def _promising(centres: Points, sizes: Points, found: Points, loose: float) -> l
     ]
 
 
-def _loose(
-    transforms: list[Matrix], centres: Points, sizes: Points, found: Points, loose: float
-) -> Iterator[NDArray[np.int64]]:
-    """The matches to within so many mm that transforms make, alike ones once: they grow into the same."""
-    tried: set[bytes] = set()
-    at_once = max(1, AT_ONCE // max(1, len(centres) * len(found)))
-    for start in range(0, len(transforms), at_once):
-        some = np.stack(transforms[start : start + at_once])
-        for partner in _partners(some, centres, sizes, found, loose)[0]:
-            if partner.tobytes() not in tried:
-                tried.add(partner.tobytes())
-                yield partner
-
-
 def _grown(
-    partner: NDArray[np.int64],
+    transforms: list[Matrix],
     centres: Points,
     sizes: Points,
     found: Points,
     form_size: tuple[float, float],
     tolerances: Sequence[float],
-) -> tuple[float, Match] | None:
-    """Match boxes ever closer, from a loose match on, while the fit goes from similarity to homography.
+) -> Iterator[tuple[float, Match]]:
+    """Match boxes ever closer, while the fit goes from similarity to homography: each match and its worth.
 
-    tolerances: mm, one after the other.
+    tolerances: mm, one after the other. Alike matches grow into the same, and do so once.
     """
-    transform = _fitted(partner, centres, found, form_size)
-    for tolerance in tolerances:
-        if transform is None:
-            return None
-        before = transform[None]
-        (partner,), (distance,) = _partners(before, centres, sizes, found, tolerance)
+    *looser, closest = tolerances
+    for tolerance in looser:
+        matches = _partners_of_each(transforms, centres, sizes, found, tolerance)
+        alike = {partner.tobytes(): partner for partner, _ in matches}
+        fits = (_fitted(partner, centres, found, form_size) for partner in alike.values())
+        transforms = [fit for fit in fits if fit is not None]
+    matches = _partners_of_each(transforms, centres, sizes, found, closest)
+    for before, (partner, distance) in zip(transforms, matches, strict=True):
         transform = _fitted(partner, centres, found, form_size)
-    if transform is None:
-        return None
-    hit = partner >= 0
-    closeness = 1 - float(distance[hit].mean()) / (tolerances[0] * float(scales(before)[0]))
-    matched = int(hit.sum())
-    laid = _laid_sizes(transform, centres[hit], sizes[hit])
-    # four boxes lie exactly anywhere, as blots do: those of the form are as large as they should be, too
-    alike = float(_alike(_shapes(found[partner[hit], 2:]) - _shapes(laid)).sum())
-    return alike + closeness, Match(transform, matched, matched / len(centres))
+        if transform is None:
+            continue
+        hit = partner >= 0
+        closeness = 1 - float(distance[hit].mean()) / (tolerances[1] * px_per_mm(before))
+        matched = int(hit.sum())
+        laid = _laid_sizes(transform, centres[hit], sizes[hit])
+        # four boxes lie exactly anywhere, as blots do: those of the form are as large as they should be, too
+        alike_sizes = float(_alike(_shapes(found[partner[hit], 2:]) - _shapes(laid)).sum())
+        yield alike_sizes + closeness, Match(transform, matched, matched / len(centres))
 
 
 def _spacing(points: Points) -> float:
@@ -238,6 +224,16 @@ def _similarity(source: Points, target: Points) -> Matrix:
     turn = np.vdot(away, there) / np.vdot(away, away)
     shift = there.mean() - turn * here.mean()
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag], [0, 0, 1]])
+
+
+def _partners_of_each(
+    transforms: list[Matrix], centres: Points, sizes: Points, found: Points, tolerance: float
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """What `_partners` gives for each, of so many at once as stay in the processor's cache."""
+    at_once = max(1, AT_ONCE // max(1, len(centres) * len(found)))
+    for start in range(0, len(transforms), at_once):
+        some = np.stack(transforms[start : start + at_once])
+        yield from zip(*_partners(some, centres, sizes, found, tolerance), strict=True)
 
 
 def _partners(

@@ -53,7 +53,8 @@ def cut(image: Image, transform: Matrix, size: tuple[int, int], enlarge: int = c
 def paper_around(image: Image, thick: int) -> Image:
     """The grey of the paper around each pixel of a picture whose rules are at most `thick` px across."""
     around = 8 * thick | 1
-    return np.maximum(np.asarray(cv2.boxFilter(image, -1, (around, around)), np.uint8), 32)
+    local = cv2.boxFilter(image, -1, (around, around))
+    return np.asarray(cv2.max(local, np.full_like(local, 32)), np.uint8)  # ten times as quick as NumPy's
 
 
 def ruled(image: Image, paper: Image, axis: int, thick: int, run: int, gap: int = 0) -> Image:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +33,7 @@ def spread(points: Points, count: int) -> NDArray[np.int64]:
 
 def apply(transform: Matrix, points: Points) -> Points:
     """A homography on (n, 2) points."""
-    moved = np.column_stack([points, np.ones(len(points))]) @ transform.T
+    moved = points @ transform[:, :2].T + transform[:, 2]
     return np.asarray(moved[:, :2] / moved[:, 2:], np.float64)
 
 
@@ -56,13 +59,11 @@ def px_per_mm(transform: Matrix) -> float:
 def plausible(transform: Matrix, form_size: tuple[float, float]) -> bool:
     """No mirror image, and no side more than twice as long as its opposite."""
     w, h = form_size
-    corners = apply(transform, np.array([(0.0, 0.0), (w, 0.0), (w, h), (0.0, h)]))
-    sides = np.roll(corners, -1, axis=0) - corners
-    length = np.hypot(sides[:, 0], sides[:, 1])
-    after = np.roll(sides, -1, axis=0)
-    turns = sides[:, 0] * after[:, 1] - sides[:, 1] * after[:, 0]
-    if not (turns > 0).all():
+    corners = apply(transform, np.array([(0.0, 0.0), (w, 0.0), (w, h), (0.0, h)])).tolist()
+    sides = [(x1 - x0, y1 - y0) for (x0, y0), (x1, y1) in pairwise([*corners, corners[0]])]
+    if not all(ax * by - ay * bx > 0 for (ax, ay), (bx, by) in pairwise([*sides, sides[0]])):
         return False
-    lopsided = max(length[0] / length[2], length[2] / length[0], length[1] / length[3], length[3] / length[1])
-    stretch = (length[0] / w) / (length[1] / h)
-    return bool(lopsided < 2 and 0.5 < stretch < 2)
+    top, right, bottom, left = (math.hypot(*side) for side in sides)
+    lopsided = max(top / bottom, bottom / top, right / left, left / right)
+    stretch = (top / w) / (right / h)
+    return lopsided < 2 and 0.5 < stretch < 2
