@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -52,9 +53,20 @@ class AtRules:
         self.height, self.width = rules.shape
         self._rules, self._stroke, self._reach = rules, stroke, round(REACH_MM * scale)
         self._level = _level(rules, box, scale)
-        self._above, self._below = _thicknesses(rules, box, scale)
+        self._box, self._scale = box, scale
         self._rows = slice(max(round(box.y), 0), max(round(box.y + box.height), 0))
         self._edges = sorted({round(x) for c in cells or (box,) for x in (c.x, c.x + c.width)})
+
+    @cached_property
+    def _thicknesses(self) -> tuple[float, float]:
+        """Usual thickness, px, of the rules above and below a field; 0 where none is."""
+        box, reach = self._box, RULE_REMAINS_MM * self._scale
+        above, below = (
+            _thickness(self._rules[max(0, round(edge - reach)) : round(edge + reach), round(box.x) :])
+            for edge in (box.y, box.y + box.height)
+        )
+        # a stroke may lie on all of a short rule: then that is far thicker than the other
+        return min(above, UNLIKE * below or above), min(below, UNLIKE * above or below)
 
     def losses(self, ink: Ink, box: tuple[int, int, int, int]) -> Losses:
         """Of a glyph; box: crop px."""
@@ -62,13 +74,14 @@ class AtRules:
         above, below = self._level[:y][::-1], self._level[y + h :]
         hangs = _meets(above[:, x : x + w], ink[:AT_RULE])
         stands = _meets(below[:, x : x + w], ink[-AT_RULE:])
+        near = (edge for edge in self._edges if x - self._reach <= edge < x + w + self._reach)
         return Losses(
             hangs,
             stands,
-            hangs and self._buries(above, x, w, self._above),
-            stands and self._buries(below, x, w, self._below),
+            hangs and self._buries(above, x, w, self._thicknesses[0]),
+            stands and self._buries(below, x, w, self._thicknesses[1]),
             not hangs and self._goes_on(ink, box),
-            any(self._runs_along(edge, ink, box) for edge in self._edges),
+            any(self._runs_along(edge, ink, box) for edge in near),
         )
 
     def _buries(self, rules: Ink, x: int, width: int, thick: float) -> bool:
@@ -85,9 +98,11 @@ class AtRules:
     def _goes_on(self, ink: Ink, box: tuple[int, int, int, int]) -> bool:
         """Whether the upper end of a glyph is as wide as it and goes on in a rule to one side."""
         x, y, w, _ = box
-        rows = slice(y, y + max(round(self._above), 1))
+        if np.count_nonzero(ink[:AT_RULE].any(axis=0)) / w <= KEPT_WIDTH:
+            return False
+        rows = slice(y, y + max(round(self._thicknesses[0]), 1))
         beside = (self._level[rows, max(x - AT_RULE, 0) : x], self._level[rows, x + w : x + w + AT_RULE])
-        return any(part.any() for part in beside) and float(ink[:AT_RULE].any(axis=0).mean()) > KEPT_WIDTH
+        return any(part.any() for part in beside)
 
     def _runs_along(self, edge: int, ink: Ink, box: tuple[int, int, int, int]) -> bool:
         """Whether much of a glyph's height is no wider than the upright rule near an edge, and lies on it."""
@@ -95,7 +110,7 @@ class AtRules:
         long = max(ALONG_STROKES * self._stroke, ALONG * h)
         first, past = max(edge - self._reach, 0), edge + self._reach + 1
         own = ink[:, max(first - x, 0) : max(past - x, 0)]
-        if first >= x + w or not own.size or np.count_nonzero(own, axis=0).max() < long:
+        if np.count_nonzero(own, axis=0).max() < long:
             return False
         columns = np.count_nonzero(self._rules[self._rows, first:past], axis=0)
         least = max(MOST * columns.max(), RULE * (self._rows.stop - self._rows.start))
@@ -114,17 +129,6 @@ def _level(rules: Ink, box: Box, scale: float) -> Ink:
     level, reach = rules.copy(), RULE_REMAINS_MM * scale
     level[round(box.y + reach) : max(round(box.y + box.height - reach), 0)] = False
     return level
-
-
-def _thicknesses(rules: Ink, box: Box, scale: float) -> tuple[float, float]:
-    """Usual thickness, px, of the rules above and below a field; 0 where none is."""
-    reach = RULE_REMAINS_MM * scale
-    above, below = (
-        _thickness(rules[max(0, round(edge - reach)) : round(edge + reach), round(box.x) :])
-        for edge in (box.y, box.y + box.height)
-    )
-    # a stroke may lie on all of a short rule: then that is far thicker than the other
-    return min(above, UNLIKE * below or above), min(below, UNLIKE * above or below)
 
 
 def _thickness(rule: Ink) -> float:

@@ -31,7 +31,7 @@ Mask = NDArray[np.bool_] | NDArray[np.uint8]
 
 def fit(ink: Mask) -> Image:
     """The ink as MNIST would hold it: uint8 28x28, white on black; all black where there is no ink."""
-    mask = np.asarray(ink != 0).astype(np.uint8)
+    mask = _white(ink)
     left, top, width, height = cv2.boundingRect(mask)
     out = np.zeros((SIZE, SIZE), np.uint8)
     if width == 0 or height == 0:
@@ -39,7 +39,7 @@ def fit(ink: Mask) -> Image:
     side = max(width, height)
     square = np.zeros((side, side), np.uint8)
     x, y = (side - width) // 2, (side - height) // 2
-    square[y : y + height, x : x + width] = mask[top : top + height, left : left + width] * np.uint8(255)
+    square[y : y + height, x : x + width] = mask[top : top + height, left : left + width]
     # The mean over a pixel's area is MNIST's own anti-aliasing; it has no meaning where a digit has to grow.
     how = cv2.INTER_AREA if side >= BODY else cv2.INTER_LINEAR
     body = cv2.resize(square, (BODY, BODY), interpolation=how)
@@ -52,6 +52,11 @@ def fit(ink: Mask) -> Image:
     y = min(max(math.floor(SIZE / 2 - moments["m01"] / mass + 0.5), 0), SIZE - BODY)
     out[y : y + BODY, x : x + BODY] = body
     return out
+
+
+def _white(ink: Mask) -> Image:
+    """The ink white on black."""
+    return np.asarray(cv2.threshold(np.asarray(ink, np.uint8), 0, 255, cv2.THRESH_BINARY)[1], np.uint8)
 
 
 def is_fitted(picture: Image) -> bool:
@@ -72,12 +77,12 @@ def fit_string(ink: Mask) -> Image:
     It is 22 px high, and stretched: what tells digits apart that touch lies side by side. One that is then
     too wide for the picture is squeezed.
     """
-    mask = np.asarray(ink != 0).astype(np.uint8)
+    mask = _white(ink)
     left, top, width, height = cv2.boundingRect(mask)
     out = np.zeros((STRING_HEIGHT, STRING_WIDTH), np.uint8)
     if width == 0 or height == 0:
         return out
-    part = mask[top : top + height, left : left + width] * np.uint8(255)
+    part = mask[top : top + height, left : left + width]
     tall = STRING_HEIGHT - 2
     wide = min(max(round(STRETCH * width * tall / height), 1), STRING_WIDTH - 2)
     how = cv2.INTER_AREA if height >= tall else cv2.INTER_LINEAR
@@ -96,7 +101,7 @@ def leaning(ink: Mask, by: float) -> Mask:
     height, width = ink.shape
     aside = math.ceil(abs(by) * height / 2)
     across = np.array([[1, -by, aside + by * (height - 1) / 2], [0, 1, 0]])
-    grey = cv2.warpAffine(np.asarray(ink != 0).astype(np.uint8) * 255, across, (width + 2 * aside, height))
+    grey = cv2.warpAffine(_white(ink), across, (width + 2 * aside, height))
     return np.asarray(grey > 127)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -27,7 +28,7 @@ class Cut:
     """Width, px, of all the ink that hung together before it was cut."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Piece:
     """Part of a contour's ink; `box` in crop px."""
 
@@ -38,7 +39,7 @@ class Piece:
     cut: Cut | None = None
     """How it was cut off the piece before it, if it was."""
 
-    @property
+    @cached_property
     def centre(self) -> float:
         """Column of its centre of mass."""
         weights = np.count_nonzero(self.ink, axis=0)
@@ -47,7 +48,7 @@ class Piece:
 
 def contours(ink: Ink) -> list[Piece]:
     """What hangs together in a field's ink, height x width."""
-    labels, stats = components(ink.astype(np.uint8))
+    labels, stats = components(ink.view(np.uint8))
     return [
         Piece(labels[y : y + h, x : x + w] == i, (x, y, w, h), area)
         for i, (x, y, w, h, area) in enumerate(stats[1:].tolist(), 1)

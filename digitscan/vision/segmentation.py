@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 import numpy as np
 
@@ -106,7 +107,7 @@ def segment(
     joined = _joined(found, max(least, *(p.box[3] for p in found)))
     tall = [p.box[3] for p in joined if p.box[3] > 0.5 * max(p.box[3] for p in joined)]
     # an X may be taller than its cell, a digit hardly ever is
-    height = max(min(float(np.median(tall)), box.height), least)
+    height = max(min(float(median(tall)), box.height), least)
     pieces: list[Piece] = []
     for piece in joined:
         pieces += _cut(piece, cells, height)
@@ -132,7 +133,7 @@ def by_page(found: Sequence[Segmentation], boxes: Sequence[Box]) -> list[Segment
     heights = [s.digit_height for s in found if s.pieces]
     if len(heights) < ENOUGH_FIELDS:
         return list(found)
-    usual = float(np.median(heights))
+    usual = median(heights)
     return [
         replace(s, digit_height=max(s.digit_height, PAGE_HEIGHT * min(usual, BOX_HEIGHT * box.height)))
         for s, box in zip(found, boxes, strict=True)
