@@ -48,9 +48,13 @@ class Piece:
 
 def contours(ink: Ink) -> list[Piece]:
     """What hangs together in a field's ink, height x width."""
-    labels, stats = components(ink.view(np.uint8))
+    picture = ink.view(np.uint8)
+    left, top, width, height = cv2.boundingRect(picture)
+    if width == 0:
+        return []
+    labels, stats = components(picture[top : top + height, left : left + width])
     return [
-        Piece(labels[y : y + h, x : x + w] == i, (x, y, w, h), area)
+        Piece(labels[y : y + h, x : x + w] == i, (left + x, top + y, w, h), area)
         for i, (x, y, w, h, area) in enumerate(stats[1:].tolist(), 1)
     ]
 
@@ -83,8 +87,8 @@ def merged(pieces: Sequence[Piece]) -> Piece:
 
 def cropped(ink: Ink, x: int, y: int) -> Piece | None:
     """All of a picture's ink as one piece; its left upper corner is x, y. None where there is none."""
-    left, top, w, h = cv2.boundingRect(ink.astype(np.uint8))
+    left, top, w, h = cv2.boundingRect(ink.view(np.uint8))
     if w == 0 or h == 0:
         return None
     part = ink[top : top + h, left : left + w]
-    return Piece(part, (x + left, y + top, w, h), int(part.sum()))
+    return Piece(part, (x + left, y + top, w, h), int(np.count_nonzero(part)))

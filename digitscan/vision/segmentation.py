@@ -7,6 +7,7 @@ recognition-based segmentation).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -98,7 +99,7 @@ def segment(
     printed rules that were taken out of the ink, height x width. stroke: the pen's usual width, px.
     """
     rules = np.zeros_like(ink) if rules is None else rules
-    seen = contours(ink) if ink.any() else []
+    seen = contours(ink)
     found, left_out = _belonging(seen, box, cells, scale)
     if not found:
         return Segmentation((), (), (), 0.0, left_out)
@@ -182,21 +183,20 @@ def _belonging(
         if box.x <= x and x + w <= right and box.y <= y and y + h <= bottom:
             kept.append(p)
             continue
-        rows, columns = np.nonzero(p.ink)
-        inside = (columns + x >= box.x) & (columns + x < right) & (rows + y >= box.y) & (rows + y < bottom)
-        if inside.mean() >= 0.5:
+        left, top = max(math.ceil(box.x) - x, 0), max(math.ceil(box.y) - y, 0)
+        reaching = p.ink[top : max(math.ceil(bottom) - y, 0), left : max(math.ceil(right) - x, 0)]
+        inside = np.count_nonzero(reaching) / p.area
+        if inside >= 0.5:
             kept.append(p)
             continue
         # most of it is a neighbour's, or print: what reaches in counts where it is as tall as a digit
-        reaching = np.zeros_like(p.ink)
-        reaching[rows[inside], columns[inside]] = True
-        part = cropped(reaching, x, y)
+        part = cropped(reaching, x + left, y + top) if inside else None
         if part is not None and min(part.box[2:]) > near:
             if part.box[3] > tall:
                 kept.append(part)
                 continue
             left_out = max(left_out, part.box[3])
-        if inside.mean() > MOSTLY_OUTSIDE and min(y + h, bottom) - max(y, box.y) > tall:
+        if inside > MOSTLY_OUTSIDE and min(y + h, bottom) - max(y, box.y) > tall:
             left_out = max(left_out, h)  # a digit written across the edge
     return kept, left_out
 
