@@ -19,8 +19,23 @@ class Mark(NamedTuple):
     label: str
 
 
-NOTHING = Mark(None, "")
-"""For dirt: no glyph, and no cell either."""
+class Options(NamedTuple):
+    """What a path may go on with."""
+
+    total: float
+    """Logarithm of the weight of all of it."""
+    likeliest: Sequence[tuple[str, tuple[Mark, ...], float]]
+    """What each adds to the value and to the marks, and the logarithm of its weight."""
+
+
+def options(total: float, marks: Sequence[tuple[Mark, float]]) -> Options:
+    """Of marks with the logarithms of their weights."""
+    return Options(total, [(m.label if m.label not in "_X" else "", (m,), weight) for m, weight in marks])
+
+
+BLANK_CELL = options(0.0, [(Mark(None, "_"), 0.0)])
+NOTHING = Options(0.0, [("", (), 0.0)])
+"""Dirt: no glyph, and no cell either."""
 
 
 @dataclass(slots=True)
@@ -42,32 +57,22 @@ class Beam:
     """Logarithm of the weight of all paths, of those no longer followed too."""
     partials: dict[str, Partial] = field(default_factory=dict)
 
-    def extend(self, before: Beam, total: float, options: Sequence[tuple[Mark, float]]) -> None:
-        """Take in the paths of `before` with one more mark, or none: marks and logarithms of weights."""
-        self.total = added(self.total, before.total + total)
-        labelled = [
-            (mark.label if mark.label not in "_X" else "", (mark,) if mark.label else (), weight)
-            for mark, weight in options
-        ]
+    def extend(self, before: Beam, prior: float, options: Options = NOTHING) -> None:
+        """Take in the paths of `before` with one more mark, or none, all with a weight whose logarithm is
+        `prior`.
+        """
+        self.total = added(self.total, before.total + (prior + options.total))
+        partials = self.partials
         for text, partial in before.partials.items():
-            for label, marks, weight in labelled:
-                self._take(text + label, partial, weight, marks)
-
-    def merge(self, other: Beam) -> None:
-        self.total = added(self.total, other.total)
-        for text, partial in other.partials.items():
-            self._take(text, partial, 0.0, ())
-
-    def _take(self, text: str, before: Partial, weight: float, marks: tuple[Mark, ...]) -> None:
-        """One more way to read as `text`: `before` and these marks after it."""
-        new, best = before.weight + weight, before.best + weight
-        known = self.partials.get(text)
-        if known is None:
-            self.partials[text] = Partial(new, best, before.marks + marks)
-            return
-        known.weight = added(known.weight, new)
-        if best > known.best:
-            known.best, known.marks = best, before.marks + marks
+            for sign, marks, own in options.likeliest:
+                weight, best = partial.weight + (prior + own), partial.best + (prior + own)
+                known = partials.get(text + sign)
+                if known is None:
+                    partials[text + sign] = Partial(weight, best, partial.marks + marks)
+                    continue
+                known.weight = added(known.weight, weight)
+                if best > known.best:
+                    known.best, known.marks = best, partial.marks + marks
 
     def prune(self) -> None:
         if len(self.partials) > 1:

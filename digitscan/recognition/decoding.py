@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from digitscan.forms import FormField
 from digitscan.recognition import doubts
 from digitscan.recognition.beams import Mark
@@ -55,11 +53,9 @@ def _digits(
             x, y, w, h = (round(v) for v in cells[position - 1])
             digits.append(DigitReading(position, "_", BLANK, "", 0.0, (x, y, w, h)))
             continue
-        row = probabilities[mark.hypothesis]
+        row = probabilities[mark.hypothesis].tolist()
         own = OTHER if mark.label == "?" else LABELS.index(mark.label)
-        second = next(int(i) for i in np.argsort(-row) if int(i) != own)
+        second = max((i for i in range(len(row)) if i != own), key=row.__getitem__)
         box = segmentation.hypotheses[mark.hypothesis].box
-        digits.append(
-            DigitReading(position, mark.label, float(row[own]), LABELS[second], float(row[second]), box)
-        )
+        digits.append(DigitReading(position, mark.label, row[own], LABELS[second], row[second], box))
     return tuple(digits)

@@ -10,13 +10,15 @@ recognition using a space displacement neural network", 1992).
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitscan.recognition.beams import NOTHING, Beam, Mark, Partial, begun
+from digitscan.recognition.beams import BLANK_CELL, Beam, Mark, Options, Partial, begun, options
 from digitscan.records import CLASSES, CROSSED, OTHER, Box
 from digitscan.vision.pieces import Cut
 from digitscan.vision.segmentation import LARGE, Segmentation
@@ -44,10 +46,6 @@ ONE_OR_SEVERAL = 0.95  # width, in heights of a digit, of ink that is one digit 
 LABELS = tuple("X" if c == "crossed" else "?" if c == "other" else c for c in CLASSES)
 
 
-_Options = tuple[float, list[tuple[Mark, float]]]
-"""Logarithm of the weight of all readings of a glyph, and the likeliest with theirs."""
-
-
 class Lattice:
     """The hypotheses of a field, and what the network says of them."""
 
@@ -63,34 +61,33 @@ class Lattice:
         for index, h in enumerate(self.hypotheses):
             self.starting.setdefault(h.first, []).append(index)
         self.shapes = [self._shape(index) for index in range(len(self.hypotheses))]
-        self.options = [self._options(index) for index in range(len(self.hypotheses))]
-        # logarithms of the weights of each as a digit, hypotheses x 10
         rows = self.probabilities.astype(np.float64)
-        digits = rows[:, :10] / (1 + (MORE_OTHER - 1) * rows[:, OTHER:])
-        self.as_digits = np.log(np.maximum(digits, FLOOR))
+        self.whole = rows[:, :OTHER] / (1 + (MORE_OTHER - 1) * rows[:, OTHER:])
+        self.options = self._options()
         self.dirt = [self._dirt(index) for index in range(len(self.pieces))]
         self.centres = [self._centres(index) for index in range(len(self.hypotheses))]
+        self.glyphs_from = [self._glyphs_from(used) for used in range(len(self.pieces) + 1)]
+
+    @cached_property
+    def as_digits(self) -> NDArray[np.float64]:
+        """Logarithms of the weights of each hypothesis as a digit, hypotheses x 10."""
+        return np.asarray(np.log(np.maximum(self.whole[:, :10], FLOOR)), np.float64)
 
     def through_cells(self) -> Beam:
         """Every cell has one glyph or none."""
         if not self.pieces:
             return Beam(0.0, {"": Partial(0.0, 0.0, (Mark(None, "_"),) * len(self.cells))})
-        beams = {0: begun()}
+        blank = math.log(BLANK)
+        beams = defaultdict(Beam, {0: begun()})
         self._skip_dirt(beams)
         for cell in self.cells:
-            after: dict[int, Beam] = {}
+            after = defaultdict[int, Beam](Beam)
             for used, beam in beams.items():
-                blank = math.log(BLANK)
-                after.setdefault(used, Beam()).extend(beam, blank, [(Mark(None, "_"), blank)])
-                for index, shape in self._glyphs_from(used):
+                after[used].extend(beam, blank, BLANK_CELL)
+                for index, shape in self.glyphs_from[used]:
                     prior = shape + self._misplaced(index, cell)
-                    _read(
-                        after.setdefault(self.hypotheses[index].last, Beam()),
-                        beam,
-                        self.options[index],
-                        prior,
-                    )
-            beams = {used: after[used] for used in sorted(after)}
+                    after[self.hypotheses[index].last].extend(beam, prior, self.options[index])
+            beams = defaultdict(Beam, sorted(after.items()))
             self._skip_dirt(beams)
         return beams[len(self.pieces)]
 
@@ -100,23 +97,23 @@ class Lattice:
         allowed = [beam for count, beam in final.items() if count >= digits[0]]
         end = Beam()
         for beam in allowed or self._through_open(len(self.pieces)).values():
-            end.merge(beam)
+            end.extend(beam, 0.0)
         end.prune()
         return end
 
     def _through_open(self, most: int) -> dict[int, Beam]:
         """What was read at the end of an open box, by the number of glyphs; there are `most` at most."""
         # for each number of pieces used, by the number of glyphs
-        beams: list[dict[int, Beam]] = [{} for _ in range(len(self.pieces) + 1)]
+        beams = [defaultdict[int, Beam](Beam) for _ in range(len(self.pieces) + 1)]
         beams[0][0] = begun()
         for used, dirt in enumerate(self.dirt):
             for count, beam in beams[used].items():
                 beam.prune()
-                beams[used + 1].setdefault(count, Beam()).extend(beam, dirt, [(NOTHING, dirt)])
+                beams[used + 1][count].extend(beam, dirt)
                 if count < most:
-                    for index, shape in self._glyphs_from(used):
-                        after = beams[self.hypotheses[index].last].setdefault(count + 1, Beam())
-                        _read(after, beam, self.options[index], shape)
+                    for index, shape in self.glyphs_from[used]:
+                        after = beams[self.hypotheses[index].last][count + 1]
+                        after.extend(beam, shape, self.options[index])
         return beams[-1]
 
     def through_numbers(self, texts: Sequence[str]) -> dict[str, Partial]:
@@ -142,7 +139,7 @@ class Lattice:
 
         for used, dirt in enumerate(self.dirt):
             step(used, None, dirt)
-            for index, prior in self._glyphs_from(used):
+            for index, prior in self.glyphs_from[used]:
                 step(used, index, prior + self.as_digits[index][signs])
         found: dict[str, Partial] = {}
         for k, text in enumerate(texts):
@@ -174,30 +171,31 @@ class Lattice:
                 ]
         return found
 
-    def _skip_dirt(self, beams: dict[int, Beam]) -> None:
+    def _skip_dirt(self, beams: defaultdict[int, Beam]) -> None:
         """The beams, and those reached from them by leaving pieces unread."""
-        for used in range(len(self.pieces)):
+        for used, dirt in enumerate(self.dirt):
             if used in beams:
                 beams[used].prune()
-                dirt = self.dirt[used]
-                beams.setdefault(used + 1, Beam()).extend(beams[used], dirt, [(NOTHING, dirt)])
+                beams[used + 1].extend(beams[used], dirt)
         if len(self.pieces) in beams:
             beams[len(self.pieces)].prune()
 
-    def _options(self, index: int) -> _Options:
-        """Logarithm of the weight of all readings of a glyph, and the likeliest with theirs."""
-        row = self.probabilities[index, :OTHER].astype(np.float64)
-        row /= 1 + (MORE_OTHER - 1) * float(self.probabilities[index, OTHER])
-        row[CROSSED] *= STRUCK_CELLS if self.cells else DASH_IN_NUMBER
-        order = np.argsort(-row, kind="stable")[:OPTIONS].tolist()
-        if self.probabilities[index, order[0]] < UNREADABLE:
-            unreadable = math.log(LAST_RESORT)
-            return unreadable, [(Mark(index, "?"), unreadable)]
-        least = HOPELESS * float(row[order[0]])
-        weights = [
-            (Mark(index, LABELS[i]), math.log(max(float(row[i]), FLOOR))) for i in order if row[i] >= least
-        ]
-        return math.log(max(float(row.sum()), FLOOR)), weights
+    def _options(self) -> list[Options]:
+        """Of each hypothesis the likeliest readings."""
+        weights = self.whole.copy()
+        weights[:, CROSSED] *= STRUCK_CELLS if self.cells else DASH_IN_NUMBER
+        ranked = np.argsort(-weights, axis=1, kind="stable")[:, :OPTIONS].tolist()
+        totals = weights.sum(axis=1).tolist()
+        found = []
+        for index, (row, order, total) in enumerate(zip(weights.tolist(), ranked, totals, strict=True)):
+            if self.probabilities[index, order[0]] < UNREADABLE:
+                unreadable = math.log(LAST_RESORT)
+                found.append(options(unreadable, [(Mark(index, "?"), unreadable)]))
+                continue
+            least = HOPELESS * row[order[0]]
+            marks = [(Mark(index, LABELS[i]), math.log(max(row[i], FLOOR))) for i in order if row[i] >= least]
+            found.append(options(math.log(max(total, FLOOR)), marks))
+        return found
 
     def _shape(self, index: int) -> float:
         """Log-weight of ink of this size, with these gaps in it, as one glyph."""
@@ -245,9 +243,3 @@ class Lattice:
     def _alone(self, piece: int) -> int:
         """The hypothesis that a piece is a glyph by itself."""
         return next(i for i in self.starting[piece] if self.hypotheses[i].last == piece + 1)
-
-
-def _read(after: Beam, before: Beam, options: _Options, prior: float) -> None:
-    """Take the paths of `before`, with one more glyph, into `after`."""
-    total, marks = options
-    after.extend(before, prior + total, [(mark, prior + weight) for mark, weight in marks])
