@@ -15,7 +15,7 @@ from digitscan.recognition.decoding import read_field
 from digitscan.recognition.evidence import settle
 from digitscan.recognition.rivals import settle as settle_places
 from digitscan.recognition.strings import Columns, StringNetwork, look_at
-from digitscan.records import FieldReading, Image, PageRef, PageResult
+from digitscan.records import FieldReading, Image, Matrix, PageRef, PageResult
 from digitscan.vision import pages
 from digitscan.vision.covers import covered
 from digitscan.vision.fields import (
@@ -98,7 +98,7 @@ def read_fields(
         for crop, s, share, spelled in zip(crops, found, shares, columns, strict=True)
     ]
     readings = settle([crop.field for crop in crops], said, registered.form.checks)
-    return tuple(_on_page(reading, crop) for reading, crop in zip(readings, crops, strict=True))
+    return _on_page(readings, crops)
 
 
 def read_glyphs(registered: RegisteredPage, readings: Sequence[FieldReading]) -> dict[tuple[str, int], Image]:
@@ -109,7 +109,7 @@ def read_glyphs(registered: RegisteredPage, readings: Sequence[FieldReading]) ->
     glyphs: dict[tuple[str, int], Image] = {}
     for place in (registered, *registered.rivals):
         for crop, segmentation in zip(*_segmented(place), strict=True):
-            boxes, _ = _on_page_px([h.box for h in segmentation.hypotheses], crop)
+            boxes, _ = _on_page_px([h.box for h in segmentation.hypotheses], crop.to_page)
             inks = {box: h.ink for box, h in zip(boxes, segmentation.hypotheses, strict=True)}
             for reading in (r for r in readings if r.field == crop.field.name):
                 for digit in (d for d in reading.digits if d.digit != "_" and d.box in inks):
@@ -157,20 +157,29 @@ def _whole_numbers(
     return columns
 
 
-def _on_page(reading: FieldReading, crop: FieldCrop) -> FieldReading:
-    """The reading with its digits' boxes, and its field's corners, in page px."""
-    (_, *boxes), corners = _on_page_px([crop.box, *(digit.box for digit in reading.digits)], crop)
-    digits = tuple(replace(digit, box=box) for digit, box in zip(reading.digits, boxes, strict=True))
-    placed = tuple((round(x), round(y)) for x, y in corners[0].tolist())
-    return replace(reading, digits=digits, corners=placed)
+def _on_page(readings: Sequence[FieldReading], crops: Sequence[FieldCrop]) -> tuple[FieldReading, ...]:
+    """The readings with their digits' boxes, and their fields' corners, in page px."""
+    own = [[crop.box, *(digit.box for digit in r.digits)] for r, crop in zip(readings, crops, strict=True)]
+    to_page = np.repeat([crop.to_page for crop in crops], [len(boxes) for boxes in own], axis=0)
+    placed = zip(*_on_page_px([box for boxes in own for box in boxes], to_page), strict=True)
+    moved = []
+    for reading in readings:
+        _, field = next(placed)
+        corners = tuple((round(x), round(y)) for x, y in field.tolist())
+        digits = tuple(replace(digit, box=next(placed)[0]) for digit in reading.digits)
+        moved.append(replace(reading, digits=digits, corners=corners))
+    return tuple(moved)
 
 
 def _on_page_px(
-    boxes: Sequence[Sequence[float]], crop: FieldCrop
+    boxes: Sequence[Sequence[float]], to_page: Matrix
 ) -> tuple[list[tuple[int, int, int, int]], NDArray[np.float64]]:
-    """Boxes in a crop to upright rectangles around them in page px; and their corners, n x 4 x 2."""
+    """Boxes in crops to upright rectangles around them in page px; and their corners, n x 4 x 2.
+
+    to_page: crop px -> page px, of all boxes, or n x 3 x 3.
+    """
     given = np.array(boxes, np.float64).reshape(-1, 4)
     around = given[:, None, :2] + given[:, None, 2:] * np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
-    corners = apply(crop.to_page, around.reshape(-1, 2)).reshape(-1, 4, 2)
+    corners = apply(to_page, around)
     spans = np.rint(np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)).astype(int).tolist()
     return [(left, top, right - left, bottom - top) for left, top, right, bottom in spans], corners
