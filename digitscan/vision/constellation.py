@@ -147,15 +147,22 @@ def _grown(
 
     tolerances: mm, one after the other. Alike matches grow into the same, and do so once.
     """
+    fits: dict[bytes, Matrix | None] = {}
+
+    def fitted(partner: NDArray[np.int64]) -> Matrix | None:
+        key = partner.tobytes()
+        if key not in fits:
+            fits[key] = _fitted(partner, centres, found, form_size)
+        return fits[key]
+
     *looser, closest = tolerances
     for tolerance in looser:
         matches = _partners_of_each(transforms, centres, sizes, found, tolerance)
-        alike = {partner.tobytes(): partner for partner, _ in matches}
-        fits = (_fitted(partner, centres, found, form_size) for partner in alike.values())
-        transforms = [fit for fit in fits if fit is not None]
+        alike = {partner.tobytes(): fitted(partner) for partner, _ in matches}
+        transforms = [fit for fit in alike.values() if fit is not None]
     matches = _partners_of_each(transforms, centres, sizes, found, closest)
     for before, (partner, distance) in zip(transforms, matches, strict=True):
-        transform = _fitted(partner, centres, found, form_size)
+        transform = fitted(partner)
         if transform is None:
             continue
         hit = partner >= 0
