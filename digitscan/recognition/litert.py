@@ -10,8 +10,9 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-AT_ONCE = 16
-"""Pictures read at a time, always: memory is set up once, and stays in cache."""
+AT_ONCE = 4
+"""Pictures read at a time, always: memory is set up once, and stays in cache. In larger batches each takes as
+long, and the last is filled up with more."""
 
 
 class LiteRT:
