@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -51,9 +50,10 @@ def settle(
         surer = _as_checks_tell(read, ink.alternatives, float(known[name][place]), slips[name])
         confidence = min(float(known[name][place]), max(float(own[name][place]), surer))
         why = [f"check: {check.rule}" for check in broken if name in factors(check)]
-        reading = _reading(field, ink, read, confidence, causes[name], why)
+        status, reason = _judged(field, ink, read, confidence, causes[name], why)
+        others = _candidates(ink.alternatives, place, known[name], confidence)
         readings.append(
-            replace(reading, candidates=_candidates(ink.alternatives, place, known[name], confidence))
+            FieldReading(name, read.value, read.raw, confidence, status, reason, read.digits, others)
         )
     return tuple(readings)
 
@@ -136,10 +136,10 @@ def _as_checks_tell(read: Alternative, options: Alternatives, known: float, slip
     return min(known / (1 + known * slip), 1 - otherwise)
 
 
-def _reading(
+def _judged(
     field: FormField, ink: FieldInk, read: Alternative, confidence: float, cause: str, broken: list[str]
-) -> FieldReading:
-    """A field's value with what changed it and why somebody must look at it."""
+) -> tuple[str, str]:
+    """Status of a field's value, and what changed it and why somebody must look at it."""
     likeliest = ink.alternatives[0]
     changed = read is not likeliest
     told = [] if ink.found else ["printed box not found"]
@@ -156,4 +156,4 @@ def _reading(
     status = "review" if told else "accepted"
     if changed:
         told.insert(0, f"read {likeliest.value or 'nothing'}, {cause}")
-    return FieldReading(field.name, read.value, read.raw, confidence, status, "; ".join(told), read.digits)
+    return status, "; ".join(told)

@@ -89,7 +89,7 @@ class AtRules:
         beside = round(BURIED_STROKES * self._stroke)
         near = rules[: round(2 * thick) + 2 * AT_RULE, max(x - beside, 0) : x + width + beside]
         more = max(BURIED_PX, BURIED * (self._stroke - thick))
-        thicker = np.count_nonzero(near, axis=0) >= thick + more
+        thicker = near.sum(axis=0) >= thick + more
         long = max(round(BURIED_WIDTH * width), beside, 1)
         summed = np.concatenate([[0], np.cumsum(thicker)])
         # in most columns: rules are rough
@@ -110,9 +110,9 @@ class AtRules:
         long = max(ALONG_STROKES * self._stroke, ALONG * h)
         first, past = max(edge - self._reach, 0), edge + self._reach + 1
         own = ink[:, max(first - x, 0) : max(past - x, 0)]
-        if np.count_nonzero(own, axis=0).max() < long:
+        if own.sum(axis=0).max() < long:
             return False
-        columns = np.count_nonzero(self._rules[self._rows, first:past], axis=0)
+        columns = self._rules[self._rows, first:past].sum(axis=0)
         least = max(MOST * columns.max(), RULE * (self._rows.stop - self._rows.start))
         rule = first + np.flatnonzero(columns > least)
         if not len(rule) or rule[0] < x or rule[-1] >= x + w:
@@ -132,7 +132,7 @@ def _level(rules: Ink, box: Box, scale: float) -> Ink:
 
 
 def _thickness(rule: Ink) -> float:
-    columns = np.count_nonzero(rule, axis=0)
+    columns = rule.sum(axis=0)
     return float(percentile(columns[columns > 0], 60)) if columns.any() else 0.0
 
 

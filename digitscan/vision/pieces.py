@@ -42,7 +42,7 @@ class Piece:
     @cached_property
     def centre(self) -> float:
         """Column of its centre of mass."""
-        weights = np.count_nonzero(self.ink, axis=0)
+        weights = self.ink.sum(axis=0)
         return float(self.box[0] + int(weights @ np.arange(len(weights))) / self.area + 0.5)
 
 
