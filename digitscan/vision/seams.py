@@ -66,18 +66,18 @@ class Seams:
 
     def through(self, column: int) -> Seam:
         """For each row, the first column right of the seam that passes `column` at half height."""
-        seam = np.zeros(len(self._step), np.int64)
-        seam[self._middle] = column + 1 + self._reach
+        seam = [column + 1 + self._reach] * len(self._step)
         for r in range(self._middle - 1, -1, -1):
             seam[r] = self._next(self._down[r], seam[r + 1])
         for r in range(self._middle + 1, len(seam)):
             seam[r] = self._next(self._up[r], seam[r - 1])
-        return np.asarray(np.clip(seam - 1 - self._reach - self._shift, 0, self._width), np.int64)
+        return np.asarray(np.clip(np.array(seam) - 1 - self._reach - self._shift, 0, self._width), np.int64)
 
     @staticmethod
     def _next(costs: NDArray[np.float64], column: int) -> int:
-        near = costs[column - 1 : column + 2] + np.array([SIDESTEP, 0.0, SIDESTEP])
-        return column - 1 + int(near.argmin())
+        left, straight, right = costs[column - 1 : column + 2].tolist()
+        near = left + SIDESTEP, straight, right + SIDESTEP
+        return column - 1 + near.index(min(near))
 
     @staticmethod
     def _summed(step: NDArray[np.float64]) -> NDArray[np.float64]:
