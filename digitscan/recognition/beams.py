@@ -65,10 +65,11 @@ class Beam:
         partials = self.partials
         for text, partial in before.partials.items():
             for sign, marks, own in options.likeliest:
-                weight, best = partial.weight + (prior + own), partial.best + (prior + own)
-                known = partials.get(text + sign)
+                longer, gain = text + sign, prior + own
+                weight, best = partial.weight + gain, partial.best + gain
+                known = partials.get(longer)
                 if known is None:
-                    partials[text + sign] = Partial(weight, best, partial.marks + marks)
+                    partials[longer] = Partial(weight, best, partial.marks + marks)
                     continue
                 known.weight = added(known.weight, weight)
                 if best > known.best:
