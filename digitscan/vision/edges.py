@@ -119,12 +119,12 @@ def _rule_column(ink: Ink, edge: int, start: int, end: int, reach: int) -> int |
     part = ink[start:end, first:last]
     if part.size == 0:
         return None
-    inked = np.add.reduce(part, axis=0, dtype=np.int64)
-    most = int(inked.max())
+    inked = np.add.reduce(part, axis=0, dtype=np.int64).tolist()
+    most = max(inked)
     if most < SEEN * len(part):
         return None
-    peaks = first + np.flatnonzero(inked >= 0.95 * most)
-    return int(peaks[np.abs(peaks - edge).argmin()])
+    peaks = (column for column, count in enumerate(inked, first) if count >= 0.95 * most)
+    return min(peaks, key=lambda column: abs(column - edge))
 
 
 def _bar(ink: Ink, one: Edge, other: Edge) -> Edge | None:
@@ -235,11 +235,9 @@ def _followed_up(ink: Ink, gap: int) -> int:
 
 def runs(flags: NDArray[np.bool_]) -> dict[int, list[tuple[int, int]]]:
     """First and past-last index of each run of True, by the row that it is in."""
-    steps = np.diff(np.pad(flags, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    rows, firsts = np.nonzero(steps == 1)
-    _, pasts = np.nonzero(steps == -1)
+    rows, ends = np.nonzero(np.diff(flags, axis=1, prepend=False, append=False))
     found: dict[int, list[tuple[int, int]]] = {}
-    for row, first, past in zip(rows.tolist(), firsts.tolist(), pasts.tolist(), strict=True):
+    for row, first, past in zip(rows[::2].tolist(), ends[::2].tolist(), ends[1::2].tolist(), strict=True):
         found.setdefault(row, []).append((first, past))
     return found
 
@@ -250,4 +248,6 @@ def longest(flags: NDArray[np.bool_]) -> int:
 
 
 def _runs_of_one(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    return runs(flags[None]).get(0, [])
+    framed = np.concatenate([[False], flags, [False]])
+    ends = np.flatnonzero(framed[1:] != framed[:-1]).tolist()
+    return list(zip(ends[::2], ends[1::2], strict=True))

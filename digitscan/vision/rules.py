@@ -5,6 +5,7 @@ All fields of a page at once: rules of one length are followed together, whateve
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,8 @@ from digitscan.vision.edges import REACH_MM, Edge, Ink, merged, ruled, runs, spl
 
 SKEWS = np.arange(-4, 4.5, 1.0)  # px by which a rule may drift from end to end
 PLACES = 24  # px within which it lies
+ASIDE = 6  # px: farther than it may drift and be rough
+BINS = PLACES + 3 * ASIDE
 WIDEST_MM = 1.1
 ROUGH = 0.5  # of a stroke's width: so far at most the sides of a rule may stand out
 HIDDEN_MM = 2.6  # so far may a stroke vanish in a rule that it runs along,
@@ -124,11 +127,26 @@ def _followed(inks: Sequence[Ink], places: list[tuple[int, int, int]], length: i
     return _Rules(places, before, after, _rule_sides(before, through), _rule_sides(after, through))
 
 
+@dataclass(frozen=True, slots=True)
+class _Drifts:
+    """Of rules of some rows, at each skew: arrays are (skews, rows)."""
+
+    drift: NDArray[np.float64]
+    """How far they drift, px."""
+    lowest: NDArray[np.int64]
+    """Of each row, the least that is to be added so that it counts for the rule without its drift."""
+    begins: NDArray[np.int64]
+    """From which place on, and up to which, a row at 0 agrees, in bins of each skew after another's."""
+    ends: NDArray[np.int64]
+
+
 @lru_cache(maxsize=256)
-def _drifts(rows: int) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """How far rules of so many rows drift at each (skew, row), and, the other way, rounded down and up."""
+def _drifts(rows: int) -> _Drifts:
     drift = np.round(SKEWS[:, None] / max(rows, 1) * np.arange(rows), 9)
-    return drift, np.floor(-drift).astype(np.int64), np.ceil(-drift).astype(np.int64)
+    down, up = np.floor(-drift).astype(np.int64), np.ceil(-drift).astype(np.int64)
+    # a row agrees with all places not farther than a pixel
+    first = BINS * np.arange(len(SKEWS))[:, None] + ASIDE
+    return _Drifts(drift, down.min(axis=0), first + up - 1, first + down + 2)
 
 
 def _rule_sides(lengths: NDArray[np.int64], counted: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -137,24 +155,25 @@ def _rule_sides(lengths: NDArray[np.int64], counted: NDArray[np.bool_]) -> NDArr
     lengths, counted: (rules, rows). Of the lines that many rows agree on, the one nearest to the rule's
     middle: a stroke that lies along the rule only ever adds to it.
     """
-    drift, down, up = _drifts(lengths.shape[1])
-    lowest = np.where(counted, lengths + down.min(axis=0), np.iinfo(np.int64).max).min(axis=1)
+    drifts = _drifts(lengths.shape[1])
+    lowest = np.where(counted, lengths + drifts.lowest, np.iinfo(np.int64).max).min(axis=1)
     # what is not counted lies beyond all places
-    above = np.where(counted, lengths - lowest[:, None], lengths.shape[1] + 10 * PLACES)[:, None, :]
-    # a row agrees with all places not farther than a pixel: counted where they begin and end
-    line = np.arange(len(lengths) * len(SKEWS)).reshape(len(lengths), len(SKEWS), 1) * (PLACES + 1)
-    steps = np.zeros(line.size * (PLACES + 1), np.int64)
-    for ends, sign in ((up - 1, 1), (down + 2, -1)):
-        at = np.minimum(np.maximum(above + ends, 0), PLACES) + line
-        steps += sign * np.bincount(at.ravel(), minlength=steps.size)
-    agreeing = steps.reshape(len(lengths), len(SKEWS), PLACES + 1).cumsum(axis=2)[:, :, :PLACES]
+    beyond = PLACES + ASIDE
+    above = np.where(counted, np.minimum(lengths - lowest[:, None], beyond), beyond)
+    rule = np.arange(len(lengths))
+    bins = (len(lengths), len(SKEWS), BINS)
+    at = (above + rule[:, None] * len(SKEWS) * BINS)[:, None]
+    begin, end = (
+        np.bincount((at + steps).ravel(), minlength=math.prod(bins))
+        for steps in (drifts.begins, drifts.ends)
+    )
+    agreeing = (begin - end).reshape(bins).cumsum(axis=2)[:, :, ASIDE : ASIDE + PLACES]
     most = agreeing.max(axis=2) - 0.01 * np.abs(SKEWS)
     best = most.argmax(axis=1)
-    rule = np.arange(len(lengths))
     agreeing = agreeing[rule, best]
     nearest = (agreeing >= 0.2 * most[rule, best, None]).argmax(axis=1)
-    four = np.pad(agreeing, ((0, 0), (0, 3)), constant_values=-1)[rule[:, None], nearest[:, None] + range(4)]
-    return np.asarray((lowest + nearest + four.argmax(axis=1))[:, None] + drift[best], np.float64)
+    four = agreeing[rule[:, None], np.minimum(nearest[:, None] + range(4), PLACES - 1)]
+    return np.asarray((lowest + nearest + four.argmax(axis=1))[:, None] + drifts.drift[best], np.float64)
 
 
 def _without(
@@ -172,7 +191,8 @@ def _without(
     """
     cleaned = [ink.copy() for ink in inks]
     for group in rules:
-        left, right = _sides(group, usual)
+        width = group.width
+        left, right = _sides(group, width, usual)
         more = np.stack([group.before - left, group.after - right], axis=1)
         # how rough a rule is; what stands out by half a stroke is one, along however much of the rule
         rough = 3 * percentile(np.abs(more).reshape(len(more), -1), 25)
@@ -180,13 +200,12 @@ def _without(
         # Ink on both sides is a stroke that crosses: it stays whole. On one side it is a stroke that ends
         # here and loses nothing that counts, unless it runs along the rule.
         stays = more.min(axis=1) > fuzz
-        beside = more.max(axis=1)
+        beside, spare = more.max(axis=1), stroke - width[:, None]
+        wider = np.where(spare > 1, more.sum(axis=1) / np.maximum(spare, 1), 1.0)
         for k, stretches in runs(beside > fuzz).items():
             field, top, _ = group.places[k]
             ends = [row - top for row in corners[field]]
-            spare = stroke - group.width[k]
-            wider = more[k].sum(axis=0) / spare if spare > 1 else np.ones(len(beside[k]))
-            for start, end in _along(stretches, beside[k].tolist(), wider.tolist(), ends, met, scale, stroke):
+            for start, end in _along(stretches, beside[k], wider[k], ends, met, scale, stroke):
                 stays[k, start:end] = True
         own_left = np.where(more[:, 0] > fuzz, left, group.before)
         own_right = np.where(more[:, 1] > fuzz, right, group.after)
@@ -198,12 +217,14 @@ def _without(
     return cleaned
 
 
-def _sides(group: _Rules, usual: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _sides(
+    group: _Rules, width: NDArray[np.float64], usual: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How far rules themselves reach to the left and right: where one is much wider than its field's are
     usually, a stroke lies along most of it.
     """
     limit = usual[[field for field, _, _ in group.places]]
-    swollen = ((group.width > 1.4 * limit + 1) & ~group.even)[:, None]
+    swollen = ((width > 1.4 * limit + 1) & ~group.even)[:, None]
     slim = limit[:, None] / 2 + 1
     left, right = (np.where(swollen, np.minimum(side, slim), side) for side in (group.left, group.right))
     return left, right
@@ -220,21 +241,20 @@ def _take_out(
 
     left, right, stays: (rules, rows); what stays is a stroke.
     """
-    # from the first to past the last of the columns that are the rule's
-    firsts = np.ceil(-left.max(axis=1)).astype(int).tolist()
-    pasts = np.ceil(right.max(axis=1)).astype(int).tolist()
-    for k, (field, top, column) in enumerate(places):
-        first, past = max(column + firsts[k], 0), column + pasts[k]
-        part = inks[field][top : top + left.shape[1], first : max(past, 0)]
-        columns = np.arange(first - column, first - column + part.shape[1])
-        own = (columns >= -left[k, :, None]) & (columns < right[k, :, None])
-        part &= ~own | stays[k, :, None]
+    # from the first to past the last of the columns that are the rules'
+    first, past = math.ceil(-left.max()), math.ceil(right.max())
+    columns = np.arange(first, past)
+    written = (columns < -left[:, :, None]) | (columns >= right[:, :, None]) | stays[:, :, None]
+    for own, (field, top, column) in zip(written, places, strict=True):
+        hidden = max(-(column + first), 0)
+        part = inks[field][top : top + left.shape[1], max(column + first, 0) : max(column + past, 0)]
+        part &= own[:, hidden : hidden + part.shape[1]]
 
 
 def _along(
     stretches: list[tuple[int, int]],
-    more: list[float],
-    wider: list[float],
+    more: NDArray[np.float64],
+    wider: NDArray[np.float64],
     corners: list[int],
     met: float,
     scale: float,
@@ -251,11 +271,11 @@ def _along(
     for a, b in stretches:
         if b - a <= met and any(a - reach <= row < b + reach for row in corners):
             continue  # the other rule itself
-        thin, seen = median(more[a:b]) < 1.5 * stroke, b - a
+        thin, seen = median(more[a:b].tolist()) < 1.5 * stroke, b - a
         if joined:
             start, end, was_thin, seen_before = joined[-1]
             border = any(end <= row <= a for row in corners)
-            hidden = a - end <= HIDDEN_MM * scale and sum(wider[end:a]) > HIDDEN * (a - end)
+            hidden = a - end <= HIDDEN_MM * scale and sum(wider[end:a].tolist()) > HIDDEN * (a - end)
             if hidden and (thin or was_thin) and not border:
                 joined[-1] = (start, b, True, seen_before + seen)
                 continue
