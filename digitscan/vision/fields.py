@@ -77,19 +77,29 @@ def cut_fields(registered: RegisteredPage) -> list[FieldCrop]:
         cuts.append((cut(registered.page.image, to_page, size), to_page))
     darks = cleaning.darknesses([image for image, _ in cuts], scale)
     streaks = find_streaks(registered.page.image, px_per_mm(registered.transform))
-    crops = []
-    for field, (image, to_page), dark, evidence in zip(
-        registered.form.fields, cuts, darks, registered.evidence, strict=True
-    ):
-        left, top = field.box.x - MARGIN_MM, field.box.y - MARGIN_MM
-        box, *cells = (
-            Box((b.x - left) * scale, (b.y - top) * scale, b.width * scale, b.height * scale)
-            for b in (field.box, *field.cells)
+    boxes = [_boxes(field, scale) for field in registered.form.fields]
+    crossing = across(
+        streaks,
+        [to_page for _, to_page in cuts],
+        [(dark.shape[1], dark.shape[0]) for dark in darks],
+        [cells or [box] for box, *cells in boxes],
+        scale,
+    )
+    return [
+        FieldCrop(field, image, dark, box, tuple(cells), to_page, scale, evidence, lines)
+        for field, (image, to_page), dark, (box, *cells), evidence, lines in zip(
+            registered.form.fields, cuts, darks, boxes, registered.evidence, crossing, strict=True
         )
-        size = image.shape[1], image.shape[0]
-        crossing = across(streaks, to_page, size, cells or [box], scale)
-        crops.append(FieldCrop(field, image, dark, box, tuple(cells), to_page, scale, evidence, crossing))
-    return crops
+    ]
+
+
+def _boxes(field: FormField, scale: float) -> list[Box]:
+    """Its own and those of its cells, crop px."""
+    left, top = field.box.x - MARGIN_MM, field.box.y - MARGIN_MM
+    return [
+        Box((b.x - left) * scale, (b.y - top) * scale, b.width * scale, b.height * scale)
+        for b in (field.box, *field.cells)
+    ]
 
 
 def page_ink_level(crops: list[FieldCrop], settings: CleaningSection) -> InkLevel:

@@ -164,8 +164,7 @@ def _rule_sides(lengths: NDArray[np.int64], counted: NDArray[np.bool_]) -> NDArr
     bins = (len(lengths), len(SKEWS), BINS)
     at = (above + rule[:, None] * len(SKEWS) * BINS)[:, None]
     begin, end = (
-        np.bincount((at + steps).ravel(), minlength=math.prod(bins))
-        for steps in (drifts.begins, drifts.ends)
+        np.bincount((at + steps).ravel(), minlength=math.prod(bins)) for steps in (drifts.begins, drifts.ends)
     )
     agreeing = (begin - end).reshape(bins).cumsum(axis=2)[:, :, ASIDE : ASIDE + PLACES]
     most = agreeing.max(axis=2) - 0.01 * np.abs(SKEWS)

@@ -16,7 +16,6 @@ from digitscan.records import Box, Image, Matrix
 from digitscan.vision.cleaning import components
 from digitscan.vision.edges import Edge
 from digitscan.vision.reduction import reduced
-from digitscan.vision.transforms import apply
 
 Lines = NDArray[np.float64]
 """(n, 4): x and y of one end, x and y of the other, px."""
@@ -48,30 +47,48 @@ def find_streaks(image: Image, per_mm: float) -> Lines:
 
 
 def across(
-    streaks: Lines, to_page: Matrix, size: tuple[int, int], cells: Sequence[Box], scale: float
-) -> tuple[list[Edge], list[Edge]]:
-    """The upright and the level ones that cross a crop, but for those along the edges of its cells.
+    streaks: Lines,
+    to_page: Sequence[Matrix],
+    sizes: Sequence[tuple[int, int]],
+    cells: Sequence[Sequence[Box]],
+    scale: float,
+) -> list[tuple[list[Edge], list[Edge]]]:
+    """Of each crop the upright and the level ones that cross it, but for those along the edges of its cells.
 
-    to_page: 3x3, crop px -> page px. size: width and height of the crop, px. cells: crop px. scale: px/mm.
+    to_page: 3x3, crop px -> page px. sizes: width and height of crops, px. cells: crop px. scale: px/mm.
     """
-    found: tuple[list[Edge], list[Edge]] = [], []
-    if len(streaks) == 0:
+    found: list[tuple[list[Edge], list[Edge]]] = [([], []) for _ in cells]
+    if len(streaks) == 0 or not found:
         return found
-    ends = apply(np.asarray(np.linalg.inv(to_page), np.float64), streaks.reshape(-1, 2)).reshape(-1, 2, 2)
-    runs = np.abs(ends[:, 1] - ends[:, 0])
-    level = runs[:, 0] > runs[:, 1]
-    for axis, lines in enumerate((ends[~level], ends[level])):
-        place, along = lines[:, :, axis], lines[:, :, 1 - axis]
-        sides, lengths = (np.array([(c[k], c[k] + c[2 + k]) for c in cells]) for k in (axis, 1 - axis))
-        first, last = lengths.min() - BEYOND_MM * scale, lengths.max() + BEYOND_MM * scale
-        # others end in the field, or do not reach it
-        through = (along.min(axis=1) <= first) & (along.max(axis=1) >= last)
-        part = ((first + last) / 2 - along[:, 0]) / (along[:, 1] - along[:, 0])
-        at = place[:, 0] + part * (place[:, 1] - place[:, 0])
-        inside = (sides.min() < at) & (at < sides.max())
-        apart = np.abs(at[:, None] - sides.ravel()).min(axis=1) > AT_EDGE_MM * scale
-        found[axis].extend((round(x), 0, size[1 - axis]) for x in at[through & inside & apart].tolist())
+    points = np.pad(streaks.reshape(-1, 2), ((0, 0), (0, 1)), constant_values=1)
+    moved = points @ np.linalg.inv(np.array(to_page, np.float64)).transpose(0, 2, 1)
+    ends = (moved[..., :2] / moved[..., 2:]).reshape(len(cells), len(streaks), 2, 2)
+    fields = np.array([_around(own) for own in cells])[:, None]
+    runs = np.abs(ends[:, :, 1] - ends[:, :, 0])
+    level = runs[..., 0] > runs[..., 1]
+    # level ones as if they and their fields were turned
+    ends, fields = (np.where(level[..., None, None], each[..., ::-1], each) for each in (ends, fields))
+    place, along = ends[..., 0], ends[..., 1]
+    (low, first), (high, last) = np.moveaxis(fields, (2, 3), (0, 1))
+    first, last = first - BEYOND_MM * scale, last + BEYOND_MM * scale
+    # others end in the field, or do not reach it
+    through = (along.min(axis=2) <= first) & (along.max(axis=2) >= last)
+    part = ((first + last) / 2 - along[..., 0]) / (along[..., 1] - along[..., 0])
+    at = place[..., 0] + part * (place[..., 1] - place[..., 0])
+    for i, k in np.argwhere(through & (low < at) & (at < high)).tolist():
+        x, axis = float(at[i, k]), int(level[i, k])
+        edges = (edge for cell in cells[i] for edge in (cell[axis], cell[axis] + cell[2 + axis]))
+        if min(abs(x - edge) for edge in edges) > AT_EDGE_MM * scale:
+            found[i][axis].append((round(x), 0, sizes[i][1 - axis]))
     return found
+
+
+def _around(cells: Sequence[Box]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The upper left and the lower right corner of cells."""
+    return (
+        (min(c.x for c in cells), min(c.y for c in cells)),
+        (max(c.x + c.width for c in cells), max(c.y + c.height for c in cells)),
+    )
 
 
 def _upright(image: Image, per_mm: float) -> Lines:

@@ -72,7 +72,8 @@ def test_pictures_of_any_size_can_be_looked_at(shape: tuple[int, int]) -> None:
 
 def crossing(*line: float) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
     lines: Lines = np.array([line], np.float64)
-    return across(lines, HERE, SIZE, CELLS, PER_MM)
+    (found,) = across(lines, [HERE], [SIZE], [CELLS], PER_MM)
+    return found
 
 
 def test_lines_through_a_cell_are_told_by_their_place() -> None:
@@ -93,4 +94,4 @@ def test_other_lines_do_not_matter(line: tuple[float, ...]) -> None:
 def test_lines_are_found_through_the_crops_own_place_on_the_page() -> None:
     to_page = np.array([[0, -1, 500], [1, 0, 300], [0, 0, 1.0]])  # a page on its side
     lines: Lines = np.array([(-100.0, 345.0, 2000.0, 345.0)])
-    assert across(lines, to_page, SIZE, CELLS, PER_MM) == ([(45, 0, 100)], [])
+    assert across(lines, [to_page], [SIZE], [CELLS], PER_MM) == [([(45, 0, 100)], [])]
