@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,10 +49,10 @@ def darknesses(crops: Sequence[Image], scale: float) -> list[Darkness]:
     grey = sheet.filled(crops)
     # what is beyond a crop is black there, and never the brightest
     paper = cv2.dilate(cv2.blur(grey, (3, 3)), np.ones((side, side), np.uint8))
-    paper = np.maximum(np.asarray(cv2.blur(paper, (side, side)), np.uint8), 40)
+    paper = np.asarray(cv2.max(cv2.blur(paper, (side, side)), np.full_like(paper, 40)), np.uint8)
     for part, crop in zip(sheet.parts(paper), crops, strict=True):
         brightest = part.max(initial=0)
-        part[crop < SOLID * brightest] = brightest
+        part[crop < math.ceil(SOLID * brightest)] = brightest
     light = cv2.divide(grey, paper, scale=255, dtype=cv2.CV_32F)
     # rounded down: what is hardly lighter than a level is not lighter
     return sheet.parts(np.asarray(cv2.bitwise_not(cv2.convertScaleAbs(light, beta=-0.498)), np.uint8))
@@ -66,7 +67,7 @@ def ink_level(
     own rules are pale, the threshold lies between them and the ink.
     """
     seen = np.concatenate([i.ravel() for i in insides]) if insides else np.zeros(0, np.uint8)
-    dark = seen[seen > FAINTEST * 255]
+    dark = seen[seen > math.floor(FAINTEST * 255)]
     # a page with less ink than one thin digit has none that could be measured
     ink = _upper_class(dark) / 255 if len(dark) > scale * scale * 2 else 0.0
     faintest = FAINTEST if ink > DARK * FAINTEST else _palest(seen)
@@ -78,7 +79,7 @@ def ink_level(
     elif printed <= FAINTEST:
         threshold = max(threshold, 0.3 * ink)
     threshold = max(threshold, FAINTEST)
-    widths = _stroke_widths([i > threshold * 255 for i in insides])
+    widths = _stroke_widths(insides, math.floor(threshold * 255))
     stroke = float(np.median(widths)) if widths else 0.4 * scale
     return InkLevel(threshold, stroke, faintest)
 
@@ -140,17 +141,18 @@ def stroke_width(ink: NDArray[np.bool_]) -> float:
     return float(2 * np.median(depth[ridge]) - 0.5)
 
 
-def _stroke_widths(inks: Sequence[NDArray[np.bool_]]) -> list[float]:
-    """`stroke_width` of each that has ink, all in one picture with paper between them."""
-    tops = np.cumsum([1, *(len(ink) + 1 for ink in inks)])
-    page = np.zeros((int(tops[-1]), max((ink.shape[1] for ink in inks), default=0) + 2), np.uint8)
-    for top, ink in zip(tops.tolist(), inks, strict=False):
-        page[top : top + ink.shape[0], 1 : 1 + ink.shape[1]] = ink
-    if not page.any():
+def _stroke_widths(insides: Sequence[Darkness], most: int) -> list[float]:
+    """`stroke_width` of each that is darker than `most` somewhere, all in one picture with paper between."""
+    inked = [inside for inside in insides if inside.max(initial=0) > most]
+    if not inked:
         return []
+    tops = np.cumsum([1, *(len(inside) + 1 for inside in inked)])
+    page = np.zeros((int(tops[-1]), max(inside.shape[1] for inside in inked) + 2), np.uint8)
+    for top, inside in zip(tops.tolist(), inked, strict=False):
+        page[top : top + inside.shape[0], 1 : 1 + inside.shape[1]] = inside > most
     depth = cv2.distanceTransform(page, cv2.DIST_L2, 3)
     ridge = (depth > 0) & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))
-    owner = np.searchsorted(tops, np.nonzero(ridge)[0], "right")
+    owner = np.searchsorted(tops, np.flatnonzero(ridge) // page.shape[1], "right")
     depths = np.asarray(depth[ridge], np.float32)
     depths = depths[np.lexsort((depths, owner))]
     parts = np.split(depths, np.cumsum(np.bincount(owner))[:-1])
@@ -183,8 +185,9 @@ def components(ink: Image) -> tuple[NDArray[np.integer], NDArray[np.int32]]:
 
     ink: uint8; label 0 is the paper.
     """
-    # short labels take half the time; a piece and the paper around it are four pixels at least
-    kind = cv2.CV_16U if ink.size < 1 << 17 else cv2.CV_32S
+    # short labels take half the time; of two by two pixels no more than one piece begins
+    height, width = ink.shape
+    kind = cv2.CV_16U if (height + 1) // 2 * ((width + 1) // 2) < 1 << 16 else cv2.CV_32S
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8, ltype=kind)
     return np.asarray(labels), np.asarray(stats, np.int32)
 
@@ -201,7 +204,7 @@ def _palest(seen: NDArray[np.uint8]) -> float:
 def _upper_class(values: NDArray[np.uint8]) -> float:
     """Median of the darker of two classes (Otsu 1979)."""
     split, _ = cv2.threshold(values.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    upper = values[values > split]
+    upper = values[values > int(split)]
     return float(np.median(upper if len(upper) else values))
 
 

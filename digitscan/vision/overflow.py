@@ -6,7 +6,7 @@ Nothing in the field itself shows that they are lost.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
@@ -64,12 +64,11 @@ def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink], page: Image, thres
     columns = defaultdict(list)
     for index, crop in enumerate(crops):
         columns[round(crop.field.box.x), len(crop.cells)].append(index)
+    told = [column for column in columns.values() if len(column) >= ALIKE]
+    wide = _widened({i: (crops[i], inks[i]) for column in told for i in column}, page, threshold)
     beside = [False] * len(crops)
-    for column in columns.values():
-        if len(column) < ALIKE:
-            continue
-        wide = _widened([crops[i] for i in column], [inks[i] for i in column], page, threshold)
-        found = [_marks(*seen, crops) for seen in wide]
+    for column in told:
+        found = [_marks(*wide[i], crops) for i in column]
         captioned = _captioned(crops, column)
         for side in Side:
             marks = [
@@ -84,27 +83,28 @@ def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink], page: Image, thres
 
 
 def _widened(
-    crops: Sequence[FieldCrop], inks: Sequence[Ink], page: Image, threshold: float
-) -> list[tuple[FieldCrop, Ink]]:
-    """The crops and their inks with what the page shows farther to both sides, where that is anything."""
-    more = round(FARTHER_MM * crops[0].scale)
-    strips = [
-        cut(page, crop.to_page @ _coarse(x), (more // COARSE, len(ink) // COARSE))
-        for crop, ink in zip(crops, inks, strict=True)
+    fields: Mapping[int, tuple[FieldCrop, Ink]], page: Image, threshold: float
+) -> dict[int, tuple[FieldCrop, Ink]]:
+    """Crops and their inks with what the page shows farther to both sides, where that is anything."""
+    wide = dict(fields)
+    if not fields:
+        return wide
+    scale = next(crop.scale for crop, _ in fields.values())
+    more = round(FARTHER_MM * scale)
+    strips = {
+        (i, x): cut(page, crop.to_page @ _coarse(x), (more // COARSE, len(ink) // COARSE))
+        for i, (crop, ink) in fields.items()
         for x in (-more, ink.shape[1])
-    ]
+    }
     # in most nothing can be as dark as ink: the paper is no lighter than the lightest there
-    inked = [k for k, strip in enumerate(strips) if strip.min() < (1 - threshold) * strip.max()]
-    darks = darknesses([strips[k] for k in inked], crops[0].scale / COARSE)
-    seen = {k: dark > threshold * 255 for k, dark in zip(inked, darks, strict=True)}
-    wide = []
-    for i, (crop, ink) in enumerate(zip(crops, inks, strict=True)):
-        if 2 * i in seen or 2 * i + 1 in seen:
-            both = [_enlarged(seen.get(k), (more, len(ink))) for k in (2 * i, 2 * i + 1)]
-            box = crop.box._replace(x=crop.box.x + more)
-            wide.append((replace(crop, box=box), np.hstack([both[0], ink, both[1]])))
-        else:
-            wide.append((crop, ink))
+    inked = {at: strip for at, strip in strips.items() if strip.min() < (1 - threshold) * strip.max()}
+    darks = darknesses(list(inked.values()), scale / COARSE)
+    seen = {at: dark > threshold * 255 for at, dark in zip(inked, darks, strict=True)}
+    for i in {i for i, _ in seen}:
+        crop, ink = fields[i]
+        left, right = (_enlarged(seen.get((i, x)), (more, len(ink))) for x in (-more, ink.shape[1]))
+        box = crop.box._replace(x=crop.box.x + more)
+        wide[i] = replace(crop, box=box), np.hstack([left, ink, right])
     return wide
 
 
