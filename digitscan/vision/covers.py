@@ -7,12 +7,15 @@ than the paper, and no ink.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from digitscan.records import Box
 from digitscan.vision import cleaning
 from digitscan.vision.edges import longest
 from digitscan.vision.fields import RULES_MM, FieldCrop, Ink
@@ -50,10 +53,12 @@ def _is_spotted(crop: FieldCrop, seen: Ink) -> bool:
         slice(max(round(at + inset), 0), max(round(at + size - inset), 0)) for at, size in ((y, h), (x, w))
     )
     grey = crop.image[inside]
-    some = np.sort(grey[::EACH, ::EACH], axis=None)
+    some = grey[::EACH, ::EACH].ravel()
     if not len(some):
         return False
-    spot = (grey < SPOTTED * some[len(some) * 3 // 4]) & ~seen[inside]
+    lighter = len(some) * 3 // 4
+    paper = np.partition(some, lighter)[lighter]
+    spot = (grey < math.ceil(SPOTTED * paper)) & ~seen[inside]
     side = round(SPOT_MM * crop.scale)
     if np.count_nonzero(spot) < side**2:
         return False
@@ -70,13 +75,10 @@ def _gaps(crop: FieldCrop) -> tuple[float, float]:
         (0, (top, bottom), (left, right)),
         (1, (left, right), (top, bottom)),
     ):
-        dark = crop.dark if axis == 0 else crop.dark.T
-        along = np.zeros(max(stop - start, 0), np.bool_)
-        for cell in crop.cells or (crop.box,):  # between cells that stand apart nothing is printed
-            first, last = round(cell[axis]) - start, round(cell[axis] + cell[2 + axis]) - start
-            along[first + inset : last - inset] = True
+        along = _along(crop.cells or (crop.box,), axis, start, stop, inset)
         if not along.any():
             continue
+        dark = crop.dark if axis == 0 else crop.dark.T
         rules = [dark[max(e - reach, 0) : e + reach + 1, start:stop].max(axis=0)[along] for e in edges]
         if all(rule.min() > SEEN * rule.max() for rule in rules):  # as of most: nothing is gone
             continue
@@ -89,6 +91,16 @@ def _gaps(crop: FieldCrop) -> tuple[float, float]:
             if seen.mean() > SOME:
                 single = max(single, _longest(~seen, along))
     return across / crop.scale, single / crop.scale
+
+
+@lru_cache(maxsize=1024)
+def _along(cells: tuple[Box, ...], axis: int, start: int, stop: int, inset: int) -> NDArray[np.bool_]:
+    """Which px along a field's rules are looked at: between cells that stand apart nothing is printed."""
+    along = np.zeros(max(stop - start, 0), np.bool_)
+    for cell in cells:
+        first, last = round(cell[axis]) - start, round(cell[axis] + cell[2 + axis]) - start
+        along[first + inset : last - inset] = True
+    return along
 
 
 def _longest(gone: NDArray[np.bool_], along: NDArray[np.bool_]) -> int:
