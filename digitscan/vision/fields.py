@@ -264,11 +264,12 @@ def _pale_mark(crop: FieldCrop, seen: Ink, level: InkLevel) -> _PaleMark | None:
 def _written_in(crop: FieldCrop, threshold: float) -> bool:
     """Whether anything is dark where the field's rules do not reach, beside it too: many fields are blank."""
     inset = BESIDE_RULE_MM * crop.scale
-    x, y, right, bottom = (max(0, round(v)) for v in _corners(crop.box, inset))
-    parts = [crop.dark[:y], crop.dark[bottom:], crop.dark[:, :x], crop.dark[:, right:]]
     for box in crop.cells or (crop.box,):
         x, y, right, bottom = (round(v) for v in _corners(box, -inset))
-        parts.append(crop.dark[y:bottom, x:right])
+        if crop.dark[y:bottom, x:right].max(initial=0) > threshold:
+            return True
+    x, y, right, bottom = (max(0, round(v)) for v in _corners(crop.box, inset))
+    parts = crop.dark[:y], crop.dark[bottom:], crop.dark[:, :x], crop.dark[:, right:]
     return any(part.max(initial=0) > threshold for part in parts)
 
 

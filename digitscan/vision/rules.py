@@ -65,9 +65,7 @@ def remove_rules(
     inks: height x width. boxes: of each field, in its px, good to `REACH_MM`. scale: px/mm. stroke: the
     pen's usual width in px. streaks: of each field, other upright and level lines that go the same way.
     """
-    # one rule runs along the tops of all cells in a row, and one between two neighbours
-    upright = [merged((e, b.y, b.y + b.height) for b in own for e in (b.x, b.x + b.width)) for own in boxes]
-    lying = [merged((e, b.x, b.x + b.width) for b in own for e in (b.y, b.y + b.height)) for own in boxes]
+    upright, lying = ([_edges(tuple(own), axis) for own in boxes] for axis in (0, 1))
     standing, level = ([own[axis] for own in streaks] or [[] for _ in inks] for axis in (0, 1))
     corners = [[place for place, _, _ in (*own, *more)] for own, more in zip(lying, level, strict=True)]
     met = WIDEST_MM * scale
@@ -84,6 +82,16 @@ def remove_rules(
     # where upright rules met these there is only what was written: nothing is to be passed over
     corners = [[place for place, _, _ in (*own, *more)] for own, more in zip(upright, standing, strict=True)]
     return [ink.T for ink in _without(turned, rules, _usual(widths, rules), corners, 0.0, scale, stroke)]
+
+
+@lru_cache(maxsize=1024)
+def _edges(boxes: tuple[Box, ...], axis: int) -> list[Edge]:
+    """The upright (axis 0) or level (axis 1) edges of boxes.
+
+    One rule runs along the tops of all cells in a row, and one between two neighbours.
+    """
+    sides = ((box, far) for box in boxes for far in (0, 1))
+    return merged((b[axis] + far * b[2 + axis], b[1 - axis], b[1 - axis] + b[3 - axis]) for b, far in sides)
 
 
 def _usual(widths: list[list[float]], rules: Sequence[_Rules]) -> NDArray[np.float64]:
@@ -124,7 +132,9 @@ def _followed(inks: Sequence[Ink], places: list[tuple[int, int, int]], length: i
     before = np.where(here | left, leftward, -(right.astype(np.int64)))
     after = np.where(here | (right & ~left), 1 + rightward, 0)
     through = before + after > 0
-    return _Rules(places, before, after, _rule_sides(before, through), _rule_sides(after, through))
+    both = np.concatenate([before, after])
+    sides = _rule_sides(both, np.concatenate([through, through]))
+    return _Rules(places, before, after, *np.split(sides, 2))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.vision.cleaning import percentile
+from digitscan.vision.pieces import Piece
 from digitscan.vision.segmentation import LARGE, Segmentation
 
 BARE, STRAIGHT = 0.8, 0.95  # of all its spread, along its axis less across: without a foot; a straight stroke
@@ -51,14 +52,19 @@ def slashed(found: Sequence[Segmentation]) -> list[bool]:
 
     Who begins fields so does it more than once; strokes by themselves lean more than the 1s in other numbers.
     """
-    fields = [_leans(segmentation) for segmentation in found]
+    large = [_large(segmentation) for segmentation in found]
+    fields = [[lean(p.ink) for p in pieces] for pieces in large]
     strikes = sum(len(field) > 1 and all(one.is_slash for one in field) for field in fields) >= SLASHED
     most = _most(fields)
     return [
-        (strikes and any(one.is_slash for one in field[:1]))
+        (strikes and _begins_with_slash(pieces))
         or (_strokes_alone(field) and any(one.is_slash and one.degrees > most for one in field))
-        for field in fields
+        for pieces, field in zip(large, fields, strict=True)
     ]
+
+
+def _begins_with_slash(pieces: Sequence[Piece]) -> bool:
+    return bool(pieces) and lean(min(pieces, key=lambda p: p.centre).ink).is_slash
 
 
 def _most(fields: Sequence[Sequence[Lean]]) -> float:
@@ -77,7 +83,6 @@ def _strokes_alone(field: Sequence[Lean]) -> bool:
     return all(one.is_stroke for one in field)
 
 
-def _leans(segmentation: Segmentation) -> list[Lean]:
-    """Of what is as large as a digit in a field, from left to right."""
-    large = [p for p in segmentation.uncut if max(p.box[2:]) > LARGE * segmentation.digit_height]
-    return [lean(p.ink) for p in sorted(large, key=lambda p: p.centre)]
+def _large(segmentation: Segmentation) -> list[Piece]:
+    """What is as large as a digit in a field."""
+    return [p for p in segmentation.uncut if max(p.box[2:]) > LARGE * segmentation.digit_height]
