@@ -107,7 +107,7 @@ def find_inks(
     least = level.threshold * 255
     mean, how = cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY
     # each by itself: what is beyond a crop is like its edge; black rules must not hide what is written palely
-    even = np.minimum(image, np.uint8(min(EVEN * least, 255)))
+    _, even = cv2.threshold(image, min(EVEN * least, 255), 255, cv2.THRESH_TRUNC)
     local = sheet.filled(
         [cv2.adaptiveThreshold(part, 255, mean, how, window, -0.4 * least) for part in sheet.parts(even)]
     )

@@ -22,6 +22,7 @@ SEEN = 0.4  # of a rule's length inked: less is not a rule, or one too pale to m
 PALE = 0.35  # of a page's rules seen, or less: the others were too pale for ink
 ONE_RULE = 0.25  # of the widest bar: edges as near as that have one rule
 ENDS = 2
+FIRST, LAST, BETWEEN = range(3)  # of a field's edges, which a rule is near
 DOUBLE_MM = 1.5  # from a rule another may run along it,
 BESIDE = 0.3  # of the way to the next edge: farther in there are strokes
 WHOLE = 0.65  # of its length inked
@@ -91,15 +92,21 @@ def _with_second(
     """
     # spread by the golden ratio, so that columns of a table are not passed over
     some = sorted({int(len(inks) * (GOLDEN * i % 1)) for i in range(SOME)})
-    told = [_pairs(inks[i], edges[i], rules[i], scale) for i in some]
-    first, last, between = (_double([rule for own in told for rule in own[part]]) for part in range(3))
+
+    def double(part: int) -> _Double | None:
+        return _double([rule for i in some for rule in _pairs(inks[i], edges[i], rules[i], part, scale)])
+
+    first = double(FIRST)
+    last = double(LAST) if first else None
     if not first or not last or abs(first.apart - last.apart) > APART:
         return rules
+    doubles = {FIRST: first, LAST: last, BETWEEN: double(BETWEEN)}
     seconds = [
         [
             pair.second
-            for pairs, double in zip(_pairs(ink, all_, own, scale), (first, last, between), strict=True)
-            for pair in (double.of(pairs) if double else [])
+            for part, like in doubles.items()
+            if like
+            for pair in like.of(_pairs(ink, all_, own, part, scale))
         ]
         for ink, all_, own in zip(inks, edges, rules, strict=True)
     ]
@@ -175,25 +182,27 @@ def _double(rules: Sequence[list[_Pair]]) -> _Double | None:
 
 
 def _pairs(
-    ink: Ink, edges: Sequence[Edge], rules: Sequence[Edge], scale: float
-) -> tuple[list[list[_Pair]], list[list[_Pair]], list[list[_Pair]]]:
-    """Those that each rule makes near the first of a field's edges, near its last, and between."""
-    found: tuple[list[list[_Pair]], list[list[_Pair]], list[list[_Pair]]] = [], [], []
+    ink: Ink, edges: Sequence[Edge], rules: Sequence[Edge], part: int, scale: float
+) -> list[list[_Pair]]:
+    """Those that each rule makes near the `FIRST` of a field's edges, or near its `LAST`, or `BETWEEN`."""
+    found = []
     columns, places = (np.array([place for place, _, _ in lines]) for lines in (rules, edges))
     between = (edges[-1][0] - edges[0][0]) / max(len(edges) - 1, 1) if edges else 0
     farther = round(min(DOUBLE_MM * scale, BESIDE * between))
     for column, start, end in rules:
         edge = int(np.abs(places - column).argmin())
+        if part != (FIRST if edge == 0 else LAST if edge == len(edges) - 1 else BETWEEN):
+            continue
         left = max(0, column - farther)
-        part = ink[start:end, left : column + farther + 1]
-        inked = np.add.reduce(part, axis=0, dtype=np.int64) / max(len(part), 1)
+        near = ink[start:end, left : column + farther + 1]
+        inked = np.add.reduce(near, axis=0, dtype=np.int64) / max(len(near), 1)
         pairs = []
         for begin, past in _runs_of_one(inked > WHOLE):
             if not ((columns - left >= begin) & (columns - left < past)).any():
                 place = left + (begin + past - 1) // 2
                 middle = (column + place) / 2 - float(places[edge])
                 pairs.append(_Pair(abs(place - column), middle, (place, start, end)))
-        found[0 if edge == 0 else 1 if edge == len(edges) - 1 else 2].append(pairs)
+        found.append(pairs)
     return found
 
 
