@@ -187,7 +187,8 @@ def components(ink: Image) -> tuple[NDArray[np.integer], NDArray[np.int32]]:
     """
     # short labels take half the time; of two by two pixels no more than one piece begins
     height, width = ink.shape
-    kind = cv2.CV_16U if (height + 1) // 2 * ((width + 1) // 2) < 1 << 16 else cv2.CV_32S
+    most = (height + 1) // 2 * ((width + 1) // 2)
+    kind = cv2.CV_16U if most < np.iinfo(np.uint16).max else cv2.CV_32S
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8, ltype=kind)
     return np.asarray(labels), np.asarray(stats, np.int32)
 

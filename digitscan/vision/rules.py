@@ -139,15 +139,16 @@ def _followed(inks: Sequence[Ink], places: list[tuple[int, int, int]], length: i
 
 @dataclass(frozen=True, slots=True)
 class _Drifts:
-    """Of rules of some rows, at each skew: arrays are (skews, rows)."""
+    """How rules of so many rows drift at each skew; arrays are (skews, rows)."""
 
     drift: NDArray[np.float64]
-    """How far they drift, px."""
+    """Px."""
     lowest: NDArray[np.int64]
-    """Of each row, the least that is to be added so that it counts for the rule without its drift."""
+    """Of each row the least that taking its drift away adds to it, at any skew."""
     begins: NDArray[np.int64]
-    """From which place on, and up to which, a row at 0 agrees, in bins of each skew after another's."""
+    """The first bin that a row at 0 agrees with; each skew has `BINS` of its own."""
     ends: NDArray[np.int64]
+    """Past the last."""
 
 
 @lru_cache(maxsize=256)
@@ -250,7 +251,7 @@ def _take_out(
 
     left, right, stays: (rules, rows); what stays is a stroke.
     """
-    # from the first to past the last of the columns that are the rules'
+    # from the first to past the last of the columns that any rule takes
     first, past = math.ceil(-left.max()), math.ceil(right.max())
     columns = np.arange(first, past)
     written = (columns < -left[:, :, None]) | (columns >= right[:, :, None]) | stays[:, :, None]
