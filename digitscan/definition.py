@@ -121,7 +121,7 @@ class RegistrationSection(_Section):
     rules: Annotated[
         tuple[RuleValues, ...], Field(description="printed rules, x, y, and how far right or down they run")
     ] = ()
-    image: Annotated[str | None, Field(description="reference image, relative to this file")] = None
+    image: Annotated[str | None, Field(description="picture of the blank form, relative to this file")] = None
     minimum_score: Annotated[Probability, Field(description="below it a page is failed, never read")] = 0.5
 
     @model_validator(mode="after")

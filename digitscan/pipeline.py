@@ -28,6 +28,7 @@ from digitscan.vision.fields import (
 )
 from digitscan.vision.glyphs import fit, fit_many
 from digitscan.vision.overflow import overflow
+from digitscan.vision.preprint import without_print
 from digitscan.vision.preview import draw_preview
 from digitscan.vision.registration import RegisteredPage, register
 from digitscan.vision.screens import levelled
@@ -120,7 +121,7 @@ def read_glyphs(registered: RegisteredPage, readings: Sequence[FieldReading]) ->
 def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmentation]]:
     """The fields of a registered page, and the guesses at digits in each."""
     settings, lit = registered.form.cleaning, levelled(registered)
-    crops = cut_fields(lit)
+    crops = without_print(cut_fields(lit), registered.form)
     level = page_ink_level(crops, settings)
     inks = field_inks(crops, level, settings)
     found = [

@@ -13,13 +13,17 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from filelock import FileLock
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 import digitscan
+from digitscan.deck.drawing import draw_form
+from digitscan.forms import load_form
 from tests.batch.test_scoring import DIGITS, FIELDS, TRUTH
+from tests.drawn_pages import DPI, SMALL_FORM
 
 ROOT = Path(__file__).parents[1]
 FORM = ROOT / "configs" / "household.toml"
@@ -230,6 +234,21 @@ def test_check_tells_what_a_form_asks_for(tmp_path: Path) -> None:
     with Pillow.open(preview) as picture:
         assert min(picture.size) > 500
     assert json.loads(called("check", "--schema").stdout)["properties"]["name"]
+
+
+def test_check_tells_what_the_picture_of_a_form_is_good_for(tmp_path: Path) -> None:
+    form = tmp_path / "form.toml"
+    form.write_text(SMALL_FORM, encoding="utf-8")
+    print_ = 255 - draw_form(load_form(form), DPI)
+    form.write_text(
+        SMALL_FORM.replace("[registration]", '[registration]\nimage = "blank.png"'), encoding="utf-8"
+    )
+    Pillow.fromarray(print_).save(tmp_path / "blank.png")
+    assert "blank.png: what it shows printed in or around" in called("check", form).stdout
+    Pillow.fromarray(np.full_like(print_, 255)).save(tmp_path / "blank.png")
+    done = called("check", form)
+    assert done.returncode == 2
+    assert "on blank.png, its own picture, the form was not found" in done.stderr
 
 
 def test_evaluate_prints_tables_or_one_json_object(tmp_path: Path) -> None:

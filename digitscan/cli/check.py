@@ -43,6 +43,8 @@ def check(
     (definition,) = load_forms([form])
     if page is None or preview is None:
         click.echo(_described(definition))
+        if definition.registration.image is not None:
+            click.echo(_print_taken_out(definition))
         return
     import cv2
 
@@ -62,6 +64,19 @@ def check(
     except OSError as error:
         raise UsageError(f"{preview}: cannot be written: {error.strerror}") from None
     click.echo(preview)
+
+
+def _print_taken_out(form: Form) -> str:
+    """What the picture of the blank form is good for; `UsageError` where it does not show the form."""
+    from digitscan.vision.preprint import prints
+
+    try:
+        printed = sum(own is not None for own in prints(form))
+    except PageError as error:
+        raise UsageError(f"{form.path}: {error.reason}") from None
+    return (
+        f"{form.registration.image}: what it shows printed in or around {printed} of the fields is taken out"
+    )
 
 
 def _described(form: Form) -> str:
