@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from digitscan.errors import PageError
 from digitscan.forms import Form, FormField
 from digitscan.records import Box, Image, Matrix, Page
-from digitscan.vision import constellation, landmarks, ruling
+from digitscan.vision import constellation, landmarks, ruling, template
 from digitscan.vision.constellation import Match
 from digitscan.vision.placement import LaidPage
 from digitscan.vision.rivals import contest
@@ -40,8 +39,6 @@ LARGE = 0.5  # of the picture is a form in which nothing is boxed; of a smaller 
 ALONE = 0.6  # of the picture is the form: beside it there is no room for another
 WHOLE = 0.95  # of a field is in the picture: a cell that is not would look blank
 CONTRASTS = (None, 1.0, 0.5)  # of rules, in which frames are looked for, until enough are found
-FEATURES = 4000
-TEMPLATE_LONG_SIDE = 1400  # px
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +270,10 @@ def _candidates(page: Page, form: Form, ruled: RuledPage | None) -> Iterator[Mat
             yield from ruling.match(_rules(form), ruled, form.page.size)
         case "template":
             assert form.registration.image is not None  # the form's own check saw to it
-            yield from _by_template(image, form.path.parent / form.registration.image, form.page.size)
+            rough = (match.transform for match in _by_edges(image, None, form.page.size))
+            yield from template.match(
+                image, form.path.parent / form.registration.image, form.page.size, rough
+            )
         case "none":
             yield from _by_edges(image, page.dpi, form.page.size)
 
@@ -305,40 +305,6 @@ def _boxed(form: Form) -> tuple[FormField, ...]:
 def _frames(form: Form) -> tuple[Box, ...]:
     cells = [b for f in form.fields if f.printed == "box" for b in (f.cells or (f.box,))]
     return (*(Box(*f) for f in form.registration.frames), *cells)
-
-
-@lru_cache(maxsize=4)
-def _template_features(path: Path) -> tuple[tuple[cv2.KeyPoint, ...], np.ndarray, tuple[int, int]]:
-    image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
-    small, _ = _reduced(np.asarray(image))
-    points, described = cv2.ORB.create(FEATURES).detectAndCompute(small, None)
-    return tuple(points), described, (small.shape[1], small.shape[0])
-
-
-def _reduced(image: Image) -> tuple[Image, float]:
-    scale = min(1.0, TEMPLATE_LONG_SIDE / max(image.shape))
-    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)), scale
-
-
-def _by_template(image: Image, path: Path, form_size: tuple[float, float]) -> Iterator[Match]:
-    """ORB features (Rublee et al. 2011) matched both ways, then MAGSAC (Barath et al. 2020)."""
-    points, described, (width, height) = _template_features(path)
-    small, scale = _reduced(image)
-    page_points, page_described = cv2.ORB.create(FEATURES).detectAndCompute(small, None)
-    if page_described is None or len(page_points) < 8:
-        return
-    pairs = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(described, page_described)
-    if len(pairs) < 8:
-        return
-    to_mm = np.array([form_size[0] / width, form_size[1] / height])
-    source = np.array([points[m.queryIdx].pt for m in pairs]) * to_mm
-    target = np.array([page_points[m.trainIdx].pt for m in pairs]) / scale
-    transform, inliers = cv2.findHomography(source, target, cv2.USAC_MAGSAC, 3 / scale, maxIters=5000)
-    if np.size(transform) != 9:  # OpenCV gives nothing where the points fit no homography
-        return
-    hits = int(inliers.sum())
-    # features repeat along rules and letters: forty that agree are no accident
-    yield Match(np.asarray(transform, np.float64), hits, min(1.0, hits / 40))
 
 
 def _by_edges(image: Image, dpi: float | None, form_size: tuple[float, float]) -> Iterator[Match]:
