@@ -129,7 +129,7 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
         for (ink, rules), c in zip(inks, crops, strict=True)
     ]
     found = by_page(found, [crop.box for crop in crops])
-    unread = zip(pale_marks(crops, inks, level), hidden_marks(crops, inks), strict=True)
+    unread = zip(pale_marks(crops, inks, level), hidden_marks(crops, inks, level), strict=True)
     beside = overflow(crops, [ink for ink, _ in inks], lit.page.image, level.threshold)
     of_fields = zip(found, crops, unread, slashed(found), beside, covered(crops, inks), strict=True)
     found = [

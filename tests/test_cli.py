@@ -244,7 +244,7 @@ def test_check_tells_what_the_picture_of_a_form_is_good_for(tmp_path: Path) -> N
         SMALL_FORM.replace("[registration]", '[registration]\nimage = "blank.png"'), encoding="utf-8"
     )
     Pillow.fromarray(print_).save(tmp_path / "blank.png")
-    assert "blank.png: what it shows printed in or around" in called("check", form).stdout
+    assert "blank.png: print in the cells of 0 fields is taken out: -" in called("check", form).stdout
     Pillow.fromarray(np.full_like(print_, 255)).save(tmp_path / "blank.png")
     done = called("check", form)
     assert done.returncode == 2

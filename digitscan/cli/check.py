@@ -14,6 +14,9 @@ from digitscan.errors import PageError, UsageError
 if TYPE_CHECKING:
     from digitscan.forms import Form
 
+NAMED = 10
+"""Fields of which print is taken out that are named: dirt on a picture is in few."""
+
 
 @click.command()
 @click.argument("form", metavar="FORM.toml", required=False, type=PATH)
@@ -67,15 +70,16 @@ def check(
 
 
 def _print_taken_out(form: Form) -> str:
-    """What the picture of the blank form is good for; `UsageError` where it does not show the form."""
+    """What the picture of the blank form shows in its cells; `UsageError` where it does not show the form."""
     from digitscan.vision.preprint import prints
 
     try:
-        printed = sum(own is not None for own in prints(form))
+        printed = [field.name for field, own in zip(form.fields, prints(form), strict=True) if own]
     except PageError as error:
         raise UsageError(f"{form.path}: {error.reason}") from None
+    names = ", ".join(printed[:NAMED]) + (" ..." if len(printed) > NAMED else "")
     return (
-        f"{form.registration.image}: what it shows printed in or around {printed} of the fields is taken out"
+        f"{form.registration.image}: print in the cells of {len(printed)} fields is taken out: {names or '-'}"
     )
 
 

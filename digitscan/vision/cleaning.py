@@ -37,6 +37,8 @@ class InkLevel:
     """Usual width of a stroke, crop px."""
     faintest: float = FAINTEST
     """Least darkness of a mark too pale to be ink: less on a page that hardly shows ink."""
+    ink: float = 0.6
+    """Usual darkness of ink."""
 
 
 def darknesses(crops: Sequence[Image], scale: float) -> list[Darkness]:
@@ -81,7 +83,7 @@ def ink_level(
     threshold = max(threshold, FAINTEST)
     widths = _stroke_widths(insides, math.floor(threshold * 255))
     stroke = float(np.median(widths)) if widths else 0.4 * scale
-    return InkLevel(threshold, stroke, faintest)
+    return InkLevel(threshold, stroke, faintest, ink)
 
 
 def find_inks(

@@ -30,6 +30,8 @@ BESIDE_RULE_MM = 0.35  # from a rule: it reaches less far, a 1 written along it 
 NARROW_MM = 1.2  # between cells, that rules on both sides leave hardly any paper of
 SLIVER = 0.35  # of the usual stroke's width
 RULES_MM = 0.7  # within a cell, rules may lie so far from its edges
+SHOWS = 0.22  # that what is printed and ink on it have to be darker than it alone,
+HIDING = 0.4  # and height, of its cell's, of print that may hide a digit
 BLOT_MM = 1.3  # across: no printed rule is as wide
 PALE_HEIGHT = 0.25  # of its cell's: a mark that is lower is no digit
 PALE_STROKES = 2.0  # of the usual stroke's width: what is thicker is no stroke
@@ -55,6 +57,8 @@ class FieldCrop:
     """0-1: how much of the field's printed rules was found; see `RegisteredPage`."""
     streaks: tuple[list[Edge], list[Edge]]
     """Upright and level lines that run on across the page, and across this field."""
+    printed: NDArray[np.float32] | None = None
+    """Height x width: how dark the print was that is taken out of it, 0-1; None for none."""
 
     @property
     def streak_boxes(self) -> tuple[Box, ...]:
@@ -186,14 +190,19 @@ def _alike(pictures: Sequence[NDArray[np.float32]]) -> bool:
     return bool(np.nanmedian(likeness[np.triu_indices(len(pictures), 1)]) > PALE_ALIKE)
 
 
-def hidden_marks(crops: Sequence[FieldCrop], inks: Sequence[tuple[Ink, Ink]]) -> list[float]:
+def hidden_marks(crops: Sequence[FieldCrop], inks: Sequence[tuple[Ink, Ink]], level: InkLevel) -> list[float]:
     """Of each field the height, px, of what was taken for print but may be none; 0 for nothing.
 
     That is a 1 along a line across the page: where a stroke lies on it, it is wider than beyond the field.
-    And it is a blot over a cell, too wide for a rule. inks: ink and rules, as `field_inks` gives them.
+    And it is a blot over a cell, too wide for a rule, and dark print in a blank cell, as high as a digit.
+    inks: ink and rules, as `field_inks` gives them.
     """
     return [
-        max([_blot(crop, rules), *(_widened(crop, ink | rules, x) for x, _, _ in crop.streaks[0])])
+        max(
+            _blot(crop, rules),
+            _hidden(crop, ink, level.ink),
+            *(_widened(crop, ink | rules, x) for x, _, _ in crop.streaks[0]),
+        )
         for crop, (ink, rules) in zip(crops, inks, strict=True)
     ]
 
@@ -208,6 +217,23 @@ def _blot(crop: FieldCrop, rules: Ink) -> float:
             continue
         solid = cv2.morphologyEx(part.astype(np.uint8), cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
         tallest = max(tallest, int(np.count_nonzero(solid.any(axis=1))))
+    return float(tallest)
+
+
+def _hidden(crop: FieldCrop, ink: Ink, darkness: float) -> float:
+    """Rows of the tallest print taken out of a blank cell over which ink as dark as this would hardly show.
+
+    0 where it is too low to hide a digit.
+    """
+    if crop.printed is None or not darkness:
+        return 0.0
+    tallest = 0
+    for box in crop.cells or (crop.box,):
+        x, y, right, bottom = (round(v) for v in _corners(box, -RULES_MM * crop.scale))
+        if not ink[y:bottom, x:right].any():
+            hiding = (1 - crop.printed[y:bottom, x:right]) * darkness < SHOWS
+            rows = int(np.count_nonzero(hiding.any(axis=1)))
+            tallest = max(tallest, rows if rows > HIDING * box.height else 0)
     return float(tallest)
 
 

@@ -1,7 +1,7 @@
-"""What a form prints in its fields is taken out of them: letters that guide, dashes, zeros, units.
+"""What a form prints in its cells is taken out of them: letters that guide, dashes, zeros, units.
 
 A picture of the blank form shows it. A page shows print and ink one over the other, and each lets a share of
-the light through: divided by what the print lets through, the ink is left.
+the light through: divided by what the print lets through, the ink is left. Under black print nothing shows.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,38 +17,64 @@ from numpy.typing import NDArray
 
 from digitscan.errors import PageError
 from digitscan.forms import Form
-from digitscan.records import Image, Page, PageRef
+from digitscan.records import Box, Image, PageRef
+from digitscan.vision import pages
+from digitscan.vision.cleaning import percentile
 from digitscan.vision.fields import RULES_MM, FieldCrop, cut_fields
 from digitscan.vision.registration import register
 from digitscan.vision.screens import levelled
 
-Print = NDArray[np.float32]
-"""Of a field, height x width of its crop: darkness, 0-1, of what is printed, but for its cells' rules."""
+Darknesses = NDArray[np.float32]
+"""Height x width, 0-1."""
+Part = tuple[slice, slice]
 
 FAINT = 0.08  # darkness of print that does no harm
-LEAST_MM2 = 0.1  # of a field, that its print covers at least
-AWAY_MM = 0.4  # that print may lie off: the field's rules, by which it was placed, are as near
+LEAST_MM2 = 0.1  # of a cell, that its print covers at least
+AWAY_MM = 0.4  # that print may lie off its place between the rules; beyond that are the rules
 SPREAD_MM = 0.15  # by which print may be wider on a page than on the picture
-CORE, STROKE_MM = 0.7, 0.6  # of the darkest print so near: there it is told how dark it is,
-BARE = 0.4  # quantile of what it is on a page: writing covers less than the rest
-DROPPED = 0.3  # times as dark as on the picture: what is less dropped out, or was not printed
-DARKER = 1.3  # times as dark: what is more is writing
+CORE, STROKE_MM = 0.7, 0.6  # of the darkest within a stroke's width: the middle of printed strokes
+BARE = 0.4  # quantile of their darkness in a cell: a digit hides less of a letter
+BLANK = 20  # percent of the cells that are written over least tell how dark the page's print is,
+DARKER = 1.15  # at most so many times as dark as on the picture; in what is darker there is ink
+GONE = 0.6  # of that: what is paler in a cell is none of its print
+DROPPED = 0.35  # times as dark: the print of a page that is paler is not this
 ROUGH = 0.12  # darkness by which print is darker in places
 OPAQUE = 0.9  # darkness of print: to divide by what more lets through gives only noise
-BLACK, BRIDGED_MM = 0.8, 0.8  # print as dark hides what is written: strokes go on so far under it
-PAPER = 0.75  # quantile of a crop's grey
+BLACK, BRIDGED_MM = 0.75, 0.8  # print as dark hides strokes, which go on so far under it
+PAPER = 75  # percentile of a crop's grey
+
+
+class Print(NamedTuple):
+    """What is printed in a field."""
+
+    dark: Darknesses
+    """Of its crop; 0 outside its cells and at their rules."""
+    cells: tuple[Part, ...]
+    """The insides of those that show any."""
+
+
+class _Found(NamedTuple):
+    """The same on a page."""
+
+    dark: Darknesses
+    cells: tuple[Part, ...]
+    shares: tuple[float, ...]
+    """How many times as dark it is in each cell as on the picture."""
 
 
 def without_print(crops: Sequence[FieldCrop], form: Form) -> list[FieldCrop]:
-    """The fields of a page without what the picture of the blank form shows printed in and around them.
+    """The fields of a page without what the picture of the blank form shows printed in their cells.
 
     Raises PageError (stage `registration`) where that picture does not show the form.
     """
     if form.registration.image is None:
         return list(crops)
-    return [
-        crop if own is None else _without(crop, own) for crop, own in zip(crops, prints(form), strict=True)
-    ]
+    found = [_found(crop, own) if own else None for crop, own in zip(crops, prints(form), strict=True)]
+    shares = np.array([share for own in found if own for share in own.shares])
+    darker = min(float(percentile(shares, BLANK)), DARKER) if len(shares) else 0.0
+    if darker < DROPPED:
+        return list(crops)
+    return [_without(crop, own, darker) if own else crop for crop, own in zip(crops, found, strict=True)]
 
 
 @lru_cache(maxsize=16)
@@ -58,65 +85,89 @@ def prints(form: Form) -> tuple[Print | None, ...]:
     """
     assert form.registration.image is not None
     path = form.path.parent / form.registration.image
-    grey = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
     try:
-        blank = register(Page(PageRef(path, path.name, 1, ""), np.asarray(grey, np.uint8), None), (form,))
+        page = pages.read_page(
+            PageRef(path, path.name, 1, ""), resolution=form.page.resolution, size=form.page.size
+        )
+        blank = register(page, (form,))
     except PageError as error:
         raise PageError("registration", f"on {path.name}, its own picture, {error.reason}") from None
     return tuple(_printed(crop) for crop in cut_fields(levelled(blank)))
 
 
 def _printed(crop: FieldCrop) -> Print | None:
-    """What is dark in a blank field and around it, but for the rules of its cells."""
-    dark = np.asarray(crop.dark / np.float32(255), np.float32)
-    dark[dark < FAINT] = 0
-    inset = RULES_MM * crop.scale
-    for x, y, w, h in crop.cells or (crop.box,):
-        outer = dark[_part(x - inset, y - inset, x + w + inset, y + h + inset)]
-        inner = _part(2 * inset, 2 * inset, w, h)
-        kept = outer[inner].copy()
-        outer[:] = 0
-        outer[inner] = kept
-    return dark if np.count_nonzero(dark) > LEAST_MM2 * crop.scale**2 else None
+    """What is dark in the cells of a blank field, but for their rules."""
+    dark = np.zeros(crop.dark.shape, np.float32)
+    cells = []
+    for cell in crop.cells or (crop.box,):
+        part = _inside(cell, RULES_MM * crop.scale)
+        inked = np.where(crop.dark[part] < FAINT * 255, 0, crop.dark[part])
+        if np.count_nonzero(inked) > LEAST_MM2 * crop.scale**2:
+            dark[part] = inked / np.float32(255)
+            cells.append(part)
+    return Print(dark, tuple(cells)) if cells else None
 
 
-def _part(left: float, top: float, right: float, bottom: float) -> tuple[slice, slice]:
-    return slice(round(top), round(bottom)), slice(round(left), round(right))
+def _found(crop: FieldCrop, own: Print) -> _Found:
+    seen = np.asarray(crop.dark / np.float32(255), np.float32)
+    moved = _moved(own, seen, round(AWAY_MM * crop.scale))
+    shares = tuple(_share(seen[part], moved[part], crop.scale) for part in own.cells)
+    return _Found(moved, own.cells, shares)
 
 
-def _without(crop: FieldCrop, print_: Print) -> FieldCrop:
-    """A field without its print, wherever this lies near its place."""
-    scale, seen = crop.scale, np.asarray(crop.dark / np.float32(255), np.float32)
-    moved = _moved(print_, seen, round(AWAY_MM * scale))
+def _inside(box: Box, inset: float) -> Part:
+    return (
+        slice(round(box.y + inset), round(box.y + box.height - inset)),
+        slice(round(box.x + inset), round(box.x + box.width - inset)),
+    )
+
+
+def _moved(own: Print, seen: Darknesses, away: int) -> Darknesses:
+    """The print where it is on the page, at most `away` px off: where both are most alike.
+
+    What is darker than any print is ink over it, and counts as print.
+    """
+    rows, columns = (np.flatnonzero(own.dark.any(axis=axis)) for axis in (1, 0))
+    top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    printed = own.dark[top:bottom, left:right]
+    framed = seen[top - away : bottom + away, left - away : right + away]
+    framed = np.minimum(framed, printed.max())
+    near = (cv2.dilate(printed, _square(2 * away + 1)) > 0).astype(np.float32)
+    differences = cv2.matchTemplate(framed, printed, cv2.TM_SQDIFF, mask=near)
+    down, across = divmod(int(differences.argmin()), differences.shape[1])
+    if differences[away, away] <= differences[down, across]:
+        down = across = away
+    moved = np.zeros_like(own.dark)
+    y, x = top + down - away, left + across - away
+    moved[y : y + bottom - top, x : x + right - left] = printed
+    return moved
+
+
+def _share(seen: Darknesses, moved: Darknesses, scale: float) -> float:
+    """How many times as dark as on the picture the print of a cell is."""
     core = (moved > 0) & (moved > CORE * cv2.dilate(moved, _square(round(STROKE_MM * scale) | 1)))
-    darker = float(np.quantile(seen[core] / moved[core], BARE))
-    if darker < DROPPED:
-        return crop
-    spread = cv2.dilate(moved, _square(2 * round(SPREAD_MM * scale) + 1)) * np.float32(min(darker, DARKER))
+    return float(np.quantile(seen[core] / moved[core], BARE)) if core.any() else 0.0
+
+
+def _without(crop: FieldCrop, found: _Found, darker: float) -> FieldCrop:
+    """A field without its print, which on this page is so many times as dark as on the picture."""
+    seen, printed = crop.dark / np.float32(255), found.dark * np.float32(darker)
+    for part, share in zip(found.cells, found.shares, strict=True):
+        if share < GONE * darker:
+            printed[part] = 0
+    spread = cv2.dilate(printed, _square(2 * round(SPREAD_MM * crop.scale) + 1))
     taken = np.minimum(spread, np.float32(OPAQUE))
-    left = 1 - (1 - seen) / (1 - taken)
-    left[(taken > 0) & (seen < taken + ROUGH)] = 0
-    dark = np.asarray(np.rint(np.clip(left, 0, 1) * 255), np.uint8)
-    joined = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, _square(round(BRIDGED_MM * scale) | 1))
-    dark = np.where(spread > BLACK, joined, dark)
-    lit = np.quantile(crop.image, PAPER) * (1 - dark / np.float32(255))
-    image = np.where(taken > 0, np.maximum(crop.image, lit), crop.image)
-    return replace(crop, dark=np.asarray(dark, np.uint8), image=np.asarray(image, np.uint8))
+    ink = 1 - (1 - seen) / (1 - taken)
+    unseen = (taken > 0) & (seen < taken + ROUGH)
+    ink[unseen] = 0
+    dark = np.rint(np.clip(ink, 0, 1) * 255).astype(np.uint8)
+    black = spread > BLACK
+    joined = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, _square(round(BRIDGED_MM * crop.scale) | 1))
+    dark = np.where(black & unseen, joined, dark)
+    paper = float(percentile(crop.image.ravel(), PAPER))
+    image = np.where(taken > 0, np.maximum(crop.image, paper * (1 - dark / np.float32(255))), crop.image)
+    return replace(crop, dark=dark, image=image.astype(np.uint8), printed=np.asarray(spread, np.float32))
 
 
 def _square(side: int) -> Image:
     return np.ones((side, side), np.uint8)
-
-
-def _moved(print_: Print, seen: NDArray[np.float32], away: int) -> Print:
-    """The print where it is on the page, at most `away` px off: where both are most alike.
-
-    seen: darkness, 0-1. What is darker than any print is ink over it, and counts as print.
-    """
-    height, width = print_.shape
-    framed = np.pad(np.minimum(seen, print_.max()), away, mode="edge")
-    near = (cv2.dilate(print_, _square(2 * away + 1)) > 0).astype(np.float32)
-    differences = cv2.matchTemplate(framed, print_, cv2.TM_SQDIFF, mask=near)
-    down, across = np.unravel_index(int(differences.argmin()), differences.shape)
-    shift = np.array([[1, 0, across - away], [0, 1, down - away]], np.float32)
-    return np.asarray(cv2.warpAffine(print_, shift, (width, height)), np.float32)

@@ -119,7 +119,7 @@ def told(image: Image) -> list[float]:
     """What is told of marks that were taken for print."""
     crops = crops_of(image)
     level = page_ink_level(crops, form().cleaning)
-    return hidden_marks(crops, field_inks(crops, level, form().cleaning))
+    return hidden_marks(crops, field_inks(crops, level, form().cleaning), level)
 
 
 @pytest.mark.parametrize("size", [(5.0, 7.0), (6.0, 8.0), (7.5, 9.5)])

@@ -16,7 +16,7 @@ from digitscan.forms import Form
 from digitscan.pipeline import read_fields
 from digitscan.recognition.classifier import load
 from digitscan.records import Image
-from digitscan.vision.fields import FieldCrop, cut_fields
+from digitscan.vision.fields import FieldCrop, cut_fields, field_inks, hidden_marks, page_ink_level
 from digitscan.vision.preprint import prints, without_print
 from digitscan.vision.registration import register
 from tests.drawn_pages import DPI, SMALL_FORM, as_page, tidy_writer, write_form
@@ -37,6 +37,23 @@ def lettered(form: Form, dark: float) -> Image:
 def with_picture(folder: Path, dark: float) -> Form:
     """A form with a letter in each cell, and its picture."""
     print_ = lettered(write_form(folder, SMALL_FORM), dark)
+    assert cv2.imwrite(str(folder / "blank.png"), 255 - print_)
+    return write_form(folder, PICTURE)
+
+
+def bars(form: Form, dark: float) -> Image:
+    """An upright bar in each cell and open box, as high as a digit."""
+    page = np.zeros_like(draw_form(form, DPI))
+    for box in (box for field in form.fields for box in (field.cells or (field.box,))):
+        x = round((box.x + box.width / 2) * SCALE)
+        page[round((box.y + 2) * SCALE) : round((box.y + 7) * SCALE), x - 2 : x + 2] = round(255 * dark)
+    return page
+
+
+def barred(folder: Path, dark: float) -> Form:
+    """A form with a bar in each cell, and its picture."""
+    form = write_form(folder, SMALL_FORM)
+    print_ = np.maximum(draw_form(form, DPI), bars(form, dark))
     assert cv2.imwrite(str(folder / "blank.png"), 255 - print_)
     return write_form(folder, PICTURE)
 
@@ -105,6 +122,41 @@ def test_strokes_over_print_are_whole(tmp_path: Path, dark: float) -> None:
     rows = first.dark[round(cell.y + 1.5 * SCALE) : round(cell.y + cell.height - 1.5 * SCALE)]
     columns = rows[:, round(cell.x + 1.5 * SCALE) : round(cell.x + cell.width - 1.5 * SCALE)].max(axis=0)
     assert columns.min() > 0.3 * 255
+
+
+@pytest.mark.parametrize(("dark", "ink"), [(0.5, 0.9), (0.8, 0.9), (0.5, 0.5)])
+def test_a_stroke_right_over_a_printed_one_is_left(tmp_path: Path, dark: float, ink: float) -> None:
+    form = barred(tmp_path, dark)
+    print_ = np.maximum(draw_form(form, DPI), bars(form, dark))
+    pen = bars(form, 1.0)
+    pen[: pen.shape[0] * 3 // 4] = 0  # below, every bar is written over
+    page = on_paper(print_, pen, ink, np.random.default_rng(2))
+    crops = cut_fields(register(as_page(page), (form,)))
+    for crop, cleared in zip(crops, without_print(crops, form), strict=True):
+        if crop.field.box.y * SCALE > pen.shape[0] * 3 / 4:
+            assert darkest(cleared) > 0.6 * ink * 255
+        else:
+            assert darkest(cleared) < 0.1 * 255
+
+
+def test_black_print_may_hide_a_stroke(tmp_path: Path) -> None:
+    form = barred(tmp_path, 0.95)
+    crops = without_print(cuts(form, np.maximum(draw_form(form, DPI), bars(form, 0.95))), form)
+    level = page_ink_level(crops, form.cleaning)
+    inks = field_inks(crops, level, form.cleaning)
+    assert min(hidden_marks(crops, inks, level)) > 0.4 * 9 * SCALE
+    grey = barred(tmp_path, 0.5)
+    crops = without_print(cuts(grey, np.maximum(draw_form(grey, DPI), bars(grey, 0.5))), grey)
+    assert not any(hidden_marks(crops, inks, level))
+
+
+def test_print_of_another_edition_takes_no_ink(tmp_path: Path) -> None:
+    form = with_picture(tmp_path, 0.6)
+    rng = np.random.default_rng(4)
+    ink = write_page(form, fill_page(form, Habits(wrong_sums=0.0), rng), tidy_writer(rng), DPI, rng)
+    page = on_paper(draw_form(form, DPI), ink, 0.5, rng)
+    crops = cut_fields(register(as_page(page), (form,)))
+    assert all((c.dark == o.dark).all() for c, o in zip(without_print(crops, form), crops, strict=True))
 
 
 def test_forms_without_a_picture_and_without_print_stay_as_they_are(tmp_path: Path) -> None:
