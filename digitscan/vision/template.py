@@ -18,8 +18,8 @@ from digitscan.vision.transforms import Points, apply, px_per_mm
 MOST = 4000  # features of a picture
 LONG_SIDE = 1400  # px, of what they are looked for in
 FEWEST = 8  # pairs of features
-ENOUGH = 40  # that agree, for the whole of the score
-MANY = 200  # that agree: the page is found; along rules and in letters a few agree anywhere
+ENOUGH = 80  # that agree, for the whole of the score: sixty do on pages of other forms
+MANY = 200  # that agree: nothing more is tried
 NEAR_MM = 8.0  # that features lie off where a rough match has them,
 NEARER_MM = (2.0, 1.0)  # and off where the next ones do
 TOLERANCE = 3.0  # px, of the smaller picture
