@@ -24,6 +24,7 @@ PALEST, NOISE = 0.05, 5.0  # the darkness of a pale mark, at least, and in devia
 BLACK = 2.0  # times the threshold: ink, whatever is around it
 EVEN = 2.5  # times as dark as the faintest ink: in the mean around a pixel nothing counts for darker
 GAP_MM = 0.4
+PEN = 0.85  # darkness of ink on a page that shows none
 PALE_PRINT = 0.5  # of the ink's darkness: rules up to here are printed paler than the pen writes
 
 
@@ -37,7 +38,7 @@ class InkLevel:
     """Usual width of a stroke, crop px."""
     faintest: float = FAINTEST
     """Least darkness of a mark too pale to be ink: less on a page that hardly shows ink."""
-    ink: float = 0.6
+    ink: float = PEN
     """Usual darkness of ink."""
 
 
@@ -73,7 +74,7 @@ def ink_level(
     # a page with less ink than one thin digit has none that could be measured
     ink = _upper_class(dark) / 255 if len(dark) > scale * scale * 2 else 0.0
     faintest = FAINTEST if ink > DARK * FAINTEST else _palest(seen)
-    ink = ink or 0.6
+    usual, ink = ink or PEN, ink or 0.6
     threshold = settings.ink * ink
     printed = float(np.median(rules)) if len(rules) else 0.0
     if FAINTEST < printed < PALE_PRINT * ink:
@@ -83,7 +84,7 @@ def ink_level(
     threshold = max(threshold, FAINTEST)
     widths = _stroke_widths(insides, math.floor(threshold * 255))
     stroke = float(np.median(widths)) if widths else 0.4 * scale
-    return InkLevel(threshold, stroke, faintest, ink)
+    return InkLevel(threshold, stroke, faintest, usual)
 
 
 def find_inks(

@@ -31,7 +31,8 @@ NARROW_MM = 1.2  # between cells, that rules on both sides leave hardly any pape
 SLIVER = 0.35  # of the usual stroke's width
 RULES_MM = 0.7  # within a cell, rules may lie so far from its edges
 SHOWS = 0.22  # that what is printed and ink on it have to be darker than it alone,
-HIDING = 0.4  # and height, of its cell's, of print that may hide a digit
+HIDING = 0.4  # of its cell's height: lower print hides no digit, and lower ink over it is none
+SLIM = 0.4  # of its height: a 1 is no wider
 BLOT_MM = 1.3  # across: no printed rule is as wide
 PALE_HEIGHT = 0.25  # of its cell's: a mark that is lower is no digit
 PALE_STROKES = 2.0  # of the usual stroke's width: what is thicker is no stroke
@@ -58,7 +59,8 @@ class FieldCrop:
     streaks: tuple[list[Edge], list[Edge]]
     """Upright and level lines that run on across the page, and across this field."""
     printed: NDArray[np.float32] | None = None
-    """Height x width: how dark the print was that is taken out of it, 0-1; None for none."""
+    """Height x width: how dark the print that is taken out of it is, 0-1, on the page or on the blank form,
+    whichever is darker; None for none."""
 
     @property
     def streak_boxes(self) -> tuple[Box, ...]:
@@ -221,19 +223,24 @@ def _blot(crop: FieldCrop, rules: Ink) -> float:
 
 
 def _hidden(crop: FieldCrop, ink: Ink, darkness: float) -> float:
-    """Rows of the tallest print taken out of a blank cell over which ink as dark as this would hardly show.
+    """Rows of the tallest print taken out where no digit is left, and on which ink as dark as this may lie.
 
-    0 where it is too low to hide a digit.
+    0 where it is too low to hide one. In an open box only what is slim, like a 1, may: units beside a number
+    are seen to be whole.
     """
-    if crop.printed is None or not darkness:
+    if crop.printed is None:
         return 0.0
     tallest = 0
     for box in crop.cells or (crop.box,):
         x, y, right, bottom = (round(v) for v in _corners(box, -RULES_MM * crop.scale))
-        if not ink[y:bottom, x:right].any():
-            hiding = (1 - crop.printed[y:bottom, x:right]) * darkness < SHOWS
-            rows = int(np.count_nonzero(hiding.any(axis=1)))
-            tallest = max(tallest, rows if rows > HIDING * box.height else 0)
+        printed, least = crop.printed[y:bottom, x:right], HIDING * box.height
+        hiding = ((1 - printed) * darkness < SHOWS) | (printed + SHOWS / 2 > darkness)
+        _, stats = cleaning.components(hiding.astype(np.uint8))
+        for left, _, wide, rows, _ in stats[1:].tolist():
+            if rows > least and (crop.cells or wide < SLIM * rows):
+                over = ink[y:bottom, x + left : x + left + wide]
+                if np.count_nonzero(over.any(axis=1)) < least:
+                    tallest = max(tallest, rows)
     return float(tallest)
 
 

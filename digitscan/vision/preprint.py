@@ -151,22 +151,24 @@ def _share(seen: Darknesses, moved: Darknesses, scale: float) -> float:
 
 def _without(crop: FieldCrop, found: _Found, darker: float) -> FieldCrop:
     """A field without its print, which on this page is so many times as dark as on the picture."""
-    seen, printed = crop.dark / np.float32(255), found.dark * np.float32(darker)
+    seen, printed = crop.dark / np.float32(255), found.dark.copy()
     for part, share in zip(found.cells, found.shares, strict=True):
         if share < GONE * darker:
             printed[part] = 0
-    spread = cv2.dilate(printed, _square(2 * round(SPREAD_MM * crop.scale) + 1))
-    taken = np.minimum(spread, np.float32(OPAQUE))
+    spread = np.asarray(cv2.dilate(printed, _square(2 * round(SPREAD_MM * crop.scale) + 1)), np.float32)
+    taken = np.minimum(spread * np.float32(darker), np.float32(OPAQUE))
     ink = 1 - (1 - seen) / (1 - taken)
     unseen = (taken > 0) & (seen < taken + ROUGH)
     ink[unseen] = 0
     dark = np.rint(np.clip(ink, 0, 1) * 255).astype(np.uint8)
-    black = spread > BLACK
+    black = spread * darker > BLACK
     joined = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, _square(round(BRIDGED_MM * crop.scale) | 1))
     dark = np.where(black & unseen, joined, dark)
     paper = float(percentile(crop.image.ravel(), PAPER))
     image = np.where(taken > 0, np.maximum(crop.image, paper * (1 - dark / np.float32(255))), crop.image)
-    return replace(crop, dark=dark, image=image.astype(np.uint8), printed=np.asarray(spread, np.float32))
+    return replace(
+        crop, dark=dark, image=image.astype(np.uint8), printed=spread * np.float32(max(darker, 1.0))
+    )
 
 
 def _square(side: int) -> Image:

@@ -150,6 +150,19 @@ def test_black_print_may_hide_a_stroke(tmp_path: Path) -> None:
     assert not any(hidden_marks(crops, inks, level))
 
 
+def test_a_printed_line_in_an_open_box_may_hide_a_1_beside_other_digits(tmp_path: Path) -> None:
+    form = barred(tmp_path, 0.95)
+    print_ = np.maximum(draw_form(form, DPI), bars(form, 0.95))
+    box = next(field.box for field in form.fields if not field.cells)
+    ink = np.zeros_like(print_)
+    x, y = round((box.x + 8) * SCALE), round((box.y + 2) * SCALE)
+    cv2.ellipse(ink, (x, y + round(2.5 * SCALE)), (12, 20), 0, 0, 360, 255, 3)
+    crops = without_print(cuts(form, print_, ink), form)
+    level = page_ink_level(crops, form.cleaning)
+    marks = hidden_marks(crops, field_inks(crops, level, form.cleaning), level)
+    assert all(mark > 0.4 * 9 * SCALE for crop, mark in zip(crops, marks, strict=True) if not crop.cells)
+
+
 def test_print_of_another_edition_takes_no_ink(tmp_path: Path) -> None:
     form = with_picture(tmp_path, 0.6)
     rng = np.random.default_rng(4)
