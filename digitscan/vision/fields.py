@@ -235,6 +235,8 @@ def _hidden(crop: FieldCrop, ink: Ink, darkness: float) -> float:
         x, y, right, bottom = (round(v) for v in _corners(box, -RULES_MM * crop.scale))
         printed, least = crop.printed[y:bottom, x:right], HIDING * box.height
         hiding = ((1 - printed) * darkness < SHOWS) | (printed + SHOWS / 2 > darkness)
+        if not hiding.any():
+            continue
         _, stats = cleaning.components(hiding.astype(np.uint8))
         for left, _, wide, rows, _ in stats[1:].tolist():
             if rows > least and (crop.cells or wide < SLIM * rows):

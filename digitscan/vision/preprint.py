@@ -109,6 +109,7 @@ def _printed(crop: FieldCrop) -> Print | None:
 
 
 def _found(crop: FieldCrop, own: Print) -> _Found:
+    """A field's print on a page."""
     seen = np.asarray(crop.dark / np.float32(255), np.float32)
     moved = _moved(own, seen, round(AWAY_MM * crop.scale))
     shares = tuple(_share(seen[part], moved[part], crop.scale) for part in own.cells)
@@ -158,6 +159,7 @@ def _without(crop: FieldCrop, found: _Found, darker: float) -> FieldCrop:
     spread = np.asarray(cv2.dilate(printed, _square(2 * round(SPREAD_MM * crop.scale) + 1)), np.float32)
     taken = np.minimum(spread * np.float32(darker), np.float32(OPAQUE))
     ink = 1 - (1 - seen) / (1 - taken)
+    # no darker than print may be: paper, or under black print nobody can tell
     unseen = (taken > 0) & (seen < taken + ROUGH)
     ink[unseen] = 0
     dark = np.rint(np.clip(ink, 0, 1) * 255).astype(np.uint8)

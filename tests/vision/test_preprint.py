@@ -163,6 +163,15 @@ def test_a_printed_line_in_an_open_box_may_hide_a_1_beside_other_digits(tmp_path
     assert all(mark > 0.4 * 9 * SCALE for crop, mark in zip(crops, marks, strict=True) if not crop.cells)
 
 
+def test_cells_that_are_all_rules_hide_nothing(tmp_path: Path) -> None:
+    form = barred(tmp_path, 0.95)
+    crops = without_print(cuts(form, np.maximum(draw_form(form, DPI), bars(form, 0.95))), form)
+    level = page_ink_level(crops, form.cleaning)
+    flat = [replace(c, cells=tuple(cell._replace(height=8.0) for cell in c.cells)) for c in crops if c.cells]
+    nothing = np.zeros(flat[0].dark.shape, np.bool_)
+    assert hidden_marks(flat[:1], [(nothing, nothing)], level) == [0.0]
+
+
 def test_print_of_another_edition_takes_no_ink(tmp_path: Path) -> None:
     form = with_picture(tmp_path, 0.6)
     rng = np.random.default_rng(4)
