@@ -17,6 +17,7 @@ from digitscan.vision import cleaning
 from digitscan.vision.cleaning import Darkness, InkLevel
 from digitscan.vision.edges import REACH_MM, Edge, ticks
 from digitscan.vision.fillers import remove_fillers
+from digitscan.vision.pieces import SLIM
 from digitscan.vision.placement import cut
 from digitscan.vision.registration import RegisteredPage
 from digitscan.vision.rules import remove_rules
@@ -30,9 +31,8 @@ BESIDE_RULE_MM = 0.35  # from a rule: it reaches less far, a 1 written along it 
 NARROW_MM = 1.2  # between cells, that rules on both sides leave hardly any paper of
 SLIVER = 0.35  # of the usual stroke's width
 RULES_MM = 0.7  # within a cell, rules may lie so far from its edges
-SHOWS = 0.22  # that what is printed and ink on it have to be darker than it alone,
+SHOWS = 0.22  # darkness by which print with ink on it stands out from print alone; by less it may hide ink
 HIDING = 0.4  # of its cell's height: lower print hides no digit, and lower ink over it is none
-SLIM = 0.4  # of its height: a 1 is no wider
 BLOT_MM = 1.3  # across: no printed rule is as wide
 PALE_HEIGHT = 0.25  # of its cell's: a mark that is lower is no digit
 PALE_STROKES = 2.0  # of the usual stroke's width: what is thicker is no stroke

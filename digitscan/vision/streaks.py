@@ -16,6 +16,7 @@ from digitscan.records import Box, Image, Matrix
 from digitscan.vision.cleaning import components
 from digitscan.vision.edges import Edge
 from digitscan.vision.reduction import reduced
+from digitscan.vision.transforms import apply
 
 Lines = NDArray[np.float64]
 """(n, 4): x and y of one end, x and y of the other, px."""
@@ -60,9 +61,8 @@ def across(
     found: list[tuple[list[Edge], list[Edge]]] = [([], []) for _ in cells]
     if len(streaks) == 0 or not found:
         return found
-    points = np.pad(streaks.reshape(-1, 2), ((0, 0), (0, 1)), constant_values=1)
-    moved = points @ np.linalg.inv(np.array(to_page, np.float64)).transpose(0, 2, 1)
-    ends = (moved[..., :2] / moved[..., 2:]).reshape(len(cells), len(streaks), 2, 2)
+    to_crops = np.asarray(np.linalg.inv(np.array(to_page)), np.float64)
+    ends = apply(to_crops, streaks.reshape(-1, 2)).reshape(len(cells), len(streaks), 2, 2)
     fields = np.array([_around(own) for own in cells])[:, None]
     runs = np.abs(ends[:, :, 1] - ends[:, :, 0])
     level = runs[..., 0] > runs[..., 1]

@@ -32,7 +32,7 @@ def spread(points: Points, count: int) -> NDArray[np.int64]:
 
 
 def apply(transform: Matrix, points: Points) -> Points:
-    """A homography on (..., 2) points; or n of them (n x 3 x 3), each on its own (n x m x 2)."""
+    """A homography on (..., 2) points; or n of them, n x 3 x 3, on n x m x 2, or all on the same m x 2."""
     moved = points @ transform[..., :2].swapaxes(-1, -2) + transform[..., None, :, 2]
     return np.asarray(moved[..., :2] / moved[..., 2:], np.float64)
 
