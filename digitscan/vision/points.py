@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
+import cv2
 import numpy as np
 
 from digitscan.records import Box
-from digitscan.vision.cleaning import stroke_width
+from digitscan.vision.cleaning import percentile, stroke_width
+from digitscan.vision.edges import runs
 from digitscan.vision.pieces import SPECK, Ink, Piece, around, broken, merged
 
 SMALLEST_POINT, LARGEST_POINT = 0.1, 0.6  # of the digit height: what stands between two digits and is none
@@ -19,6 +22,12 @@ OVER = 0.3  # of its width under or over a digit: it is part of that
 FLAG = 0.25  # of the height of a 5's body, from the top: its flag lies flat behind it
 HALVES = 0.85  # of the height of a 1 that broke, both together
 TALLEST = 1.15  # of the digit height: a 1
+DIVIDER_MM = 0.6  # between two cells: wider, there are two rules
+ON_DIVIDER_MM, OFF_CORNER_MM = 0.6, 0.2  # from the middle of that rule, and from the corners of its cells
+THICKER, THICKER_MM = 0.5, 0.32  # of what the pen is thicker than the rule, and mm: so much is a mark
+HIGH, HIGH_MM = 0.4, 0.45  # of the pen's width, and mm: lower is dirt, or rough print,
+ON_RULE = 0.6  # and so is less than this part of a point's area beside the rule
+SEEN = 0.3  # of the rule
 
 
 def point_size(seen: Sequence[Piece], boxes: Sequence[Box], height: float, reach: float, dark: Ink) -> float:
@@ -53,6 +62,48 @@ def point_size(seen: Sequence[Piece], boxes: Sequence[Box], height: float, reach
         if p.area > POINT_SQUARES * pen**2 and thick > POINT_STROKES * pen:
             largest = max(largest, w, h)
     return largest
+
+
+def divider_mark(
+    seen: Sequence[Piece],
+    cells: Sequence[Box],
+    height: float,
+    scale: float,
+    stroke: float,
+    dark: Ink,
+) -> float:
+    """Height, px, of the tallest mark on a rule between two cells that makes it thicker; 0 for none.
+
+    A point or comma there is taken for the rule. Beside digits the rule is not looked at. seen, cells, height
+    and dark as for `point_size`. scale: px/mm. stroke: the pen's usual width, px.
+    """
+    apart, reach = DIVIDER_MM * scale, round(ON_DIVIDER_MM * scale)
+    near = [(one, other) for one, other in pairwise(cells) if abs(other.x - one.x - one.width) <= apart]
+    if not near:
+        return 0.0
+    digits = np.zeros(dark.shape, np.uint8)
+    for p in (p for p in seen if p.box[3] > LARGEST_POINT * height):
+        x, y, w, h = p.box
+        digits[y : y + h, x : x + w] |= p.ink
+    touched = cv2.dilate(digits, np.ones((3, 3), np.uint8)) > 0
+    tallest, least = 0, max(HIGH * stroke, HIGH_MM * scale)
+    for one, other in near:
+        middle, inset = round((one.x + one.width + other.x) / 2), OFF_CORNER_MM * scale
+        rows = slice(round(one.y + inset), round(one.y + one.height - inset))
+        part = rows, slice(max(middle - reach, 0), middle + reach + 1)
+        widths = (dark[part] & ~touched[part]).sum(axis=1)
+        ruled = widths[widths > 0]
+        usual = float(percentile(ruled, 40)) if len(ruled) > SEEN * len(widths) else stroke
+        if usual >= stroke:
+            continue
+        more = np.where(touched[part].any(axis=1), 0, widths - usual)
+        thicker = more >= max(THICKER * (stroke - usual), THICKER_MM * scale)
+        area = ON_RULE * stroke * max(stroke - usual, THICKER_MM * scale)
+        for first, past in runs(thicker[None]).get(0, []):
+            long = past - first
+            if least < long <= LARGEST_POINT * height and more[first:past].sum() > area:
+                tallest = max(tallest, long)
+    return float(tallest)
 
 
 def _rejoined(marks: list[Piece], dark: Ink, thickest: float) -> list[Piece]:

@@ -18,7 +18,7 @@ from digitscan.records import Box
 from digitscan.vision.at_rules import NO_LOSSES, RULE_REMAINS_MM, AtRules, Losses
 from digitscan.vision.cleaning import stroke_width
 from digitscan.vision.pieces import SPECK, Cut, Ink, Piece, around, broken, contours, cropped, merged
-from digitscan.vision.points import point_size
+from digitscan.vision.points import divider_mark, point_size
 from digitscan.vision.seams import Seams, not_crossing
 
 LONGEST_RUN = 8  # pieces that may make one digit
@@ -122,7 +122,11 @@ def segment(
         if last == first + 1
         or (around(pieces[first:last])[2] <= widest and _in_one(cells, pieces[first:last], height))
     ]
-    point = point_size(seen, cells or (box,), height, RULE_REMAINS_MM * scale, ink | rules)
+    dark = ink | rules
+    point = max(
+        point_size(seen, cells or (box,), height, RULE_REMAINS_MM * scale, dark),
+        divider_mark(seen, cells, height, scale, stroke, dark),
+    )
     return Segmentation(tuple(pieces), tuple(hypotheses), tuple(joined), height, left_out, point)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from digitscan.records import Box
 from digitscan.vision.pieces import Ink, contours
-from digitscan.vision.points import point_size
+from digitscan.vision.points import divider_mark, point_size
 
 HEIGHT, REACH = 48, 8
 FIELD = Box(20, 20, 96, 72)
@@ -56,6 +56,41 @@ def test_what_is_no_mark_between_digits_is_not_seen(mark: tuple[int, int, int, i
 
 def test_a_caption_over_a_mark_does_not_hide_it() -> None:
     assert size(two_digits((64, 70, 9, 9), (50, 4, 30, 12))) == 9
+
+
+PEN = 8
+"""Of what is written on dividers, px."""
+
+
+def on_divider(mark: tuple[int, int, int, int], *, rule: int = 2, digits: Ink | None = None) -> float:
+    """What is told of a mark on the rule between two cells, `rule` px wide, that it was taken for."""
+    ink, rules = two_digits() if digits is None else digits, np.zeros((112, 136), np.bool_)
+    rules[20:92, 68 - rule // 2 : 68 - rule // 2 + rule] = True
+    x, y, width, height = mark
+    rules[y : y + height, x : x + width] = True
+    return divider_mark(contours(ink), CELLS, HEIGHT, 8.0, PEN, ink | rules)
+
+
+def test_a_point_on_the_rule_between_two_cells_is_seen() -> None:
+    assert on_divider((64, 70, 8, 8)) == 8
+    assert on_divider((66, 66, 7, 14)) == 14
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [(67, 60, 4, 3), (66, 70, 4, 8), (66, 40, 6, 40), (64, 88, 8, 8)],
+    ids=["dirt", "hardly thicker", "along the rule", "at the corner"],
+)
+def test_what_else_makes_a_divider_thicker_is_no_point(mark: tuple[int, int, int, int]) -> None:
+    assert on_divider(mark) == 0
+
+
+def test_a_stroke_that_ends_at_a_divider_is_no_point() -> None:
+    assert on_divider((64, 50, 7, 8), digits=two_digits((56, 50, 8, 8))) == 0
+
+
+def test_a_rule_as_thick_as_the_pen_shows_no_points() -> None:
+    assert on_divider((64, 70, 8, 8), rule=8) == 0
 
 
 @pytest.mark.parametrize("left", [64, 67, 70])
