@@ -209,7 +209,7 @@ def test_classify_prints_a_line_for_each_picture(digit: Path, tmp_path: Path) ->
     first, second, third = done.stdout.splitlines()
     assert first == third
     assert first.startswith(f"{digit}: 4 (")
-    assert second.startswith(f"{missing}: cannot be read")
+    assert second == f"{missing}: cannot be opened: No such file or directory"
     assert called("classify", digit).returncode == 0
 
 

@@ -27,7 +27,7 @@ from digitscan.batch.listing import Listing
 from digitscan.batch.work import Broken, MakeRead, pipeline_reader
 from digitscan.errors import ACCESS, LIMIT, PASSING, DigitscanError, OutputLocked, UsageError
 from digitscan.forms import Form
-from digitscan.recognition.classifier import Engine, fingerprint
+from digitscan.recognition.classifier import FIELD_CLASSES, Engine, fingerprint
 from digitscan.recognition.strings import fingerprint as strings_fingerprint
 from digitscan.records import PageFailure, PageRef, PageResult
 
@@ -119,7 +119,11 @@ def run(
         DigitscanError: the disk failed; what was read till then is in the journal.
         KeyboardInterrupt: what was read till then is in the journal; the outputs are still the old ones.
     """
-    known = {"forms": [form.fingerprint for form in forms], "model": fingerprint(model), "engine": engine}
+    known = {
+        "forms": [form.fingerprint for form in forms],
+        "model": fingerprint(model, *FIELD_CLASSES),
+        "engine": engine,
+    }
     if any(form.has_open_boxes for form in forms):
         known["strings"] = strings_fingerprint()
     setup = hashlib.sha256(json.dumps([__version__, known]).encode()).hexdigest()

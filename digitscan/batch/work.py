@@ -16,7 +16,7 @@ from digitscan.batch.inputs import InputFile
 from digitscan.errors import ACCESS, PageError
 from digitscan.forms import Form
 from digitscan.pipeline import read_page
-from digitscan.recognition.classifier import Engine, load
+from digitscan.recognition.classifier import FIELD_CLASSES, Engine, load
 from digitscan.recognition.strings import load_strings
 from digitscan.records import PageFailure, PageRef, PageResult
 from digitscan.vision import pages
@@ -43,7 +43,7 @@ def pipeline_reader(forms: Sequence[Form], model: Path | None, engine: Engine) -
     """What reads a page as one of the forms; raises `ModelError` for a missing or refused model."""
     cv2.setNumThreads(1)  # the pages share the cores already
     strings = load_strings() if any(form.has_open_boxes for form in forms) else None
-    return partial(read_page, forms=forms, classifier=load(model, engine), strings=strings)
+    return partial(read_page, forms=forms, classifier=load(model, engine, *FIELD_CLASSES), strings=strings)
 
 
 def maker(

@@ -52,13 +52,13 @@ def check(
     import cv2
 
     from digitscan import pipeline
-    from digitscan.recognition.classifier import load
+    from digitscan.recognition.classifier import FIELD_CLASSES, load
     from digitscan.recognition.strings import load_strings
     from digitscan.records import PageRef
 
     try:
-        ref = PageRef(page, page.name, 1, "")
-        drawn = pipeline.preview(ref, definition, load(model, engine), load_strings())
+        ref = PageRef(page.resolve(), page.name, 1, "")
+        drawn = pipeline.preview(ref, definition, load(model, engine, *FIELD_CLASSES), load_strings())
     except PageError as error:
         raise UsageError(f"{page}: {error.reason}") from None
     _, content = cv2.imencode(".png", drawn)

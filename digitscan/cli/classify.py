@@ -52,7 +52,7 @@ def classify(
             if as_csv:
                 table.writerow([cell(name), "", "", "", "", cell(error.reason)])
             else:
-                click.echo(f"{name}: cannot be read: {error.reason}")
+                click.echo(f"{name}: {error.reason}")
             continue
         first, second = f"{read.confidence:.4f}", f"{read.alternative_confidence:.4f}"
         if as_csv:

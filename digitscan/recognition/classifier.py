@@ -28,7 +28,9 @@ Engine = Literal["litert", "tensorflow"]
 BATCH = 256
 DOUBTFUL = 0.04
 """Of `other`: with this probability of it, what was read instead is believed half as much."""
-GLYPH_CLASSES = (CLASSES, CLASSES[:10])
+FIELD_CLASSES = (CLASSES,)
+"""Of networks that read fields: these have to tell what is no digit."""
+GLYPH_CLASSES = (*FIELD_CLASSES, CLASSES[:10])
 REFUSED = {".h5", ".hdf5", ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".npy", ".npz"}
 """Kinds of model file that can run code when they are opened, or are no model of ours."""
 
@@ -67,13 +69,14 @@ def default_model(name: str = "digits") -> Path:
     )
 
 
-def load(model: Path | None = None, engine: Engine = "litert") -> Classifier:
+def load(model: Path | None = None, engine: Engine = "litert", *known: tuple[str, ...]) -> Classifier:
     """The classifier of a model file (.keras or .tflite; its card FILE.json and the file run lie beside it).
 
-    Raises `ModelError` for a missing, damaged or unsafe model.
+    known: the classes that it may have, by default those of glyphs. Raises `ModelError` for a missing,
+    damaged or unsafe model, and for one of other classes.
     """
     path = default_model() if model is None else model
-    classes = tuple(read_card(path)["classes"])
+    classes = tuple(read_card(path, *known)["classes"])
     if engine == "litert":
         return _Glyphs(run_by_litert(path), classes)
     verified(path, "keras")
@@ -112,6 +115,11 @@ def read_card(model: Path, *known: tuple[str, ...]) -> dict[str, Any]:
         raise ModelError(f"{path}: {reason}: a model needs its card; train it again or restore it") from error
     except ValueError as error:
         raise ModelError(f"{path}: the card is damaged: train the model again or restore it") from error
+    if known == FIELD_CLASSES and not _complete(card, known) and _complete(card, GLYPH_CLASSES):
+        raise ModelError(
+            f"{path}: a network of digits alone, which cannot read fields: give one that also tells `crossed`"
+            " and `other`, as the architecture `digitscan` does"
+        )
     if not _complete(card, known or GLYPH_CLASSES):
         raise ModelError(f"{path}: the card lacks classes or hashes: train the model again or restore it")
     return dict(card)

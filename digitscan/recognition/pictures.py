@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pillow
-from PIL import UnidentifiedImageError
 
 from digitscan.errors import PageError
 from digitscan.recognition.classifier import Classifier, Probabilities, confidences
 from digitscan.records import OTHER, Image
 from digitscan.vision.crops import Guesses, guesses
 from digitscan.vision.glyphs import is_fitted, light_on_dark, squeeze
+from digitscan.vision.pages import read_file
+from digitscan.vision.pictures import decode
 
 Preprocess = Literal["fit", "resize"]
 
@@ -103,40 +100,9 @@ def picture_confidences(pictures: Sequence[Image], answers: Probabilities) -> ND
 
 def read_grey(path: Path) -> Image:
     """The grey levels of a picture file, uint8, height x width; `PageError` says why it cannot be read."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise PageError("open", (error.strerror or "cannot be read").lower()) from error
-    if not content:
-        raise PageError("open", "the file is empty")
-    try:
-        # OpenCV reads truncated files without a word; Pillow notices.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an odd tag is no fault of the picture
-            with Pillow.open(io.BytesIO(content)) as opened:
-                if opened.width * opened.height > LARGEST:
-                    raise PageError(
-                        "decode", f"{opened.width}x{opened.height} pixels are too many for one digit"
-                    )
-                opened.load()
-                clear = "A" in opened.getbands() or "transparency" in opened.info
-                flat = _on_white(opened) if clear else None
-    except PageError:
-        raise
-    except UnidentifiedImageError:
-        raise PageError("decode", "not a readable picture (of no known kind, or damaged)") from None
-    except Exception as error:  # Pillow raises almost anything on hostile files
-        raise PageError("decode", f"not a readable picture ({error})") from error
-    if flat is not None:
-        return flat
-    grey = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
-    if grey is None or grey.size == 0:
-        raise PageError("decode", "not a picture of a known kind")
-    return np.asarray(grey, np.uint8)
-
-
-def _on_white(picture: Pillow.Image) -> Image:
-    """A picture with transparent parts, laid on white paper."""
-    colours = picture.convert("RGBA")
-    paper = Pillow.new("RGBA", colours.size, "white")
-    return np.asarray(Pillow.alpha_composite(paper, colours).convert("L"), np.uint8)
+    # a link that somebody named is followed
+    picture, _ = decode(read_file(path.resolve()))
+    if picture.size > LARGEST:
+        height, width = picture.shape
+        raise PageError("decode", f"{width}x{height} pixels are too many for one digit")
+    return picture

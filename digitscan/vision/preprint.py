@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from digitscan.errors import PageError
 from digitscan.forms import Form
-from digitscan.records import Box, Image, PageRef
-from digitscan.vision import pages
+from digitscan.records import Box, Image
 from digitscan.vision.cleaning import percentile
 from digitscan.vision.fields import RULES_MM, FieldCrop, cut_fields
 from digitscan.vision.registration import register
 from digitscan.vision.screens import levelled
+from digitscan.vision.template import blank_page
 
 Darknesses = NDArray[np.float32]
 """Height x width, 0-1."""
@@ -83,15 +83,11 @@ def prints(form: Form) -> tuple[Print | None, ...]:
 
     Raises as `without_print` does.
     """
-    assert form.registration.image is not None
-    path = form.path.parent / form.registration.image
+    page = blank_page(form)
     try:
-        page = pages.read_page(
-            PageRef(path, path.name, 1, ""), resolution=form.page.resolution, size=form.page.size
-        )
         blank = register(page, (form,))
     except PageError as error:
-        raise PageError("registration", f"on {path.name}, its own picture, {error.reason}") from None
+        raise PageError("registration", f"on {page.ref.file}, its own picture, {error.reason}") from None
     return tuple(_printed(crop) for crop in cut_fields(levelled(blank)))
 
 

@@ -269,11 +269,8 @@ def _candidates(page: Page, form: Form, ruled: RuledPage | None) -> Iterator[Mat
             assert ruled is not None
             yield from ruling.match(_rules(form), ruled, form.page.size)
         case "template":
-            assert form.registration.image is not None  # the form's own check saw to it
             rough = (match.transform for match in _by_edges(image, None, form.page.size))
-            yield from template.match(
-                image, form.path.parent / form.registration.image, form.page.size, rough
-            )
+            yield from template.match(image, form, rough)
         case "none":
             yield from _by_edges(image, page.dpi, form.page.size)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitscan.records import Image, Matrix
+from digitscan.errors import PageError
+from digitscan.forms import Form
+from digitscan.records import Image, Matrix, Page, PageRef
+from digitscan.vision import pages
 from digitscan.vision.constellation import Match
 from digitscan.vision.transforms import Points, apply, px_per_mm
 
@@ -31,32 +33,45 @@ class _Features(NamedTuple):
     looks: NDArray[np.uint8]
 
 
-def match(
-    image: Image, picture: Path, form_size: tuple[float, float], rough: Iterable[Matrix]
-) -> list[Match]:
+def blank_page(form: Form) -> Page:
+    """The picture of the blank form, which a form has to have.
+
+    Raises PageError (stage `registration`) where it cannot be read.
+    """
+    assert form.registration.image is not None
+    path = form.path.parent / form.registration.image
+    try:
+        # of what the form names, a link leads where it was meant to
+        ref = PageRef(path.resolve(), path.name, 1, "")
+        return pages.read_page(ref, resolution=form.page.resolution, size=form.page.size)
+    except PageError as error:
+        raise PageError("registration", f"{path.name}, the form's own picture: {error.reason}") from None
+
+
+def match(image: Image, form: Form, rough: Iterable[Matrix]) -> list[Match]:
     """Where the form may lie on a page, form mm -> page px, the likeliest first.
 
-    picture: of the blank form, in the proportions of `form_size`, mm. ORB features (Rublee et al. 2011)
-    matched both ways, then MAGSAC (Barath et al. 2020). Cells look alike, and features of one pass for those
-    of another: where few agree, they are matched again, each with those alone that lie near its place by what
-    was found, and by `rough`, other likely places of the form.
+    form: its picture has the proportions of its page. ORB features (Rublee et al. 2011) matched both ways,
+    then MAGSAC (Barath et al. 2020). Cells look alike, and features of one pass for those of another: where
+    few agree, they are matched again, each with those alone that lie near its place by what was found, and by
+    `rough`, other likely places of the form. Raises as `blank_page` does.
     """
-    form, page = _features_of(picture), _features(image)
-    if form is None or page is None:
+    blank, page = _features_of(form), _features(image)
+    if blank is None or page is None:
         return []
-    source, target = form.places * form_size, page.places * image.shape[::-1]
+    source, target = blank.places * form.page.size, page.places * image.shape[::-1]
     tolerance = TOLERANCE * max(max(image.shape) / LONG_SIDE, 1)
-    first = _homography(source, target, _pairs(form, page), tolerance)
+    first = _homography(source, target, _pairs(blank, page), tolerance)
     found = [first] if first else []
     for transform in (*(m.transform for m in found), *rough):
         if any(m.matched >= MANY for m in found):
             break
         near = _near(apply(transform, source), target, NEAR_MM * px_per_mm(transform))
-        lies = _similarity(source, target, _pairs(form, page, near), tolerance)
+        lies = _similarity(source, target, _pairs(blank, page, near), tolerance)
         for reach in NEARER_MM:
             if lies:
                 near = _near(apply(lies.transform, source), target, reach * px_per_mm(lies.transform))
-                lies = _homography(source, target, _pairs(form, page, near), tolerance)
+                lies = _homography(source, target, _pairs(blank, page, near), tolerance)
         found += [lies] if lies else []
     return sorted(found, key=lambda m: -m.matched)
 
@@ -72,18 +87,17 @@ def _features(image: Image) -> _Features | None:
 
 
 @lru_cache(maxsize=4)
-def _features_of(picture: Path) -> _Features | None:
-    content = np.frombuffer(picture.read_bytes(), np.uint8)
-    return _features(np.asarray(cv2.imdecode(content, cv2.IMREAD_GRAYSCALE), np.uint8))
+def _features_of(form: Form) -> _Features | None:
+    return _features(blank_page(form).image)
 
 
-def _pairs(form: _Features, page: _Features, near: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+def _pairs(blank: _Features, page: _Features, near: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
     """Which features are each the other's likest, of those near each other: n x 2."""
     matcher = cv2.BFMatcher(cv2.NORM_HAMMING)
     mask = None if near is None else near.astype(np.uint8)
-    there = {(m.queryIdx, m.trainIdx) for m in matcher.match(form.looks, page.looks, mask)}
+    there = {(m.queryIdx, m.trainIdx) for m in matcher.match(blank.looks, page.looks, mask)}
     mask = None if mask is None else np.ascontiguousarray(mask.T)
-    back = {(m.trainIdx, m.queryIdx) for m in matcher.match(page.looks, form.looks, mask)}
+    back = {(m.trainIdx, m.queryIdx) for m in matcher.match(page.looks, blank.looks, mask)}
     return np.array(sorted(there & back), np.int64).reshape(-1, 2)
 
 

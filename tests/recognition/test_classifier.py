@@ -19,6 +19,7 @@ from digitscan.errors import ModelError
 from digitscan.recognition import classifier, strokes
 from digitscan.recognition.classifier import (
     DOUBTFUL,
+    FIELD_CLASSES,
     Classifier,
     FakeClassifier,
     confidences,
@@ -116,6 +117,17 @@ def test_a_damaged_card_is_refused(copied: Path, card: bytes) -> None:
     copied.with_suffix(".json").write_bytes(card)
     with pytest.raises(ModelError, match="card"):
         load(copied)
+
+
+def test_a_network_of_digits_alone_reads_pictures_and_no_fields(copied: Path) -> None:
+    card = json.loads(copied.with_suffix(".json").read_text())
+    card["classes"] = card["classes"][:10]
+    copied.with_suffix(".json").write_text(json.dumps(card))
+    assert len(load(copied).classes) == 10
+    with pytest.raises(ModelError, match="cannot read fields"):
+        load(copied, "litert", *FIELD_CLASSES)
+    with pytest.raises(ModelError, match="cannot read fields"):
+        fingerprint(copied, *FIELD_CLASSES)
 
 
 def test_a_damaged_model_with_a_right_hash_is_refused(copied: Path) -> None:

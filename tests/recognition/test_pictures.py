@@ -143,16 +143,25 @@ def test_unreadable_files_say_why(tmp_path: Path, shipped: Classifier) -> None:
         return caught.value.reason
 
     jpeg = cv2.imencode(".jpg", paper(7))[1].tobytes()
-    assert refused(b"") == "the file is empty"
-    assert "not a readable picture" in refused(b"hello")
+    assert refused(b"") == "empty file"
+    assert "not a picture" in refused(b"hello")
+    assert "not a picture" in refused(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
     assert "truncated" in refused(jpeg[: len(jpeg) // 2])
     assert (
         refused(cv2.imencode(".png", np.full((40, 40), 255, np.uint8))[1].tobytes()) == "the picture is empty"
     )
-    with pytest.raises(PageError, match="no such file"):
+    with pytest.raises(PageError, match="No such file"):
         classify_picture(tmp_path / "missing.png", shipped)
-    with pytest.raises(PageError, match="is a directory"):
-        classify_picture(tmp_path, shipped)
+    os.mkfifo(tmp_path / "pipe.png")
+    for other in (tmp_path, tmp_path / "pipe.png"):
+        with pytest.raises(PageError, match="not a regular file|Is a directory"):
+            classify_picture(other, shipped)
+
+
+def test_a_link_that_was_named_is_followed(tmp_path: Path, shipped: Classifier) -> None:
+    (tmp_path / "digit.png").write_bytes(cv2.imencode(".png", paper(2))[1].tobytes())
+    (tmp_path / "link.png").symlink_to(tmp_path / "digit.png")
+    assert classify_picture(tmp_path / "link.png", shipped).digit == "2"
 
 
 def test_names_that_are_not_utf8(tmp_path: Path, shipped: Classifier) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -73,12 +72,19 @@ def test_tables_of_cells_are_found_where_they_lie(table: Form, seed: int, turn: 
 
 
 def test_nothing_is_found_on_an_empty_page(table: Form) -> None:
-    size = table.page.size
-    find = partial(template.match, picture=table.path.parent / "blank.png", form_size=size, rough=())
-    assert not list(find(np.full((800, 600), 255, np.uint8)))
+    assert not list(template.match(np.full((800, 600), 255, np.uint8), table, ()))
 
 
 def test_an_empty_picture_finds_nothing(tmp_path: Path, table: Form) -> None:
-    Pictures.fromarray(np.full((80, 60), 255, np.uint8)).save(tmp_path / "empty.png")
+    Pictures.fromarray(np.full((80, 60), 255, np.uint8)).save(tmp_path / "blank.png")
     page, _ = scan(table, 5, 0.0)
-    assert not list(template.match(page, tmp_path / "empty.png", table.page.size, [np.eye(3)]))
+    assert not list(template.match(page, write_form(tmp_path, TABLE), [np.eye(3)]))
+
+
+def test_the_picture_is_read_as_pages_are_and_may_be_a_link(tmp_path: Path, table: Form) -> None:
+    print_alone = 255 - np.asarray(Pictures.open(table.path.parent / "blank.png"))
+    clear = np.dstack([np.zeros((*print_alone.shape, 3), np.uint8), print_alone])
+    Pictures.fromarray(clear).save(tmp_path / "clear.png")
+    (tmp_path / "blank.png").symlink_to(tmp_path / "clear.png")
+    page, _ = scan(table, 5, 0.0)
+    assert register(as_page(page, None), (write_form(tmp_path, TABLE),)).score > 0.85
