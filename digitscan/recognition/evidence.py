@@ -19,6 +19,7 @@ from digitscan.records import LOW, Alternative, Candidate, FieldInk, FieldReadin
 # That two fields are misread alike if one is: a 7 that looks like a 1 does so in a part and in its sum.
 SAME_SLIP = 0.5
 LEAST_INK = 0.02  # that the ink gives a value at least, if it is accepted in place of the likeliest
+UNFOUND = 0.9  # of values whose printed box is not found, about, that are right if they look right
 TINY = 1e-9
 CANDIDATES = 4  # that people are shown besides the value, at most
 LEAST_CANDIDATE = 0.002  # the probability of one
@@ -49,6 +50,7 @@ def settle(
         place = ink.alternatives.index(read)
         surer = _as_checks_tell(read, ink.alternatives, float(known[name][place]), slips[name])
         confidence = min(float(known[name][place]), max(float(own[name][place]), surer))
+        confidence *= 1.0 if ink.found else UNFOUND
         why = [f"check: {check.rule}" for check in broken if name in factors(check)]
         status, reason = _judged(field, ink, read, confidence, causes[name], why)
         others = _candidates(ink.alternatives, place, known[name], confidence)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from digitscan.records import LOW, FieldReading
 
 LEAST = 0.05  # no field says more than this against a place: one may be illegible anywhere
@@ -19,17 +21,22 @@ def settle(
 
     support: pieces of print found at each place. readings: all fields of the page, at each place.
     What print leaves open writing may tell: numbers upside down, or a required field that is empty, are
-    less likely right. Where it does not either, the place with most print is named.
+    less likely right. Where it does not either, the place with most print is named. What is in review for it
+    is as sure as the places are likely that read it so.
     """
     weights = [s + _legibility(r) for s, r in zip(support, readings, strict=True)]
     likely = [i for i, w in enumerate(weights) if w > max(weights) - SURE]
     best = max(likely, key=support.__getitem__)
-    rivals = [readings[i] for i in likely if i != best]
+    rivals = [i for i in likely if i != best]
+    chances = np.exp(np.array([weights[i] for i in (best, *rivals)]) - max(weights))
+    chances /= chances.sum()
     settled = []
-    for reading, *others in zip(readings[best], *rivals, strict=True):
-        if any(other.value != reading.value or _breaks_rule(other) for other in others):
+    for reading, *others in zip(readings[best], *(readings[i] for i in rivals), strict=True):
+        otherwise = np.array([o.value != reading.value or _breaks_rule(o) for o in others], np.bool_)
+        if otherwise.any():
             reason = f"{reading.reason}; place uncertain" if reading.reason else "place uncertain"
-            settled.append(replace(reading, status="review", reason=reason))
+            sure = reading.confidence * float(1 - chances[1:] @ otherwise)
+            settled.append(replace(reading, confidence=sure, status="review", reason=reason))
         else:
             settled.append(reading)
     return best, tuple(settled)

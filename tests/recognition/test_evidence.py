@@ -211,6 +211,7 @@ def test_every_reason_is_told() -> None:
     assert alone({"45": 0.5}, minimum=90, maximum=10).reason == told
     lost = settle([a_field(required=True)], [FieldInk(an_ink("").alternatives, found=False)], [])[0]
     assert (lost.status, lost.reason) == ("review", "printed box not found; rule: required")
+    assert lost.confidence <= 0.9
 
 
 def test_what_else_a_field_may_be_is_told_with_its_odds() -> None:

@@ -154,7 +154,7 @@ def test_unreadable_files_say_why(tmp_path: Path, shipped: Classifier) -> None:
         classify_picture(tmp_path / "missing.png", shipped)
     os.mkfifo(tmp_path / "pipe.png")
     for other in (tmp_path, tmp_path / "pipe.png"):
-        with pytest.raises(PageError, match="not a regular file|Is a directory"):
+        with pytest.raises(PageError, match=r"not a regular file|Is a directory"):
             classify_picture(other, shipped)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from digitscan.recognition.rivals import settle
 from digitscan.records import FieldReading
 
@@ -53,6 +55,14 @@ def test_in_doubt_what_would_be_read_otherwise_goes_to_review() -> None:
         ("accepted", ""),
         ("accepted", ""),
     ]
+
+
+def test_what_is_in_doubt_is_as_sure_as_its_place_is_likely() -> None:
+    _, settled = settle([20.0, 20.0], [read("1", "2", confidence=0.98), read("2", "2", confidence=0.98)])
+    assert settled[0].confidence == pytest.approx(0.49)
+    assert settled[1].confidence == 0.98
+    _, settled = settle([21.0, 20.0], [read("1"), read("2")])
+    assert 0.7 < settled[0].confidence < 0.75
 
 
 def test_doubt_adds_to_other_reasons() -> None:
