@@ -62,6 +62,8 @@ def _without_first(ink: Ink, box: Box, stroke: float) -> Ink:
     left = ink.copy()
     for c in range(start, column):
         left[top + first[c] : top + last[c] + 1, c] = False
+    if _is_bar(left, top + int(first[column - 1]), column, stroke, REST * box.height):
+        return ink
     return _without_rests(ink, left, (top + int(first[start]), start), REST * box.height)
 
 
@@ -70,6 +72,18 @@ def _goes_on(first: NDArray[np.int64], last: NDArray[np.int64], start: int, colu
     return column == start or (
         first[column] <= last[column - 1] + 1 and last[column] >= first[column - 1] - 1
     )
+
+
+def _is_bar(rest: Ink, row: int, column: int, stroke: float, least: float) -> bool:
+    """Whether what a filler touches at its end, from `row` down, hangs from it as the stem of a 7 does.
+
+    least: px that a stem is high.
+    """
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(rest.astype(np.uint8), connectivity=8)
+    touched = labels[max(row - 1, 0) : row + round(THICKEST * stroke), column : column + 1]
+    own = stats[touched[touched > 0]]
+    stems = own[own[:, cv2.CC_STAT_HEIGHT] > least, cv2.CC_STAT_TOP]
+    return bool(len(stems)) and bool(stems.min() > row - stroke)
 
 
 def _without_rests(before: Ink, after: Ink, at: tuple[int, int], size: float) -> Ink:

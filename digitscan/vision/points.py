@@ -38,8 +38,10 @@ def point_size(seen: Sequence[Piece], boxes: Sequence[Box], height: float, reach
     height: of a digit, px. dark: ink and printed rules, which take the middle of a mark with them.
     """
     top, bottom = min(b.y for b in boxes), max(b.y + b.height for b in boxes)
+    left, right = min(b.x for b in boxes), max(b.x + b.width for b in boxes)
     inside = [p for p in seen if p.box[1] < bottom and p.box[1] + p.box[3] > top]
-    large = [p for p in inside if p.box[3] > LARGEST_POINT * height]
+    # letters beside the field are no digits, and nothing lies between one of these and a digit
+    large = [p for p in inside if p.box[3] > LARGEST_POINT * height and left <= p.centre < right]
     small = [p for p in inside if max(p.box[2:]) < LARGEST_POINT * height]
     if not (large and small):
         return 0.0

@@ -16,7 +16,7 @@ import numpy as np
 
 from digitscan.records import Box
 from digitscan.vision.at_rules import NO_LOSSES, RULE_REMAINS_MM, AtRules, Losses
-from digitscan.vision.cleaning import stroke_width
+from digitscan.vision.cleaning import percentile, stroke_width
 from digitscan.vision.pieces import SPECK, Cut, Ink, Piece, around, broken, contours, cropped, merged
 from digitscan.vision.points import divider_mark, point_size
 from digitscan.vision.seams import Seams, not_crossing
@@ -29,6 +29,7 @@ SMALLEST_DIGIT = 0.3  # of the height of the field, where that is low
 SMALLEST_DIGIT_MM = 2.0
 ENOUGH_FIELDS = 5  # with ink: their digits tell how high this page's are
 PAGE_HEIGHT = 0.75  # of the page's usual digit height: a field's is no less
+TALL, AS_HIGH = 75, 0.2  # percentile of what stands in fields; these differ in height by no larger part
 BOX_HEIGHT = 0.8  # of a field's height: digits are no higher in it, whatever they are elsewhere
 REACHING_IN = 0.45  # of the field's height, where that is low
 REACHING_IN_MM = 3.0
@@ -75,6 +76,8 @@ class Segmentation:
     pale for ink."""
     point: float = 0.0
     """Size, px, of a mark between two digits that may be a point, comma or dash, or of a dot; 0 for none."""
+    tallness: float = 1.0
+    """Height of the tallest ink, of that of tall digits in the page's fields as high."""
     beside: bool = False
     """Whether a digit, or a minus, may stand beside the field or above it."""
     covered: bool = False
@@ -139,9 +142,29 @@ def by_page(found: Sequence[Segmentation], boxes: Sequence[Box]) -> list[Segment
     if len(heights) < ENOUGH_FIELDS:
         return list(found)
     usual = median(heights)
+    tallnesses = _tallnesses(found, boxes)
     return [
-        replace(s, digit_height=max(s.digit_height, PAGE_HEIGHT * min(usual, BOX_HEIGHT * box.height)))
-        for s, box in zip(found, boxes, strict=True)
+        replace(
+            s,
+            digit_height=max(s.digit_height, PAGE_HEIGHT * min(usual, BOX_HEIGHT * box.height)),
+            tallness=tallness,
+        )
+        for s, box, tallness in zip(found, boxes, tallnesses, strict=True)
+    ]
+
+
+def _tallnesses(found: Sequence[Segmentation], boxes: Sequence[Box]) -> list[float]:
+    """How tall the ink of each field is, of what is tall in fields as high; 1 where too few are."""
+    tallest = np.array([max((p.box[3] for p in s.uncut), default=0) for s in found])
+    heights = np.array([box.height for box in boxes])
+    tall: dict[float, float] = {}
+    for height in set(heights.tolist()):
+        alike = tallest[(tallest > 0) & (np.abs(heights - height) < AS_HIGH * height)]
+        if len(alike) >= ENOUGH_FIELDS:
+            tall[height] = float(percentile(alike, TALL))  # many of them may hold ditto marks
+    return [
+        own / tall[height] if own and height in tall else 1.0
+        for own, height in zip(tallest.tolist(), heights.tolist(), strict=True)
     ]
 
 

@@ -180,6 +180,8 @@ def test_a_field_with_something_beside_it_goes_to_review_whatever_is_enough_for_
         ({"point": 8.0}, "low confidence: mark between digits"),
         ({"left_out": 70.0}, "low confidence: ink left unread"),
         ({"slashed": True}, "low confidence: 1s like slashes"),
+        ({"tallness": 0.5}, "low confidence: 1s like ditto marks"),
+        ({"tallness": 0.8}, ""),
         ({}, ""),
     ],
 )
@@ -187,6 +189,13 @@ def test_what_is_in_doubt_is_told(doubt: dict[str, Any], reason: str) -> None:
     field, said = a_field(1), np.array([row({"1": 0.9999})], np.float32)
     (reading,) = settle([field], [read_field(field, replace(glyphs(0), **doubt), said, field.cells)], [])
     assert (reading.value, reading.reason) == ("1", reason)
+
+
+def test_other_digits_may_be_low() -> None:
+    field, said = a_field(1), np.array([row({"0": 0.9999})], np.float32)
+    ink = read_field(field, replace(glyphs(0), tallness=0.5), said, field.cells)
+    (reading,) = settle([field], [ink], [])
+    assert (reading.value, reading.reason) == ("0", "")
 
 
 # Open boxes

@@ -41,6 +41,11 @@ def test_a_filler_after_the_number_goes() -> None:
     assert left[:, 30:140].any()
 
 
+def test_the_flag_of_a_5_is_no_filler() -> None:
+    ink = drawn((120, 38, 190, 36), (120, 38, 118, 66), (118, 66, 140, 84), (140, 84, 112, 102), zeros=(60,))
+    assert np.array_equal(remove_fillers(ink, BOX, STROKE), ink)
+
+
 def test_the_hook_at_its_end_goes_too() -> None:
     left = remove_fillers(drawn((0, 66, 190, 66), (190, 66, 190, 58)), BOX, STROKE)
     assert not left[30:110, 24:215].any()
@@ -52,10 +57,11 @@ def test_the_hook_at_its_end_goes_too() -> None:
         ((60, 68, 380, 68),),  # struck out
         ((215, 40, 215, 100),),  # a 1
         ((190, 40, 222, 40), (222, 40, 200, 100)),  # a 7
+        ((60, 40, 120, 42), (120, 42, 96, 104)),  # a 7 with a long bar
         ((150, 68, 180, 68),),  # a short dash: it may be anything
         ((24, 110, 200, 40),),  # too steep
     ],
-    ids=["struck out", "1", "7", "dash", "steep"],
+    ids=["struck out", "1", "7", "long bar", "dash", "steep"],
 )
 def test_what_may_be_writing_stays(lines: tuple[tuple[int, int, int, int], ...]) -> None:
     ink = drawn(*lines)

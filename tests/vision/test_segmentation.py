@@ -383,6 +383,8 @@ def test_digits_are_measured_by_those_of_the_page() -> None:
     heights = [s.digit_height for s in by_page([tall] * 6 + [low], boxes)]
     assert heights == [48] * 6 + [36]
     assert [s.digit_height for s in by_page([tall, low], boxes[:2])] == [48, low.digit_height]
+    assert [s.tallness for s in by_page([tall] * 3 + [low] * 3, boxes[:6])] == [1.0] * 3 + [20 / 48] * 3
+    assert by_page([tall, low], boxes[:2])[1].tallness == 1.0
     flat = [*boxes[:6], Box(MARGIN, MARGIN, 2 * CELL, 25)]
     assert by_page([tall] * 6 + [low], flat)[-1].digit_height == max(low.digit_height, 15)
 
