@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -25,27 +24,9 @@ from digitscan.errors import DigitscanError, OutputLocked, UsageError
 from digitscan.forms import Form, load_form
 from digitscan.records import PageRef
 from tests.batch import fakes
+from tests.batch.conftest import Run
 
 TABLES = ("fields.csv", "digits.csv", "pages.csv")
-Run = Callable[..., job.Summary]
-
-
-@pytest.fixture
-def run(form: Form, model: Path, tmp_path: Path) -> Run:
-    def do(*inputs: Path, output: str = "out", workers: int = 0, **options: Any) -> job.Summary:
-        options.setdefault("make_read", fakes.plain_read)
-        return job.run(inputs, [form], tmp_path / output, workers=workers, model=model, **options)
-
-    return do
-
-
-@pytest.fixture
-def scans(tmp_path: Path) -> Path:
-    folder = tmp_path / "scans"
-    for number in range(6):
-        fakes.scan(folder / f"{number}.png", 10 + number)
-    fakes.scan(folder / "deep" / "book.TIF", 101, 102, 103)
-    return folder
 
 
 def rows(path: Path) -> list[dict[str, str]]:
