@@ -70,19 +70,29 @@ class Ledger:
 
     def decision(self, key: Key) -> Decision | None:
         """What a field is by what people said; None where it is open, or nobody said anything."""
-        said = self._said.get(key)
-        if not said:
+        last = self.latest(key)
+        if last is None:
             return None
-        if not self.is_doubled(key):
-            return None if said[-1].state == "open" else _decided(said[-1])
+        if last.mode == "keying" or self.is_doubled(key):
+            return self._keyed_as(key)
+        return None if last.state == "open" else _decided(last)
+
+    def _keyed_as(self, key: Key) -> Decision | None:
+        """What a field is by what people keyed, as far as they saw nothing of each other.
+
+        Where they differ it is open, even if two people are no longer asked: nobody has looked at both.
+        """
         keyed = self.keyed(key)
-        if len(keyed) < 2:
+        if len(keyed) > 1:
+            first, second, *more = keyed
+            if (first.state, first.value) == (second.state, second.value):
+                names = f"{first.who}, {second.who}"
+                return Decision(second.state, second.value, "agreed", names, max(first.at, second.at))
+            return _decided(more[0]) if more else None
+        if not keyed or self.is_doubled(key):
             return None
-        first, second, *more = keyed
-        if (first.state, first.value) == (second.state, second.value):
-            names = f"{first.who}, {second.who}"
-            return Decision(second.state, second.value, "agreed", names, max(first.at, second.at))
-        return _decided(more[0]) if more else None
+        (alone,) = keyed
+        return _decided(alone) if self._accepted(key) in (None, (alone.state, alone.value)) else None
 
     def audited(self, key: Key, audit: Audit | None = None) -> Entry | None:
         """What an audit, or the last one at all, said of a field."""
@@ -93,10 +103,16 @@ class Ledger:
         """Why an accepted field is in doubt by what people said; empty where it is not."""
         if self.decision(key) is not None:
             return ""
-        said, audited = self._said.get(key), self.audited(key)
+        last, audited = self.latest(key), self.audited(key)
         if audited is not None and self._differs(audited):
             return f"audit: {audited.value or audited.state}"
-        return "marked on a carpet" if said and said[-1].state == "open" else ""
+        if last is None:
+            return ""
+        if last.state == "open":
+            return "marked on a carpet"
+        keyed = self.keyed(key)
+        told = " and ".join(f"{e.who} {e.value or e.state}" for e in keyed)
+        return f"keyed {'differently' if len(keyed) > 1 else 'once'}: {told}"
 
     def settled(self) -> dict[Key, Decision]:
         """All fields that people decided."""

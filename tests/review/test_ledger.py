@@ -79,6 +79,29 @@ def test_of_a_field_that_one_person_settles_the_last_word_holds() -> None:
     assert (decision.value, decision.source, decision.who) == ("21", "person", "Bea")
 
 
+def once_doubled(*entries: Entry, accepted: str = "17") -> tuple[str, str]:
+    """The value, and why the field is in doubt, when two people are no longer asked."""
+    book = Ledger(entries, (), lambda _key: ("value", accepted) if accepted else None)
+    decision = book.decision(AGE)
+    return decision.value if decision else "", book.doubted(AGE)
+
+
+def test_people_who_differ_still_do_when_two_are_no_longer_asked() -> None:
+    two = [said("Ada", "13"), said("Bea", "14")]
+    for accepted in ("17", ""):
+        assert once_doubled(*two, accepted=accepted) == ("", "keyed differently: Ada 13 and Bea 14")
+    assert once_doubled(*two, said("Cyd", "13")) == ("13", "")
+    assert once_doubled(*two, said("Bea", "14", "doubtful")) == ("14", "")
+    assert once_doubled(said("Ada", "13"), said("Bea", "13")) == ("13", "")
+    assert once_doubled(said("Cyd", "12", "doubtful"), said("Ada", "13"))[0] == ""
+
+
+def test_one_who_keyed_alone_replaces_nothing_that_was_accepted() -> None:
+    assert once_doubled(said("Ada", "13")) == ("", "keyed once: Ada 13")
+    assert once_doubled(said("Ada", "17")) == ("17", "")
+    assert once_doubled(said("Ada", "13"), accepted="") == ("13", "")
+
+
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return made.run(tmp_path / "out", [made.usual(f"{i}.png") for i in range(20)])
@@ -139,6 +162,12 @@ def test_fields_that_two_people_key_wait_even_where_they_were_accepted(out: Path
             store.decide(said(who, "007", key=key))
         assert len(ledger.known(out, book).reopened) == 19
         assert ledger.known(out, book).settled[key].source == "agreed"
+        key = next(iter(ledger.known(out, book).reopened))
+        for who, value in (("Ada", "13"), ("Bea", "14")):
+            store.decide(said(who, value, key=key))
+        store.double("district", False)
+        known = ledger.known(out, book)
+        assert (set(known.reopened), known.settled.get(key)) == ({key}, None)
 
 
 def test_a_mark_on_a_carpet_brings_a_field_into_doubt(out: Path) -> None:
