@@ -2,6 +2,7 @@
 
 An audit changes no value: it measures. Where it differs from what was accepted, the field comes into doubt,
 and who settles it sees both; so neither a slip of the auditor's hand nor one of the machine's goes unseen.
+What was decided before settles it only where it says the same.
 """
 
 from __future__ import annotations
@@ -69,7 +70,21 @@ class Ledger:
         return said[-1] if said else None
 
     def decision(self, key: Key) -> Decision | None:
-        """What a field is by what people said; None where it is open, or nobody said anything."""
+        """What a field is by what people said; None where it is open, or nobody said anything.
+
+        What an audit found later, and nobody has settled since, opens it again.
+        """
+        end, audited = self._by_people(key), self.audited(key)
+        if end is None or audited is None or not self._differs(audited):
+            return end
+        if end.when > audited.at or (end.state, end.value) == (audited.state, audited.value):
+            return end
+        # two had agreed before: a third, who sees what the audit found, is enough
+        later = [e for e in self._said[key] if e.at > audited.at and e.state != "open"]
+        return _decided(later[-1]) if later else None
+
+    def _by_people(self, key: Key) -> Decision | None:
+        """The same, audits left aside."""
         last = self.latest(key)
         if last is None:
             return None

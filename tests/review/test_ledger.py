@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from digitscan.review import audits, decisions, ledger, queue
-from digitscan.review.decisions import Entry, Mode
+from digitscan.review.decisions import Audit, Entry, Mode
 from digitscan.review.ledger import Ledger
 from digitscan.review.queue import Key, State
 from tests.review import made
@@ -134,6 +134,24 @@ def test_an_audit_measures_and_changes_nothing_until_its_findings_are_settled(ou
         assert found() == (10, 1, 0, False)
         store.decide(said("Bea", "007", "doubtful", key=first))
         assert found() == (10, 0, 0, False)  # it was the auditor's slip, not the machine's
+
+
+def test_what_was_decided_before_an_audit_does_not_settle_what_it_finds() -> None:
+    def after(*entries: Entry, doubled: str = "") -> tuple[str, str, int, int]:
+        """The value, why it is in doubt, and what the audit says is wrong, and unsettled."""
+        book = Ledger(entries, [doubled], lambda _key: ("value", "12"))
+        decision = book.decision(AGE)
+        figure = book.figure(Audit(1, "2026", 1, 10, "", (AGE,)))
+        return decision.value if decision else "", book.doubted(AGE), figure.wrong, figure.unsettled
+
+    before, audit = said("Ada", "12", "doubtful"), said("Bea", "13", "audit", was="12")
+    assert after(before, audit) == ("", "audit: 13", 1, 1)
+    assert after(before, audit, said("Cyd", "12", "doubtful")) == ("12", "", 0, 0)
+    assert after(before, audit, said("Cyd", "13", "doubtful")) == ("13", "", 1, 0)
+    assert after(replace(before, value="13"), audit) == ("13", "", 1, 0)
+    two, audit = (said("Ada", "12"), said("Cyd", "12")), said("Bea", "13", "audit", was="12")
+    assert after(*two, audit, doubled="person[].age") == ("", "audit: 13", 1, 1)
+    assert after(*two, audit, said("Eve", "13"), doubled="person[].age") == ("13", "", 1, 0)
 
 
 def test_what_is_read_anew_is_held_against_the_audit_of_before(tmp_path: Path) -> None:
