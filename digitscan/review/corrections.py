@@ -108,11 +108,11 @@ def _change(row: dict[str, str], who: str) -> Change:
         case "value":
             if not (value.isascii() and value.isdigit() and len(value) <= _LONGEST):
                 raise ValueError(f"value {value!r} is no number: digits are expected")
-        case "blank" | "unreadable":
+        case "blank" | "unreadable" | "open":
             if value:
                 raise ValueError(f"value must be empty where the state is {state}")
         case _:
-            raise ValueError(f"state {state!r} is none of value, blank, unreadable")
+            raise ValueError(f"state {state!r} is none of value, blank, unreadable, open")
     if not row["page"].isdecimal():
         raise ValueError(f"page {row['page']!r} is no number")
     try:

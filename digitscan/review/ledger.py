@@ -44,8 +44,13 @@ class Ledger:
                 self.add(entry)
 
     def add(self, entry: Entry) -> None:
-        """Count an entry in."""
-        self._of(entry).append(entry)
+        """Count an entry in; one that takes back what a person decided in a report, counts that out."""
+        said = self._of(entry)
+        if entry.mode == "report" and entry.state == "open":
+            who = person(entry.who)
+            said[:] = [e for e in said if e.mode != "report" or person(e.who) != who]
+        else:
+            said.append(entry)
 
     def remove(self, entry: Entry) -> None:
         """Count an entry out that was taken back."""

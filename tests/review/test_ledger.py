@@ -79,6 +79,18 @@ def test_of_a_field_that_one_person_settles_the_last_word_holds() -> None:
     assert (decision.value, decision.source, decision.who) == ("21", "person", "Bea")
 
 
+def test_who_takes_back_what_was_handed_in_leaves_what_others_said() -> None:
+    ada, bea = said("Ada", "12", "report"), said("Bea", "21", "report")
+    back = said("ada ", "", "report", "open")
+    for others in ((bea,), (said("Ada", "21", "doubtful"),)):
+        decision = Ledger([ada, *others, back], (), nothing).decision(AGE)
+        assert decision is not None
+        assert decision.value == "21"
+    assert Ledger([ada, back], (), nothing).decision(AGE) is None
+    assert Ledger([ada, back], (), lambda _key: ("value", "17")).doubted(AGE) == ""
+    assert end(ada, bea, back, said("Cyd", "21")) == ("21", "agreed", "Bea, Cyd")
+
+
 def once_doubled(*entries: Entry, accepted: str = "17") -> tuple[str, str]:
     """The value, and why the field is in doubt, when two people are no longer asked."""
     book = Ledger(entries, (), lambda _key: ("value", accepted) if accepted else None)
