@@ -267,7 +267,7 @@ def test_no_more_than_one_person_can_settle(tmp_path: Path, monkeypatch: pytest.
     text = report.write(out).read_text(encoding="utf-8")
     assert "Here are the 2 most doubtful of 4 open fields" in text
     assert ('"0.png"' in text, '"3.png"' in text) == (True, False)
-    end = Decision("blank", "", "person", "Ada", "2026-01-02T03:04:05.678+00:00")
+    end = Decision("blank", "", "person", "Ada", "2021-01-02T03:04:05.678+00:00")
     with queue.opened(out) as book:
         corrections.keep(out, [Change(i.key, i.page.ref.file, end, "41") for i in queue.doubtful(book)])
     text = report.write(out).read_text(encoding="utf-8")
