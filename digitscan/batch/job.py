@@ -119,7 +119,8 @@ def run(
         DigitscanError: the disk failed; what was read till then is in the journal.
         KeyboardInterrupt: what was read till then is in the journal; the outputs are still the old ones.
     """
-    known = {"forms": [form.fingerprint for form in forms], "model": fingerprint(model), "engine": engine}
+    forms_known = sorted(form.fingerprint for form in forms)  # their order counts nothing
+    known = {"forms": forms_known, "model": fingerprint(model), "engine": engine}
     if any(form.has_open_boxes for form in forms):
         known["strings"] = strings_fingerprint()
     setup = hashlib.sha256(json.dumps([__version__, known]).encode()).hexdigest()

@@ -97,6 +97,15 @@ def test_what_a_reading_depends_on_makes_it_new(run: Run, scans: Path, form: For
     assert set(reads(tmp_path / "out").values()) == {4}
 
 
+def test_the_order_of_forms_makes_nothing_new(scans: Path, form: Form, model: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text(form.path.read_text().replace('"level"', '"other"'))
+    forms = [form, load_form(other)]
+    for given, read in ((forms, fakes.plain_read), (forms[::-1], fakes.forbidden_read)):
+        job.run([scans], given, tmp_path / "out", workers=0, model=model, make_read=read)
+    assert set(reads(tmp_path / "out").values()) == {1}
+
+
 def test_workers_change_no_byte(run: Run, scans: Path, tmp_path: Path) -> None:
     for workers in (0, 1, 2):
         run(scans, output=f"out{workers}", workers=workers)
