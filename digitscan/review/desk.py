@@ -19,7 +19,6 @@ from digitscan.review.queue import Item, Key, State
 from digitscan.review.report import as_data
 
 FieldMode = Literal["doubtful", "audit", "keying"]
-FIELD_MODES: tuple[FieldMode, ...] = ("doubtful", "audit", "keying")
 
 
 class Reviewer(NamedTuple):
