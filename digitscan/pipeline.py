@@ -56,17 +56,20 @@ def read_page(
 def register_page(ref: PageRef, forms: Sequence[Form]) -> RegisteredPage:
     """Open one page and lay it onto the form that fits it best; raises as `read_page` does.
 
-    Of white writing on black, as microfilm has it, the negative is laid.
+    Of white writing on black, as microfilm has it, the negative is laid. In which order the
+    forms are given counts nothing.
     """
     resolution = max(form.page.resolution for form in forms)
-    page = pages.read_page(ref, resolution=resolution, size=forms[0].page.size)
+    size, *others = (form.page.size for form in forms)
+    page = pages.read_page(ref, resolution=resolution, size=size, other_sizes=others)
+    tried = tuple(sorted(forms, key=lambda form: form.fingerprint))  # of two that score alike one is first
     try:
-        return register(page, tuple(forms))
+        return register(page, tried)
     except PageError as unfit:
         if np.median(page.image) > DARK:
             raise
         try:
-            return register(replace(page, image=np.asarray(255 - page.image, np.uint8)), tuple(forms))
+            return register(replace(page, image=np.asarray(255 - page.image, np.uint8)), tried)
         except PageError:
             raise unfit from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -223,6 +224,23 @@ def test_in_a_mixed_batch_each_page_is_read_as_its_own_form(
             result = pipeline.read_page(written(tmp_path, image), forms, shipped)
             assert result.form == form.name
             assert right(result, truth) >= 0.75
+
+
+def test_the_order_of_the_forms_counts_nothing(tmp_path: Path, small: Form) -> None:
+    empty = written(tmp_path, np.full((945, 709), 255, np.uint8))
+    said = set()
+    for forms in ((small, household()), (household(), small)):
+        with pytest.raises(PageError, match="no form fits") as caught:
+            pipeline.register_page(empty, forms)
+        said.add(caught.value.reason)
+    assert len(said) == 1
+    # a resolution that only of the other one is nonsense
+    large = small.page.model_copy(update={"size": (420.0, 594.0)})
+    poster = replace(small, name="poster", page=large, fingerprint="0")
+    for forms in ((small, poster), (poster, small)):
+        found = pipeline.register_page(written(tmp_path, blank(small)), forms)
+        assert found.form.name == "small"
+        assert found.page.dpi == pytest.approx(DPI, abs=0.1)
 
 
 def test_the_same_page_gives_the_same_result(tmp_path: Path, small: Form, shipped: Classifier) -> None:

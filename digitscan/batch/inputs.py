@@ -7,9 +7,11 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from digitscan.batch.outputs import LEFT, SKIPPED
 from digitscan.errors import ACCESS, PageError, UsageError
@@ -41,6 +43,7 @@ def stamp(status: os.stat_result) -> tuple[int, ...]:
 
 _HIDDEN = re.compile(r"\.[^.]")
 _NO_SUFFIX = "not a page format (no suffix)"
+_SHARED = "two inputs hold a file of this name: give the directory above both"
 _BEGINNING = 1024
 _SKEW = 3600.0
 """Seconds that the clock of a file server may be ahead; a time still later says nothing."""
@@ -56,33 +59,58 @@ def find(
 
     The output directory is left out. Of what lies in a directory, what is hidden, what has another suffix
     than page formats have, or none and does not begin like a page, and what is no regular file, comes as a
-    failure of stage `skip`; a file or directory that cannot be opened as one of stage `open` or `access`. A
-    file named as an input is always tried. Files whose hash is `known` are not read. A file that has changed
-    within `settle` seconds may still be on its way: it is waited for, until so long after the beginning at
-    most, and if it changes then, left.
+    failure of stage `skip`; a file or directory that cannot be opened as one of stage `open` or `access`, and
+    so do files that have one name in two inputs: in the outputs nobody could tell them apart. A file named as
+    an input is always tried. Files whose hash is `known` are not read. A file that has changed within
+    `settle` seconds may still be on its way: it is waited for, until so long after the beginning at most, and
+    if it changes then, left.
 
     Raises:
         UsageError: an input does not exist.
     """
     began = time.time()
-    seen: set[Path] = set()  # only where there is more than one input may a file come twice
+    listed: Iterable[_Listed] = _listed(inputs, output.resolve())
+    shared = set[str]()
+    if len(inputs) > 1:  # only then may a file come twice, and another of its name
+        once = dict[Path, _Listed]()
+        for one in listed:
+            once.setdefault(one.path, one)
+        listed = once.values()
+        names = Counter(one.file for one in listed if not one.skipped)
+        shared = {name for name, count in names.items() if count > 1}
+    for path, file, skipped, sure in listed:
+        if skipped:
+            yield PageFailure(_ref(path, file), SKIPPED, skipped)
+        elif not _rests(path, began, settle):
+            yield PageFailure(_ref(path, file), LEFT, "still being written: left for the next run")
+        else:
+            found = _hashed(path, file, known, sure=sure)
+            alone = isinstance(found, PageFailure) or file not in shared
+            yield found if alone else PageFailure(_ref(path, file), "open", _SHARED)
+
+
+class _Listed(NamedTuple):
+    """What lies in the inputs, before it is opened."""
+
+    path: Path
+    file: str
+    """Its name in the outputs."""
+    skipped: str
+    """Why it is, if it is."""
+    sure: bool
+    """Whether it is meant to be one of pages."""
+
+
+def _listed(inputs: Sequence[Path], output: Path) -> Iterator[_Listed]:
+    """What lies in the inputs, more than once where they overlap; raises as `find` does."""
     for given in inputs:
         try:
             root = given.resolve(strict=True)
         except (OSError, RuntimeError):
             raise UsageError(f"{given}: no such file or directory") from None
-        found = _walk(root, output.resolve()) if root.is_dir() else iter([(root, given.name, "")])
-        for path, file, reason in found:
-            if len(inputs) > 1:
-                if path in seen:
-                    continue
-                seen.add(path)
-            if reason:
-                yield PageFailure(_ref(path, file), SKIPPED, reason)
-            elif not _rests(path, began, settle):
-                yield PageFailure(_ref(path, file), LEFT, "still being written: left for the next run")
-            else:
-                yield _hashed(path, file, known, sure=bool(path.suffix) or path == root)
+        found = _walk(root, output) if root.is_dir() else iter([(root, given.name, "")])
+        for path, file, skipped in found:
+            yield _Listed(path, file, skipped, bool(path.suffix) or path == root)
 
 
 def _walk(root: Path, output: Path) -> Iterator[tuple[Path, str, str]]:

@@ -120,7 +120,7 @@ def run(
         KeyboardInterrupt: what was read till then is in the journal; the outputs are still the old ones.
     """
     known = {
-        "forms": [form.fingerprint for form in forms],
+        "forms": sorted(form.fingerprint for form in forms),  # their order counts nothing
         "model": fingerprint(model, *FIELD_CLASSES),
         "engine": engine,
     }

@@ -8,7 +8,7 @@ import io
 import os
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from digitscan.batch.outputs import cell, formula, sync
@@ -18,6 +18,7 @@ from digitscan.review.queue import Change, Decision, Key
 COLUMNS = ("file", "page", "form", "field", "sha256", "place", "state", "value", "shown", "who", "when")
 FOLDER = "corrections"
 _LONGEST = 40  # digits, as in report.html
+_AHEAD = timedelta(days=1)  # what the clock of the machine with the browser may be
 
 
 def read(path: Path, who: str = "") -> list[Change]:
@@ -102,23 +103,30 @@ def _text(cell: str | None) -> str:
     return cell[1:] if cell.startswith("'") and formula(cell[1:]) else cell
 
 
+def _time(text: str) -> datetime:
+    try:
+        when = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"when {text!r} is no time: ISO 8601 is expected") from None
+    if when > datetime.now(UTC) + _AHEAD:  # it would outrank all that is decided until then
+        raise ValueError(f"when {text!r} is still to come: give the time of the decision")
+    return when
+
+
 def _change(row: dict[str, str], who: str) -> Change:
     state, value = row["state"], row["value"]
     match state:
         case "value":
             if not (value.isascii() and value.isdigit() and len(value) <= _LONGEST):
                 raise ValueError(f"value {value!r} is no number: digits are expected")
-        case "blank" | "unreadable":
+        case "blank" | "unreadable" | "open":
             if value:
                 raise ValueError(f"value must be empty where the state is {state}")
         case _:
-            raise ValueError(f"state {state!r} is none of value, blank, unreadable")
+            raise ValueError(f"state {state!r} is none of value, blank, unreadable, open")
     if not row["page"].isdecimal():
         raise ValueError(f"page {row['page']!r} is no number")
-    try:
-        when = datetime.fromisoformat(row["when"]).astimezone(UTC)
-    except ValueError:
-        raise ValueError(f"when {row['when']!r} is no time") from None
+    when = _time(row["when"])
     key = Key(row["sha256"], int(row["page"]), row["form"], row["field"])
     decision = Decision(state, value, "person", row["who"] or who, when.isoformat(timespec="milliseconds"))
     if not re.fullmatch(r"(-?\d{1,9}( -?\d{1,9}){3})?", row["place"], re.ASCII):

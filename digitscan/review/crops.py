@@ -114,14 +114,13 @@ def _decoded(page: PageResult) -> Image:
 
 
 def _tile(image: Image, box: Box) -> Image:
-    """A glyph with what is around it, `TILE` x `TILE`."""
-    side = max(box.width, box.height, 1) * (1 + 2 * AROUND_GLYPH)
-    scale = TILE / side
-    x, y = box.x + box.width / 2 - side / 2, box.y + box.height / 2 - side / 2
-    to_tile = np.array([[scale, 0, -x * scale], [0, scale, -y * scale]])
-    flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(
-        cv2.warpAffine(
-            image, to_tile, (TILE, TILE), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=255
-        )
-    )
+    """A glyph with what is around it, `TILE` x `TILE`; white where that is beyond the page."""
+    side = round(max(box.width, box.height, 1) * (1 + 2 * AROUND_GLYPH))
+    left, top = round(box.x + (box.width - side) / 2), round(box.y + (box.height - side) / 2)
+    y, x = max(top, 0), max(left, 0)
+    there = image[y : max(top + side, 0), x : max(left + side, 0)]
+    around = np.full((side, side), 255, np.uint8)
+    around[y - top :, x - left :][: there.shape[0], : there.shape[1]] = there
+    # a warp takes single pixels also where it shrinks, and thin strokes come and go
+    interpolation = cv2.INTER_AREA if side > TILE else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(around, (TILE, TILE), interpolation=interpolation), np.uint8)

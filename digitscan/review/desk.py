@@ -19,7 +19,6 @@ from digitscan.review.queue import Item, Key, State
 from digitscan.review.report import as_data
 
 FieldMode = Literal["doubtful", "audit", "keying"]
-FIELD_MODES: tuple[FieldMode, ...] = ("doubtful", "audit", "keying")
 
 
 class Reviewer(NamedTuple):
@@ -259,8 +258,7 @@ class Desk:
             hidden = {"value": "", "raw": "?", "confidence": 0, "candidates": [], "reason": ""}
             return {**data, **hidden, "blind": True}
         if mode == "keying":
-            told = " and ".join(f"{e.who} {e.value or e.state}" for e in keyed)
-            return {**data, "reason": f"keyed differently: {told}" if told else "two people key this field"}
+            return {**data, "reason": self._ledger.doubted(item.key) or "two people key this field"}
         now = self._ledger.decision(item.key)
         said = f"{now.who}: {now.value or now.state}" if now else ""
         return {**data, "reason": self._ledger.doubted(item.key) or data["reason"], "said": said}

@@ -44,7 +44,7 @@ class Lessons:
 def lessons(directory: Path, forms: Sequence[Form], seed: int = 1) -> Lessons:
     """What people decided in an output directory, cut from the scans as they were read.
 
-    forms: those of the run, in its order.
+    forms: those of the run.
 
     Raises:
         UsageError: no run, damaged, or too few decisions.

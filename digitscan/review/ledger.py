@@ -2,6 +2,7 @@
 
 An audit changes no value: it measures. Where it differs from what was accepted, the field comes into doubt,
 and who settles it sees both; so neither a slip of the auditor's hand nor one of the machine's goes unseen.
+What was decided before settles it only where it says the same.
 """
 
 from __future__ import annotations
@@ -43,8 +44,13 @@ class Ledger:
                 self.add(entry)
 
     def add(self, entry: Entry) -> None:
-        """Count an entry in."""
-        self._of(entry).append(entry)
+        """Count an entry in; one that takes back what a person decided in a report, counts that out."""
+        said = self._of(entry)
+        if entry.mode == "report" and entry.state == "open":
+            who = person(entry.who)
+            said[:] = [e for e in said if e.mode != "report" or person(e.who) != who]
+        else:
+            said.append(entry)
 
     def remove(self, entry: Entry) -> None:
         """Count an entry out that was taken back."""
@@ -69,20 +75,44 @@ class Ledger:
         return said[-1] if said else None
 
     def decision(self, key: Key) -> Decision | None:
-        """What a field is by what people said; None where it is open, or nobody said anything."""
-        said = self._said.get(key)
-        if not said:
+        """What a field is by what people said; None where it is open, or nobody said anything.
+
+        What an audit found later, and nobody has settled since, opens it again.
+        """
+        end, audited = self._by_people(key), self.audited(key)
+        if end is None or audited is None or not self._differs(audited):
+            return end
+        if end.when > audited.at or (end.state, end.value) == (audited.state, audited.value):
+            return end
+        # two had agreed before: a third, who sees what the audit found, is enough
+        later = [e for e in self._said[key] if e.at > audited.at and e.state != "open"]
+        return _decided(later[-1]) if later else None
+
+    def _by_people(self, key: Key) -> Decision | None:
+        """The same, audits left aside."""
+        last = self.latest(key)
+        if last is None:
             return None
-        if not self.is_doubled(key):
-            return None if said[-1].state == "open" else _decided(said[-1])
+        if last.mode == "keying" or self.is_doubled(key):
+            return self._keyed_as(key)
+        return None if last.state == "open" else _decided(last)
+
+    def _keyed_as(self, key: Key) -> Decision | None:
+        """What a field is by what people keyed, as far as they saw nothing of each other.
+
+        Where they differ it is open, even if two people are no longer asked: nobody has looked at both.
+        """
         keyed = self.keyed(key)
-        if len(keyed) < 2:
+        if len(keyed) > 1:
+            first, second, *more = keyed
+            if (first.state, first.value) == (second.state, second.value):
+                names = f"{first.who}, {second.who}"
+                return Decision(second.state, second.value, "agreed", names, max(first.at, second.at))
+            return _decided(more[0]) if more else None
+        if not keyed or self.is_doubled(key):
             return None
-        first, second, *more = keyed
-        if (first.state, first.value) == (second.state, second.value):
-            names = f"{first.who}, {second.who}"
-            return Decision(second.state, second.value, "agreed", names, max(first.at, second.at))
-        return _decided(more[0]) if more else None
+        (alone,) = keyed
+        return _decided(alone) if self._accepted(key) in (None, (alone.state, alone.value)) else None
 
     def audited(self, key: Key, audit: Audit | None = None) -> Entry | None:
         """What an audit, or the last one at all, said of a field."""
@@ -93,10 +123,16 @@ class Ledger:
         """Why an accepted field is in doubt by what people said; empty where it is not."""
         if self.decision(key) is not None:
             return ""
-        said, audited = self._said.get(key), self.audited(key)
+        last, audited = self.latest(key), self.audited(key)
         if audited is not None and self._differs(audited):
             return f"audit: {audited.value or audited.state}"
-        return "marked on a carpet" if said and said[-1].state == "open" else ""
+        if last is None:
+            return ""
+        if last.state == "open":
+            return "marked on a carpet"
+        keyed = self.keyed(key)
+        told = " and ".join(f"{e.who} {e.value or e.state}" for e in keyed)
+        return f"keyed {'differently' if len(keyed) > 1 else 'once'}: {told}"
 
     def settled(self) -> dict[Key, Decision]:
         """All fields that people decided."""

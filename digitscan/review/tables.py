@@ -18,7 +18,6 @@ from urllib.parse import quote
 from digitscan.batch.outputs import cell, plain
 
 Format = Literal["csv", "jsonl", "parquet"]
-FORMATS: tuple[Format, ...] = ("csv", "jsonl", "parquet")
 Row = Sequence[str | int | None]
 Add = Callable[[Row], None]
 MISSING = "?"

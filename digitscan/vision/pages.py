@@ -6,7 +6,7 @@ import io
 import math
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -102,13 +102,20 @@ def count_pages(content: bytes) -> int:
     return count
 
 
-def read_page(ref: PageRef, *, resolution: float, size: tuple[float, float]) -> Page:
+def read_page(
+    ref: PageRef,
+    *,
+    resolution: float,
+    size: tuple[float, float],
+    other_sizes: Sequence[tuple[float, float]] = (),
+) -> Page:
     """Read one page, upright as EXIF or /Rotate have it, grey, 0 black to 255 white.
 
     Args:
         ref: the page; its file is opened anew.
         resolution: dots per inch at which a PDF page that is no plain scan is drawn.
         size: width and height of the form in mm, to tell a resolution in the file from nonsense.
+        other_sizes: the same of others that it may be.
 
     Returns:
         Page: `image` is uint8, height x width. Where the file gives different resolutions across and down,
@@ -127,7 +134,8 @@ def read_page(ref: PageRef, *, resolution: float, size: tuple[float, float]) -> 
                 return Page(ref, image, None)
             resolutions = stated
     image, dpi = _square_pixels(image, resolutions)
-    return Page(ref, image, dpi if _plausible(dpi, image, size) else None)
+    known = any(_plausible(dpi, image, each) for each in (size, *other_sizes))
+    return Page(ref, image, dpi if known else None)
 
 
 def _square_pixels(image: Image, dpi: tuple[float, float]) -> tuple[Image, float]:

@@ -1,14 +1,20 @@
-"""A form and a model card, as small as they can be."""
+"""A form and a model card, as small as they can be, and runs with them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from digitscan.batch import job
 from digitscan.forms import Form, load_form
 from digitscan.records import CLASSES
+from tests.batch import fakes
+
+Run = Callable[..., job.Summary]
 
 FORM = """
 name = "level"
@@ -33,6 +39,27 @@ def form(tmp_path: Path) -> Form:
 def model(tmp_path: Path) -> Path:
     """A model of which there is only the card: enough for resume keys."""
     return write_card(tmp_path)
+
+
+@pytest.fixture
+def run(form: Form, model: Path, tmp_path: Path) -> Run:
+    """A run that reads grey levels."""
+
+    def do(*inputs: Path, output: str = "out", workers: int = 0, **options: Any) -> job.Summary:
+        options.setdefault("make_read", fakes.plain_read)
+        return job.run(inputs, [form], tmp_path / output, workers=workers, model=model, **options)
+
+    return do
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """Six pictures and a TIFF of three pages."""
+    folder = tmp_path / "scans"
+    for number in range(6):
+        fakes.scan(folder / f"{number}.png", 10 + number)
+    fakes.scan(folder / "deep" / "book.TIF", 101, 102, 103)
+    return folder
 
 
 def write_card(folder: Path) -> Path:

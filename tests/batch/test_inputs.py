@@ -15,6 +15,9 @@ from digitscan.batch.outputs import LEFT, SKIPPED
 from digitscan.errors import ACCESS
 from digitscan.records import PageFailure
 from digitscan.vision import pages
+from tests.batch import fakes
+from tests.batch.conftest import Run
+from tests.batch.test_job import rows
 
 
 @pytest.fixture
@@ -28,8 +31,13 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def found(folder: Path, settle: float) -> dict[str, str]:
     """The stage at which each file failed, if it did."""
-    listed = inputs.find([folder], folder / "out", settle=settle)
-    return {(f.ref.file if isinstance(f, PageFailure) else f.file): getattr(f, "stage", "") for f in listed}
+    return dict(told(folder, settle=settle))
+
+
+def told(*given: Path, settle: float = 0) -> list[tuple[str, str]]:
+    """The same for several inputs, one of which may hold a file of the same name as another."""
+    listed = inputs.find(given, given[0] / "out", settle=settle)
+    return [((f.ref.file if isinstance(f, PageFailure) else f.file), getattr(f, "stage", "")) for f in listed]
 
 
 def test_fresh_files_are_waited_for_once(tmp_path: Path, waits: list[float]) -> None:
@@ -125,3 +133,48 @@ def test_what_is_known_is_opened_only_where_its_name_says_nothing(
     hashes = {f.file: f.sha256 for f in listed if isinstance(f, inputs.InputFile)}
     assert hashes == {"a.png": "its hash", "page": "its hash"}
     assert opened == ["README", "page"]
+
+
+def test_files_of_one_name_in_two_inputs_are_not_read(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for name in ("1.png", "deep/1.png", "2.png", "notes.txt", "README", "broken.pdf"):
+        (one / name).parent.mkdir(parents=True, exist_ok=True)
+        (one / name).write_bytes(b"x")
+    for name in ("1.png", "3.png", "notes.txt", "README", "broken.pdf"):
+        (other / name).parent.mkdir(exist_ok=True)
+        (other / name).write_bytes(b"x")
+    listed = list(inputs.find([one, other], tmp_path / "out"))
+    shared = [f for f in listed if isinstance(f, PageFailure) and "two inputs" in f.reason]
+    assert [(f.ref.path, f.ref.file, f.stage) for f in shared] == [
+        (one / "1.png", "1.png", "open"),
+        (other / "1.png", "1.png", "open"),
+    ]
+    assert {f.file for f in listed if isinstance(f, inputs.InputFile)} == {"deep/1.png", "2.png", "3.png"}
+    told_of = {f.ref.file: f.stage for f in listed if isinstance(f, PageFailure)}
+    assert told_of == {"1.png": "open", "notes.txt": SKIPPED, "README": SKIPPED, "broken.pdf": "open"}
+    assert told(one / "1.png", other / "1.png") == [("1.png", "open"), ("1.png", "open")]
+
+
+def test_an_input_given_twice_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "deep")
+    for name in ("1.png", "deep/2.png"):
+        (tmp_path / name).write_bytes(b"x")
+    assert told(tmp_path / "deep", tmp_path / "deep") == [("2.png", "")]
+    assert told(tmp_path / "deep", tmp_path / "link", tmp_path / "deep" / "2.png") == [("2.png", "")]
+
+
+def test_files_of_one_name_in_two_inputs_fail_and_the_others_are_read(
+    run: Run, scans: Path, tmp_path: Path
+) -> None:
+    fakes.scan(tmp_path / "more" / "0.png", 70)
+    fakes.scan(tmp_path / "more" / "9.png", 79)
+    summary = run(scans, tmp_path / "more")
+    assert (summary.counts.ok, summary.counts.failed) == (9, 2)
+    failed = [row for row in rows(tmp_path / "out" / "pages.csv") if row["status"] == "failed"]
+    reason = "two inputs hold a file of this name: give the directory above both"
+    assert [(row["file"], row["page"], row["reason"]) for row in failed] == [("0.png", "0", reason)] * 2
+    files = [row["file"] for row in rows(tmp_path / "out" / "fields.csv")]
+    assert ("0.png" in files, "9.png" in files) == (False, True)
+    again = run(tmp_path / "more")
+    assert (again.read, again.counts.failed) == (1, 0)

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -25,27 +24,9 @@ from digitscan.errors import DigitscanError, OutputLocked, UsageError
 from digitscan.forms import Form, load_form
 from digitscan.records import PageRef
 from tests.batch import fakes
+from tests.batch.conftest import Run
 
 TABLES = ("fields.csv", "digits.csv", "pages.csv")
-Run = Callable[..., job.Summary]
-
-
-@pytest.fixture
-def run(form: Form, model: Path, tmp_path: Path) -> Run:
-    def do(*inputs: Path, output: str = "out", workers: int = 0, **options: Any) -> job.Summary:
-        options.setdefault("make_read", fakes.plain_read)
-        return job.run(inputs, [form], tmp_path / output, workers=workers, model=model, **options)
-
-    return do
-
-
-@pytest.fixture
-def scans(tmp_path: Path) -> Path:
-    folder = tmp_path / "scans"
-    for number in range(6):
-        fakes.scan(folder / f"{number}.png", 10 + number)
-    fakes.scan(folder / "deep" / "book.TIF", 101, 102, 103)
-    return folder
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -114,6 +95,15 @@ def test_what_a_reading_depends_on_makes_it_new(run: Run, scans: Path, form: For
     options: dict[str, Any] = {"workers": 0, "model": tmp_path / "model.keras"}
     assert job.run([scans], other, tmp_path / "out", make_read=fakes.plain_read, **options).read == 9
     assert set(reads(tmp_path / "out").values()) == {4}
+
+
+def test_the_order_of_forms_makes_nothing_new(scans: Path, form: Form, model: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text(form.path.read_text().replace('"level"', '"other"'))
+    forms = [form, load_form(other)]
+    for given, read in ((forms, fakes.plain_read), (forms[::-1], fakes.forbidden_read)):
+        job.run([scans], given, tmp_path / "out", workers=0, model=model, make_read=read)
+    assert set(reads(tmp_path / "out").values()) == {1}
 
 
 def test_workers_change_no_byte(run: Run, scans: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from digitscan.review.queue import Change, Decision, Key
 from tests.review.made import latest
 
 HEAD = ",".join(corrections.COLUMNS)
-GOOD = "a.png,1,census,district,abc,-5 6 70 30,value,007,0?7,Ada,2026-01-02T03:04:05.678Z"
+GOOD = "a.png,1,census,district,abc,-5 6 70 30,value,007,0?7,Ada,2021-01-02T03:04:05.678Z"
 KEY = Key("abc", 1, "census", "district")
 
 
@@ -25,7 +27,7 @@ def test_decisions_are_taken_as_they_stand(tmp_path: Path) -> None:
     path = written(
         tmp_path / "c.csv", GOOD, GOOD.replace("district,abc,-5 6 70 30,value,007", "x,abc,,blank,")
     )
-    when = "2026-01-02T03:04:05.678+00:00"
+    when = "2021-01-02T03:04:05.678+00:00"
     assert corrections.read(path) == [
         Change(KEY, "a.png", Decision("value", "007", "person", "Ada", when), "0?7", "-5 6 70 30"),
         Change(KEY._replace(field="x"), "a.png", Decision("blank", "", "person", "Ada", when), "0?7"),
@@ -33,7 +35,7 @@ def test_decisions_are_taken_as_they_stand(tmp_path: Path) -> None:
 
 
 def test_the_latest_decision_on_a_field_holds(tmp_path: Path) -> None:
-    later = GOOD.replace("2026", "2027").replace("007", "42")
+    later = GOOD.replace("2021", "2022").replace("007", "42")
     for lines in ([GOOD, later], [later, GOOD]):
         assert latest(corrections.read(written(tmp_path / "c.csv", *lines)))[KEY].value == "42"
 
@@ -54,9 +56,12 @@ def test_names_are_put_in_where_they_are_missing_and_formulas_come_back(tmp_path
         (GOOD.replace("007", "<script>"), "is no number"),
         (GOOD.replace("007", "1" * 41), "is no number"),
         (GOOD.replace("value", "blank"), "value must be empty"),
-        (GOOD.replace("value", "open"), "state 'open' is none of"),
+        (GOOD.replace("value", "open"), "value must be empty"),
+        (GOOD.replace("value", "opened"), "state 'opened' is none of"),
         (GOOD.replace("1,census", "x,census"), "page 'x' is no number"),
-        (GOOD.replace("2026-01-02", "yesterday"), "is no time"),
+        (GOOD.replace("2021-01-02", "yesterday"), "is no time"),
+        (GOOD.replace("2021-01-02T03:04:05.678Z", "0001-01-01T00:00:00+14:00"), "is no time"),
+        (GOOD.replace("2021", "2099"), "when '2099-01-02T03:04:05.678Z' is still to come"),
         (GOOD.replace("-5 6 70 30", "6 70 30"), "place '6 70 30' is none"),
         ("a.png,1,census", "cut short"),
     ],
@@ -64,6 +69,14 @@ def test_names_are_put_in_where_they_are_missing_and_formulas_come_back(tmp_path
 def test_a_wrong_line_is_named(tmp_path: Path, line: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         corrections.read(written(tmp_path / "c.csv", GOOD, line))
+
+
+def test_the_clock_of_the_browser_may_be_ahead_by_hours(tmp_path: Path) -> None:
+    for hours, known in ((23, True), (25, False)):
+        when = (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+        path = written(tmp_path / "c.csv", GOOD.replace("2021-01-02T03:04:05.678Z", when))
+        with nullcontext() if known else pytest.raises(UsageError, match="still to come"):
+            assert corrections.read(path)
 
 
 def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
@@ -88,8 +101,8 @@ def test_what_is_handed_in_is_kept_once_and_for_nobody_else(tmp_path: Path) -> N
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert "'=a.png" in path.read_text()
-    corrections.keep(tmp_path, corrections.read(written(tmp_path / "d.csv", GOOD.replace("2026", "2027"))))
-    assert [c.decision.when[:4] for c in corrections.kept(tmp_path)].count("2026") == 2
+    corrections.keep(tmp_path, corrections.read(written(tmp_path / "d.csv", GOOD.replace("2021", "2022"))))
+    assert [c.decision.when[:4] for c in corrections.kept(tmp_path)].count("2021") == 2
 
 
 def test_one_file_under_two_names_is_one_decision(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from digitscan.errors import PageError
-from digitscan.records import Image, PageResult
+from digitscan.records import Box, Image, PageResult
 from digitscan.review import crops, queue
 from digitscan.review.crops import Scans
 from tests.review import made
@@ -79,3 +79,30 @@ def test_glyphs_stand_side_by_side(tmp_path: Path) -> None:
     assert sheet.shape == (2 * crops.TILE, 2 * crops.TILE)
     tiles = [sheet[y : y + crops.TILE, x : x + crops.TILE] for y in (0, crops.TILE) for x in (0, crops.TILE)]
     assert [tile.min() < 60 for tile in tiles] == [True, True, True, False]
+
+
+def test_of_a_fine_scan_no_stroke_is_lost() -> None:
+    image = np.full((900, 900), 255, np.uint8)
+    image[:, ::10] = 0  # strokes of one pixel, ten of which become one
+    tile = crops._tile(image, Box(200, 200, 457, 457))
+    assert abs(int(tile.min()) - 230) < 8
+    assert abs(int(tile.max()) - 230) < 8
+
+
+@pytest.mark.parametrize("at", [(-30, 10), (80, 80), (10, -30), (-500, -500), (500, 500)])
+def test_beyond_the_page_there_is_paper(at: tuple[int, int]) -> None:
+    image = np.zeros((100, 100), np.uint8)
+    for size in (40, 90):
+        tile = crops._tile(image, Box(*at, size, size))
+        assert tile.shape == (crops.TILE, crops.TILE)
+        on_page = all(0 <= edge + size / 2 < 100 for edge in at)
+        assert (tile[crops.TILE // 2, crops.TILE // 2] < 128) == on_page
+        assert tile.max() == 255
+
+
+def test_a_glyph_stands_in_the_middle_of_its_tile() -> None:
+    image = np.full((200, 200), 255, np.uint8)
+    image[60:140, 90:110] = 0
+    dark = np.argwhere(crops._tile(image, Box(90, 60, 20, 80)) < 128)
+    assert np.abs(dark.mean(axis=0) - (crops.TILE - 1) / 2).max() < 0.6
+    assert np.ptp(dark[:, 0]) + 1 == pytest.approx(crops.TILE / (1 + 2 * crops.AROUND_GLYPH), abs=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -19,7 +20,7 @@ from digitscan.review.queue import Change, Decision, Key
 from tests.review import made
 from tests.test_cli import called
 
-ADA = Decision("value", "041", "person", "Ada", "2026-01-02T03:04:05.678+00:00")
+ADA = Decision("value", "041", "person", "Ada", "2021-01-02T03:04:05.678+00:00")
 
 
 def key(page: PageResult, field: str = "person[1].age") -> Key:
@@ -204,7 +205,7 @@ def test_every_decision_is_told_and_strays_are_counted(tmp_path: Path) -> None:
     a = made.usual("a.png")
     made.run(tmp_path, [a])
     gone = Change(Key("gone", 1, "census", "district"), "gone.png", ADA, "1")
-    later = replace(ADA, value="7", when="2027-01-02T03:04:05.678+00:00")
+    later = replace(ADA, value="7", when="2022-01-02T03:04:05.678+00:00")
     changes = [Change(key(a), "a.png", later, "41"), Change(key(a), "a.png", ADA, "41"), gone]
     done = export.write(tmp_path, tmp_path, made.latest(changes), history=changes)
     assert (done.people, done.stray) == (1, 1)
@@ -222,9 +223,10 @@ def test_the_command_takes_what_was_decided_on_the_server_too(tmp_path: Path) ->
         store.look_over("Bea", "7", [(key(a, "district"), 3)], [marked])
     refused = called("export", tmp_path)
     assert (refused.returncode, "1 fields in doubt are open" in refused.stderr) == (2, True)
+    later = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
     lines = [
         ",".join(corrections.COLUMNS),
-        f"a.png,1,census,district,{a.ref.sha256},,value,001,007,Cy,2999-01-01",
+        f"a.png,1,census,district,{a.ref.sha256},,value,001,007,Cy,{later}",
     ]
     (tmp_path / "c.csv").write_text("\n".join(lines))
     done = called("export", tmp_path, "--corrections", tmp_path / "c.csv", "--history")

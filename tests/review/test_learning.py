@@ -29,7 +29,7 @@ from tests.drawn_pages import SMALL_FORM, write_form
 from tests.recognition.drawn import data_set
 from tests.review import made
 
-NOW = "2026-01-01T00:00:00.000+00:00"
+NOW = "2021-01-01T00:00:00.000+00:00"
 
 
 def decision(state: State, value: str = "") -> Decision:

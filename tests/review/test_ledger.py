@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from digitscan.review import audits, decisions, ledger, queue
-from digitscan.review.decisions import Entry, Mode
+from digitscan.review.decisions import Audit, Entry, Mode
 from digitscan.review.ledger import Ledger
 from digitscan.review.queue import Key, State
 from tests.review import made
@@ -79,6 +79,41 @@ def test_of_a_field_that_one_person_settles_the_last_word_holds() -> None:
     assert (decision.value, decision.source, decision.who) == ("21", "person", "Bea")
 
 
+def test_who_takes_back_what_was_handed_in_leaves_what_others_said() -> None:
+    ada, bea = said("Ada", "12", "report"), said("Bea", "21", "report")
+    back = said("ada ", "", "report", "open")
+    for others in ((bea,), (said("Ada", "21", "doubtful"),)):
+        decision = Ledger([ada, *others, back], (), nothing).decision(AGE)
+        assert decision is not None
+        assert decision.value == "21"
+    assert Ledger([ada, back], (), nothing).decision(AGE) is None
+    assert Ledger([ada, back], (), lambda _key: ("value", "17")).doubted(AGE) == ""
+    assert end(ada, bea, back, said("Cyd", "21")) == ("21", "agreed", "Bea, Cyd")
+
+
+def once_doubled(*entries: Entry, accepted: str = "17") -> tuple[str, str]:
+    """The value, and why the field is in doubt, when two people are no longer asked."""
+    book = Ledger(entries, (), lambda _key: ("value", accepted) if accepted else None)
+    decision = book.decision(AGE)
+    return decision.value if decision else "", book.doubted(AGE)
+
+
+def test_people_who_differ_still_do_when_two_are_no_longer_asked() -> None:
+    two = [said("Ada", "13"), said("Bea", "14")]
+    for accepted in ("17", ""):
+        assert once_doubled(*two, accepted=accepted) == ("", "keyed differently: Ada 13 and Bea 14")
+    assert once_doubled(*two, said("Cyd", "13")) == ("13", "")
+    assert once_doubled(*two, said("Bea", "14", "doubtful")) == ("14", "")
+    assert once_doubled(said("Ada", "13"), said("Bea", "13")) == ("13", "")
+    assert once_doubled(said("Cyd", "12", "doubtful"), said("Ada", "13"))[0] == ""
+
+
+def test_one_who_keyed_alone_replaces_nothing_that_was_accepted() -> None:
+    assert once_doubled(said("Ada", "13")) == ("", "keyed once: Ada 13")
+    assert once_doubled(said("Ada", "17")) == ("17", "")
+    assert once_doubled(said("Ada", "13"), accepted="") == ("13", "")
+
+
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return made.run(tmp_path / "out", [made.usual(f"{i}.png") for i in range(20)])
@@ -113,6 +148,24 @@ def test_an_audit_measures_and_changes_nothing_until_its_findings_are_settled(ou
         assert found() == (10, 0, 0, False)  # it was the auditor's slip, not the machine's
 
 
+def test_what_was_decided_before_an_audit_does_not_settle_what_it_finds() -> None:
+    def after(*entries: Entry, doubled: str = "") -> tuple[str, str, int, int]:
+        """The value, why it is in doubt, and what the audit says is wrong, and unsettled."""
+        book = Ledger(entries, [doubled], lambda _key: ("value", "12"))
+        decision = book.decision(AGE)
+        figure = book.figure(Audit(1, "2026", 1, 10, "", (AGE,)))
+        return decision.value if decision else "", book.doubted(AGE), figure.wrong, figure.unsettled
+
+    before, audit = said("Ada", "12", "doubtful"), said("Bea", "13", "audit", was="12")
+    assert after(before, audit) == ("", "audit: 13", 1, 1)
+    assert after(before, audit, said("Cyd", "12", "doubtful")) == ("12", "", 0, 0)
+    assert after(before, audit, said("Cyd", "13", "doubtful")) == ("13", "", 1, 0)
+    assert after(replace(before, value="13"), audit) == ("13", "", 1, 0)
+    two, audit = (said("Ada", "12"), said("Cyd", "12")), said("Bea", "13", "audit", was="12")
+    assert after(*two, audit, doubled="person[].age") == ("", "audit: 13", 1, 1)
+    assert after(*two, audit, said("Eve", "13"), doubled="person[].age") == ("13", "", 1, 0)
+
+
 def test_what_is_read_anew_is_held_against_the_audit_of_before(tmp_path: Path) -> None:
     before = made.usual("a.png")
     made.run(tmp_path, [before])
@@ -139,6 +192,12 @@ def test_fields_that_two_people_key_wait_even_where_they_were_accepted(out: Path
             store.decide(said(who, "007", key=key))
         assert len(ledger.known(out, book).reopened) == 19
         assert ledger.known(out, book).settled[key].source == "agreed"
+        key = next(iter(ledger.known(out, book).reopened))
+        for who, value in (("Ada", "13"), ("Bea", "14")):
+            store.decide(said(who, value, key=key))
+        store.double("district", False)
+        known = ledger.known(out, book)
+        assert (set(known.reopened), known.settled.get(key)) == ({key}, None)
 
 
 def test_a_mark_on_a_carpet_brings_a_field_into_doubt(out: Path) -> None:

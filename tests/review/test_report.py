@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 
 from digitscan.errors import UsageError
 from digitscan.records import PageFailure, PageRef
-from digitscan.review import corrections, export, queue, report
+from digitscan.review import corrections, export, ledger, queue, report
 from digitscan.review.queue import Change, Decision, Key
 from tests.review import made
 from tests.test_cli import FORM, SAMPLES, called
@@ -151,9 +151,10 @@ def test_every_key(three: Path, opened: Opened, tmp_path: Path) -> None:
     press(page, "z")
     assert "nothing to undo" in part(page, "hint")
     press(page, "ArrowUp", "Enter", "ArrowUp", "b")
-    assert handed_in(page, tmp_path / "2.csv") == {"a.png": "blank"}
+    back = {"b.png": "open", "c.png": "open"}
+    assert handed_in(page, tmp_path / "2.csv") == {"a.png": "blank", **back}
     press(page, "z")
-    assert handed_in(page, tmp_path / "3.csv") == {"a.png": "value 41"}
+    assert handed_in(page, tmp_path / "3.csv") == {"a.png": "value 41", **back}
     press(page, "p")
     assert page.locator("[data-page] .spot").is_visible()
     assert page.evaluate("document.querySelector('[data-page] img').naturalWidth") == made.SIZE[0]
@@ -188,6 +189,33 @@ def test_decisions_outlive_the_page(three: Path, opened: Opened, tmp_path: Path)
     again.reload()
     press(again, "Enter", "z")
     assert part(again, "file") == "b.png, page 1"
+
+
+def test_what_was_handed_in_can_be_taken_back(three: Path, opened: Opened, tmp_path: Path) -> None:
+    def held() -> list[str]:
+        """What holds of a.png and b.png when all that was decided is handed in."""
+        corrections.keep(out, corrections.read(downloaded(page, tmp_path / "c.csv")))
+        with queue.opened(out) as book:
+            known = ledger.known(out, book)
+            keys = [item.key for item in queue.doubtful(book)][:2]
+        return [end.value if (end := known.settled.get(key)) else "open" for key in keys]
+
+    out = three.parent
+    page = begun(opened, three)
+    press(page, "1", "3", "Enter", "1", "4", "Enter")
+    assert held() == ["13", "14"]
+    press(page, "ArrowUp", "2", "Enter")
+    assert held() == ["13", "2"]
+    press(page, "z")
+    assert held() == ["13", "14"]
+    press(page, "z")
+    assert held() == ["13", "open"]
+    page.reload()
+    press(page, "Enter", "z")
+    assert held() == ["open", "open"]
+    page.reload()
+    press(page, "Enter", "5", "Enter")
+    assert held() == ["5", "open"]
 
 
 def test_hostile_texts_do_nothing(tmp_path: Path, opened: Opened) -> None:
@@ -239,7 +267,7 @@ def test_no_more_than_one_person_can_settle(tmp_path: Path, monkeypatch: pytest.
     text = report.write(out).read_text(encoding="utf-8")
     assert "Here are the 2 most doubtful of 4 open fields" in text
     assert ('"0.png"' in text, '"3.png"' in text) == (True, False)
-    end = Decision("blank", "", "person", "Ada", "2026-01-02T03:04:05.678+00:00")
+    end = Decision("blank", "", "person", "Ada", "2021-01-02T03:04:05.678+00:00")
     with queue.opened(out) as book:
         corrections.keep(out, [Change(i.key, i.page.ref.file, end, "41") for i in queue.doubtful(book)])
     text = report.write(out).read_text(encoding="utf-8")

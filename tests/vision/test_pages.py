@@ -297,6 +297,10 @@ def test_a_resolution_at_which_the_page_would_be_a_poster_is_not_believed(tmp_pa
     assert read(tmp_path, encoded(photo, "JPEG", dpi=(72, 72)))[1] is None
     assert read(tmp_path, encoded(photo, "JPEG", dpi=(720, 720)))[1] == pytest.approx(720)
     assert read(tmp_path, encoded(photo, "JPEG"))[1] is None
+    ref, poster = PageRef(tmp_path / "page", "page", 1, ""), (10 * SIZE[0], 10 * SIZE[1])
+    (tmp_path / "page").write_bytes(encoded(photo, "JPEG", dpi=(72, 72)))
+    for size, other in ((SIZE, poster), (poster, SIZE)):
+        assert pages.read_page(ref, resolution=72, size=size, other_sizes=[other]).dpi == pytest.approx(72)
 
 
 def locked_pdf(grey: Image) -> bytes:

@@ -3,7 +3,7 @@
 
 const COLUMNS = ["file", "page", "form", "field", "sha256", "place", "state", "value", "shown", "who", "when"];
 const ROW = 56;
-const STATES = { value: "typed", blank: "blank", unreadable: "unreadable" };
+const STATES = { value: "typed", blank: "blank", unreadable: "unreadable", open: "open" };
 const part = (name) => document.querySelector("[data-" + name + "]");
 const data = (id) => document.getElementById(id);
 
@@ -11,6 +11,7 @@ const items = JSON.parse(data("items").textContent);
 const chunk = Number(data("items").dataset.chunk);
 const names = items.map((item) => ["digitscan", item.sha256, item.page, item.form, item.field, item.box].join(" "));
 const decisions = new Map();
+const withdrawn = new Map();
 const skipped = new Set();
 const chunks = new Map();
 let order = items.map((_, i) => i);
@@ -27,7 +28,8 @@ function recall() {
       const i = wanted.get(localStorage.key(n));
       if (i === undefined) continue;
       const decision = JSON.parse(localStorage.getItem(names[i]));
-      if (decision && decision.state in STATES && /^[0-9]*$/.test(decision.value)) decisions.set(i, decision);
+      if (!decision || !(decision.state in STATES) || !/^[0-9]*$/.test(decision.value)) continue;
+      (decision.state === "open" ? withdrawn : decisions).set(i, decision);
     }
     part("who").value = localStorage.getItem("digitscan who") || "";
   } catch {
@@ -37,8 +39,7 @@ function recall() {
 
 function keep(i) {
   try {
-    if (decisions.has(i)) localStorage.setItem(names[i], JSON.stringify(decisions.get(i)));
-    else localStorage.removeItem(names[i]);
+    localStorage.setItem(names[i], JSON.stringify(decisions.get(i) || withdrawn.get(i)));
   } catch {
     notKept();
   }
@@ -69,18 +70,24 @@ function decide(state, value) {
   const before = decisions.get(i);
   const who = part("who").value.trim();
   decisions.set(i, { state, value, who, at: now(), before: before ? { ...before, before: undefined } : undefined });
+  withdrawn.delete(i);
   skipped.delete(i);
   taken = false;
   keep(i);
   advance();
 }
 
+/* What was undone may have been handed in before: the next corrections.csv says, as of now, what holds instead. */
 function undo() {
   const i = latest();
   if (i === null) return screen.hint("There is nothing to undo.");
-  const { before } = decisions.get(i);
-  if (before) decisions.set(i, before);
-  else decisions.delete(i);
+  const { who, before } = decisions.get(i);
+  if (before) {
+    decisions.set(i, { ...before, again: now() });
+  } else {
+    decisions.delete(i);
+    withdrawn.set(i, { state: "open", value: "", who, at: now() });
+  }
   taken = false;
   keep(i);
   go(order.indexOf(i));
@@ -239,7 +246,7 @@ function progress() {
   const left = items.length - decisions.size;
   part("progress").value = decisions.size;
   part("count").textContent = decisions.size + " of " + items.length + " settled";
-  part("download").disabled = decisions.size === 0;
+  part("download").disabled = decisions.size + withdrawn.size === 0;
   part("start").textContent = left === 0 ? "Look at them again" : decisions.size ? "Go on" : "Start";
 }
 
@@ -283,17 +290,18 @@ function cell(text) {
 
 function corrections() {
   const lines = [COLUMNS.join(",")];
-  for (const i of [...decisions.keys()].sort((a, b) => a - b)) {
+  for (const i of [...decisions.keys(), ...withdrawn.keys()].sort((a, b) => a - b)) {
     const { sha256, file, page, form, field, box, raw } = items[i];
-    const { state, value, who, at: when } = decisions.get(i);
-    const said = [file, page, form, field, sha256, box, state, value, raw, who, new Date(when).toISOString()];
+    const end = decisions.get(i) || withdrawn.get(i);
+    const when = new Date(end.again || end.at).toISOString();
+    const said = [file, page, form, field, sha256, box, end.state, end.value, raw, end.who, when];
     lines.push(said.map((text) => cell(String(text))).join(","));
   }
   return lines.join("\n") + "\n";
 }
 
 function download() {
-  if (decisions.size === 0) return;
+  if (decisions.size + withdrawn.size === 0) return;
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([corrections()], { type: "text/csv" }));
   link.download = "corrections.csv";
