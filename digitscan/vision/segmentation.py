@@ -55,7 +55,7 @@ class Hypothesis:
     centre: float
     at_rules: Losses = NO_LOSSES
     runs_on: bool = False
-    """Whether its ink may run on beyond the crop."""
+    """Whether its ink may run on beyond the crop, or is a part of what lies mostly outside the field."""
     high_dash: bool = False
     """Whether it is a dash high in its field: the bar of a 7 whose stem went with a rule looks so."""
 
@@ -103,7 +103,7 @@ def segment(
     """
     rules = np.zeros_like(ink) if rules is None else rules
     seen = contours(ink)
-    found, left_out = _belonging(seen, box, cells, scale)
+    found, parts, left_out = _belonging(seen, box, cells, scale)
     if not found:
         return Segmentation((), (), (), 0.0, left_out)
     # a field with nothing but dirt has no digits to measure: they are never much smaller than their cell
@@ -119,7 +119,7 @@ def segment(
     widest = max(WIDEST * height, max((1.3 * c.width for c in cells), default=0.0))
     at_rules = AtRules(rules, box, cells, scale, stroke)
     hypotheses = [
-        _together(pieces, first, last, at_rules, box.y + HIGH * box.height)
+        _together(pieces, first, last, at_rules, parts, box.y + HIGH * box.height)
         for first in range(len(pieces))
         for last in range(first + 1, min(first + LONGEST_RUN, len(pieces)) + 1)
         if last == first + 1
@@ -186,12 +186,13 @@ def number_ink(segmentation: Segmentation) -> Ink:
 
 def _belonging(
     pieces: list[Piece], box: Box, cells: tuple[Box, ...], scale: float
-) -> tuple[list[Piece], float]:
+) -> tuple[list[Piece], list[Piece], float]:
     """Pieces that are this field's: most of their ink inside, and not what a printed rule leaves behind.
 
-    And the height of the largest that was left out though it may be a digit, or part of one.
+    Those of them that are but a part of what lies mostly outside; and the height of the largest that was left
+    out though it may be a digit, or part of one.
     """
-    kept, left_out = [], 0.0
+    kept, parts, left_out = list[Piece](), list[Piece](), 0.0
     right, bottom = box.x + box.width, box.y + box.height
     upright = [b for c in cells for b in (c.x, c.x + c.width)] or [box.x, right]
     near, tall = RULE_REMAINS_MM * scale, min(REACHING_IN * box.height, REACHING_IN_MM * scale)
@@ -220,12 +221,12 @@ def _belonging(
         part = cropped(reaching, x + left, y + top) if inside else None
         if part is not None and min(part.box[2:]) > near:
             if part.box[3] > tall:
-                kept.append(part)
+                parts.append(part)
                 continue
             left_out = max(left_out, part.box[3])
         if inside > MOSTLY_OUTSIDE and min(y + h, bottom) - max(y, box.y) > tall:
             left_out = max(left_out, h)  # a digit written across the edge
-    return kept, left_out
+    return [*kept, *parts], parts, left_out
 
 
 def _joined(pieces: list[Piece], height: float) -> list[Piece]:
@@ -244,11 +245,14 @@ def _joined(pieces: list[Piece], height: float) -> list[Piece]:
     return joined
 
 
-def _together(pieces: list[Piece], first: int, last: int, at_rules: AtRules, high: float) -> Hypothesis:
-    """Pieces as one glyph; high: row over which a dash lies high."""
+def _together(
+    pieces: list[Piece], first: int, last: int, at_rules: AtRules, parts: list[Piece], high: float
+) -> Hypothesis:
+    """Pieces as one glyph; parts: of what runs on beyond the field. high: row over which a dash lies high."""
     whole = merged(pieces[first:last]) if last > first + 1 else pieces[first]
     x, y, w, h = whole.box
     runs_on = min(x, y) == 0 or x + w == at_rules.width or y + h == at_rules.height
+    runs_on |= any(_overlap(whole.box, part.box) for part in parts)
     return Hypothesis(
         first,
         last,
@@ -259,6 +263,11 @@ def _together(pieces: list[Piece], first: int, last: int, at_rules: AtRules, hig
         runs_on=runs_on,
         high_dash=h < DASH * w and y + h / 2 < high,
     )
+
+
+def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
+    (x, y, w, h), (left, top, wide, high) = one, other
+    return x < left + wide and left < x + w and y < top + high and top < y + h
 
 
 def _cut(piece: Piece, cells: tuple[Box, ...], height: float) -> list[Piece]:
