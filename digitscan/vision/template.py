@@ -21,7 +21,8 @@ MOST = 4000  # features of a picture
 LONG_SIDE = 1400  # px, of what they are looked for in
 FEWEST = 8  # pairs of features
 ENOUGH = 80  # that agree, for the whole of the score: sixty do on pages of other forms
-MANY = 200  # that agree: nothing more is tried
+MOSTLY = 0.25  # of the blank form's features agree: nothing more is tried; in rows that look alike fewer may
+PLAIN = 0.9  # of those that agree on a homography, on a similarity: on a scanner pages lie flat
 NEAR_MM = 8.0  # that features lie off where a rough match has them,
 NEARER_MM = (2.0, 1.0)  # and off where the next ones do
 TOLERANCE = 3.0  # px, of the smaller picture
@@ -64,14 +65,14 @@ def match(image: Image, form: Form, rough: Iterable[Matrix]) -> list[Match]:
     first = _homography(source, target, _pairs(blank, page), tolerance)
     found = [first] if first else []
     for transform in (*(m.transform for m in found), *rough):
-        if any(m.matched >= MANY for m in found):
+        if any(m.matched >= MOSTLY * len(source) for m in found):
             break
         near = _near(apply(transform, source), target, NEAR_MM * px_per_mm(transform))
-        lies = _similarity(source, target, _pairs(blank, page, near), tolerance)
+        lies = _similarity(source, target, _pairs(blank, page, near), 2 * tolerance)
         for reach in NEARER_MM:
             if lies:
                 near = _near(apply(lies.transform, source), target, reach * px_per_mm(lies.transform))
-                lies = _homography(source, target, _pairs(blank, page, near), tolerance)
+                lies = _plainest(source, target, _pairs(blank, page, near), tolerance)
         found += [lies] if lies else []
     return sorted(found, key=lambda m: -m.matched)
 
@@ -113,9 +114,20 @@ def _similarity(source: Points, target: Points, pairs: NDArray[np.int64], tolera
     if len(pairs) < FEWEST:
         return None
     similarity, inliers = cv2.estimateAffinePartial2D(
-        source[pairs[:, 0]], target[pairs[:, 1]], None, cv2.RANSAC, 2 * tolerance, 5000
+        source[pairs[:, 0]], target[pairs[:, 1]], None, cv2.RANSAC, tolerance, 5000
     )
     return None if np.size(similarity) != 6 else _match(np.vstack([similarity, (0, 0, 1)]), inliers)
+
+
+def _plainest(source: Points, target: Points, pairs: NDArray[np.int64], tolerance: float) -> Match | None:
+    """The similarity on which pairs agree, or the homography where that is clearly better.
+
+    A homography bends to a few wrong pairs.
+    """
+    similarity, homography = (find(source, target, pairs, tolerance) for find in (_similarity, _homography))
+    if similarity and (not homography or similarity.matched >= PLAIN * homography.matched):
+        return similarity
+    return homography
 
 
 def _homography(source: Points, target: Points, pairs: NDArray[np.int64], tolerance: float) -> Match | None:
