@@ -37,6 +37,7 @@ from digitscan.errors import FormError
 from digitscan.records import Box
 
 Operator = Literal["==", "<=", ">="]
+FEWEST_FRAMES = 3  # at different places: of fewer `lines` cannot tell where a page lies
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,13 +332,26 @@ def _placement_faults(raw: dict[str, Any], form: FormSection, fields: tuple[Form
         for place, box in places
         if box.x < 0 or box.y < 0 or box.x + box.width > width + 1e-6 or box.y + box.height > height + 1e-6
     ]
-    method = form.registration.method
+    return faults + _lying_faults(form, fields)
+
+
+def _lying_faults(form: FormSection, fields: tuple[FormField, ...]) -> list[str]:
+    """What is missing for `lines` and `none` to tell where a page lies."""
+    registration = form.registration
+    told = registration.frames or registration.rules
+    if fields and registration.method == "none" and not (told or any(f.is_boxed for f in fields)):
+        return ["registration: method 'none' needs printed boxes or frames"]
     # frames are found by rules that are whole
-    shown = any(f.printed == "box" or (f.is_boxed and method == "none") for f in fields)
-    told = form.registration.frames or form.registration.rules
-    if fields and method in ("lines", "none") and not (told or shown):
-        faults.append(f"registration: method '{method}' needs printed boxes or frames")
-    return faults
+    frames = [b for f in fields if f.printed == "box" for b in (f.cells or (f.box,))]
+    frames += [Box(*f) for f in registration.frames]
+    places = {(round(x + w / 2, 1), round(y + h / 2, 1)) for x, y, w, h in frames}
+    if fields and registration.method == "lines" and len(places) < FEWEST_FRAMES:
+        return [
+            f"registration: method 'lines' needs at least {FEWEST_FRAMES} printed cells, boxes or frames at"
+            f" different places (found {len(places)}): name more of what is printed under 'frames', or take"
+            " another method"
+        ]
+    return []
 
 
 def _parsed_check(

@@ -25,6 +25,7 @@ name = "count"
 box = [10, 20, 30, 8]
 cells = 3
 """
+LINES = '[registration]\nmethod = "lines"\n'
 OTHER_FIELD = """
 [[field]]
 name = "total"
@@ -411,9 +412,29 @@ def test_a_form_of_which_nothing_shows_needs_marks(tmp_path: Path) -> None:
 
 def test_frames_are_not_found_by_dashes(tmp_path: Path) -> None:
     assert loaded(tmp_path, field('printed = "dashed"')).fields[0].is_boxed
-    lines = '[registration]\nmethod = "lines"\n'
-    (said,) = faults(tmp_path, HEAD + lines + FIELD + 'printed = "dashed"\n')
-    assert said == "registration: method 'lines' needs printed boxes or frames"
+    (said,) = faults(tmp_path, HEAD + LINES + FIELD + 'printed = "dashed"\n')
+    assert said.startswith("registration: method 'lines' needs at least 3 printed cells, boxes or frames")
+
+
+@pytest.mark.parametrize(
+    ("frames", "cells", "found"),
+    [("", 1, 1), ("", 2, 2), ("frames = [[5, 16, 40, 16], [1, 1, 9, 9]]\n", 1, 2)],
+    ids=["one", "two", "one around the other"],
+)
+def test_lines_need_three_boxes_at_different_places(
+    tmp_path: Path, *, frames: str, cells: int, found: int
+) -> None:
+    (said,) = faults(tmp_path, HEAD + LINES + frames + FIELD.replace("cells = 3", f"cells = {cells}"))
+    assert said == (
+        "registration: method 'lines' needs at least 3 printed cells, boxes or frames at different places"
+        f" (found {found}): name more of what is printed under 'frames', or take another method"
+    )
+
+
+def test_lines_take_three_boxes(tmp_path: Path) -> None:
+    assert loaded(tmp_path, HEAD + LINES + FIELD).fields
+    frames = "frames = [[60, 60, 20, 9], [1, 1, 9, 9]]\n"
+    assert loaded(tmp_path, HEAD + LINES + frames + FIELD.replace("cells = 3", "cells = 1")).fields
 
 
 def test_a_values_file_may_come_from_a_spreadsheet(tmp_path: Path) -> None:

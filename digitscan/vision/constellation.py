@@ -74,7 +74,9 @@ def _seed_pairs(centres: Points) -> list[tuple[int, int]]:
     """Pairs of boxes far apart from all over the form, so that one lost with all around it costs little."""
     seeds = spread(centres, MAX_SEED_BOXES)
     first, second = np.triu_indices(len(seeds), 1)
-    order = np.argsort(-np.hypot(*(centres[seeds[first]] - centres[seeds[second]]).T), kind="stable")
+    far = np.hypot(*(centres[seeds[first]] - centres[seeds[second]]).T)
+    order = np.argsort(-far, kind="stable")
+    order = order[far[order] > 0]  # one box within another has no direction
     used = np.zeros(len(centres), int)
     pairs = []
     for a, b in zip(seeds[first[order]].tolist(), seeds[second[order]].tolist(), strict=True):
@@ -111,6 +113,8 @@ def _promising(centres: Points, sizes: Points, found: Points, loose: float) -> l
             fits &= np.abs(unlike).max(axis=1) < np.log(1.5)
         factors.append(factor[fits])
         shifts.append((at[i] - factor * form_at[a])[fits])
+    if not factors:
+        return []  # all boxes of the form lie at one place
     factor, shift = np.concatenate(factors), np.concatenate(shifts)
     if len(factor) == 0:
         return []

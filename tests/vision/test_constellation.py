@@ -151,6 +151,12 @@ def test_too_little_is_no_match(found: list[list[float]]) -> None:
     assert match(MARKS, np.array(found, np.float64).reshape(-1, 4), SIZE) == []
 
 
+@pytest.mark.parametrize("boxes", [MARKS[:1], MARKS[:2], (MARKS[0],) * 3], ids=["one", "two", "one thrice"])
+def test_a_form_of_fewer_than_three_boxes_is_found_nowhere(boxes: tuple[Box, ...]) -> None:
+    page = seen(similarity(0, 8, (60.0, 60.0)), list(range(6)), np.zeros((0, 4)))
+    assert match(boxes, page, SIZE) == []
+
+
 def test_a_mirror_image_is_no_match() -> None:
     mirrored = seen(similarity(0, 8, (100.0, 100.0)), list(range(6)), np.zeros((0, 4)))
     mirrored[:, 0] = 2000 - mirrored[:, 0]
