@@ -387,5 +387,7 @@ def _parsed_check(
                     f"'{word}' is neither a field nor a whole number{hint}" if word else "a term is missing"
                 )
     operator = next(o for o in get_args(Operator) if o == sides[1])
+    if not terms and not told:
+        told.append("no field is named, so there is nothing to check")
     faults += [f"{where}: {said} (in {section.rule!r})" for said in dict.fromkeys(told)]
     return None if told else Check(section.rule, tuple(terms), constant, operator)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from digitscan.errors import EXIT_USAGE, FormError
@@ -185,6 +185,7 @@ def test_a_name_that_looks_like_a_number_is_a_name(tmp_path: Path) -> None:
 def test_a_check_weighs_every_term_as_written(
     tmp_path_factory: pytest.TempPathFactory, parts: list[tuple[str, str]], right: str
 ) -> None:
+    assume(any(not word.isdigit() for word in (*(word for _, word in parts), right)))
     rule = " ".join(f"{sign} {word}" for sign, word in parts).removeprefix("+ ") + f" == {right}"
     (read,) = loaded(tmp_path_factory.mktemp("check"), check(rule)).checks
     values = {"count": 1000, "total": 70000}
@@ -459,6 +460,11 @@ def test_a_values_file_without_values_is_refused(tmp_path: Path) -> None:
 def test_a_check_with_a_term_missing_is_refused(tmp_path: Path, rule: str) -> None:
     (said,) = faults(tmp_path, check(rule))
     assert said.startswith("check[1].rule: ")
+
+
+def test_a_check_without_fields_is_refused(tmp_path: Path) -> None:
+    (said,) = faults(tmp_path, check("1 == 2"))
+    assert said == "check[1].rule: no field is named, so there is nothing to check (in '1 == 2')"
 
 
 @pytest.mark.parametrize("number", ["²", "1.5", "1e3", "½"])
