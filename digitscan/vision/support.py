@@ -125,6 +125,8 @@ class RuledPage:
         for _ in range(2):
             fit = np.eye(3)
             for spans, axis in ((what.level, 0), (what.upright, 1)):
+                if not len(spans):
+                    continue  # the sides of slim cells are too short to be looked at
                 away, seen = self.offsets(transform, spans, axis, FAR_MM)
                 middle = spans[:, 1:].mean(axis=1)
                 x, y = (middle, spans[:, 0]) if axis == 0 else (spans[:, 0], middle)

@@ -101,3 +101,21 @@ def test_support_counts_pieces_and_what_runs_on() -> None:
     fewer = ruled.support(exact, printed(sides(ladder[:4]), (80.0, 100.0)))
     assert fewer == pytest.approx(13 - 2 * 3, abs=0.5)  # both sides run on
     assert ruled.support(exact, printed(sides([Box(56, 20, 10, 10)]), (80.0, 100.0))) < 0.2
+
+
+@pytest.mark.parametrize("axis", [0, 1], ids=["slim", "low"])
+def test_cells_with_sides_too_short_to_look_at_are_settled_by_the_others(axis: int) -> None:
+    page = np.full((1000, 800), 230, np.uint8)
+    rules = page if axis == 0 else page.T
+    for x in range(200, 201 + 20 * 19, 19):
+        rules[200:290, x - 1 : x + 2] = 40
+    for y in (200, 290):
+        rules[y - 1 : y + 2, 200:580] = 40
+    cells = [Box(20 + 1.9 * i, 20, 1.9, 9) for i in range(20)]
+    if axis:
+        cells = [Box(y, x, h, w) for x, y, w, h in cells]
+    what, ruled = printed(sides(cells), (80.0, 100.0)), RuledPage(page, (80.0, 100.0))
+    off = np.array([[10.0, 0, 4], [0, 10.0, 4], [0, 0, 1]])
+    moved = ruled.settled(off, what)
+    assert moved[axis, 2] == pytest.approx(0, abs=2)
+    assert moved[1 - axis, 2] == pytest.approx(4, abs=1e-6)  # px: nothing tells otherwise
