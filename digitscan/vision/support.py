@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from digitscan.records import Box, Image, Matrix
 from digitscan.vision.placement import RULE_MM, paper_around, ruled
 
-Map = NDArray[np.float32]
 Spans = NDArray[np.float64]
 """(n, 3): place of a rule across it, and from where to where it runs, mm."""
 

@@ -51,7 +51,9 @@ def test_a_form_that_looks_the_same_upside_down_has_a_rival(form: Form, page: Im
 def test_a_lost_rule_moves_no_row(form: Form, page: Image) -> None:
     image = page.copy()
     image[round(29 * SCALE) : round(31 * SCALE)] = 255
-    assert all(abs(off) < 1 for off, rotation in rows_off(form, image) if rotation == 0)
+    upright = [off for off, rotation in rows_off(form, image) if rotation == 0]
+    assert upright
+    assert all(abs(off) < 1 for off in upright)
 
 
 @pytest.mark.parametrize("rows", [slice(0, 39), slice(81, 120)], ids=["first", "last"])
@@ -65,12 +67,15 @@ def test_where_a_row_is_lost_both_places_are_told(form: Form, page: Image, rows:
 @pytest.mark.parametrize("down", [-10.0, 10.0])
 def test_a_sheet_that_lies_a_row_off_is_found(form: Form, page: Image, down: float) -> None:
     moved = np.roll(page, round(down * SCALE), axis=0)
-    assert all(abs(off) < 1 for off, rotation in rows_off(form, moved, down) if rotation == 0)
+    upright = [off for off, rotation in rows_off(form, moved, down) if rotation == 0]
+    assert upright
+    assert all(abs(off) < 1 for off in upright)
 
 
 def test_a_row_beyond_the_picture_is_not_found(form: Form, page: Image) -> None:
     found = register(as_page(page[round(40 * SCALE) - 6 :]), (form,))
     places = [p for p in (found, *found.rivals) if p.rotation == 0]
+    assert places
     assert all(p.evidence[0] < 0.1 for p in places)
 
 
