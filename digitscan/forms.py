@@ -6,7 +6,6 @@ comes out is frozen: a `Form` whose tables are written out and whose boxes are i
 
 from __future__ import annotations
 
-import copy
 import csv
 import hashlib
 import io
@@ -21,10 +20,9 @@ from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from digitscan.definition import (
+    OVERLAP,
     CheckSection,
     CleaningSection,
     FieldSection,
@@ -32,9 +30,11 @@ from digitscan.definition import (
     PageSection,
     Printed,
     RegistrationSection,
+    around,
 )
 from digitscan.errors import FormError
 from digitscan.records import Box
+from digitscan.validation import validated
 
 Operator = Literal["==", "<=", ">="]
 FEWEST_FRAMES = 3  # at different places: of fewer `lines` cannot tell where a page lies
@@ -118,7 +118,7 @@ def load_form(path: Path) -> Form:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise FormError(where, [f"not a TOML file: {error}"]) from None
     faults: list[str] = []
-    form = _validated(raw, faults)
+    form = validated(raw, faults)
     if form is None:
         raise FormError(where, faults)
     extra = hashlib.sha256(json.dumps(raw, sort_keys=True, default=str).encode())
@@ -143,73 +143,6 @@ def load_form(path: Path) -> Form:
         checks=checks,
         fingerprint=extra.hexdigest(),
     )
-
-
-def _validated(raw: dict[str, Any], faults: list[str]) -> FormSection | None:
-    """The definition; where parts of it are wrong, what remains without them, so that all faults are told."""
-    try:
-        return FormSection.model_validate(raw)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)
-    faults += [_sentence(fault) for fault in wrong]
-    rest = copy.deepcopy(raw)
-    for fault in wrong:
-        _take_out(rest, fault["loc"], whole=fault["type"] != "extra_forbidden")
-    for key, section in rest.items():
-        if isinstance(section, list):
-            rest[key] = [s for s in section if s is not None]
-    try:
-        return FormSection.model_validate({"name": "unnamed", **rest})
-    except ValidationError:
-        return None
-
-
-def _take_out(rest: dict[str, Any], loc: tuple[int | str, ...], *, whole: bool) -> None:
-    """Remove what a fault names: an unknown key alone, otherwise the section's key or the list's entry."""
-    holder: Any = rest
-    for depth, part in enumerate(loc):
-        if whole and isinstance(holder, list):
-            holder[int(part)] = None
-            return
-        if depth == len(loc) - 1 or (whole and depth == 1):
-            if isinstance(holder, dict):
-                holder.pop(str(part), None)
-            return
-        holder = holder[int(part)] if isinstance(holder, list) else holder.get(part)
-        if holder is None:
-            return
-
-
-def _sentence(fault: ErrorDetails) -> str:
-    loc = fault["loc"]
-    key = "".join(f"[{p + 1}]" if isinstance(p, int) else f".{p}" for p in loc).lstrip(".")
-    key = key.removesuffix(".[key]")  # so pydantic says that a key itself is wrong
-    if fault["type"] == "extra_forbidden":
-        near = get_close_matches(str(loc[-1]), _keys_at(FormSection, loc[:-1]), n=1)
-        return f"{key}: unknown key" + (f", did you mean '{near[0]}'?" if near else "")
-    if fault["type"] == "missing":
-        return f"{key}: missing"
-    given = fault["input"]
-    shown = "" if isinstance(given, dict) else f" (found {given!r})"
-    message = fault["msg"].removeprefix("Value error, ")
-    return f"{key}: {message[:1].lower()}{message[1:]}{shown}"
-
-
-def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """Valid keys of the section at a pydantic error location."""
-    for part in loc:
-        if isinstance(part, str) and part in model.model_fields:
-            inner = _section_of(model.model_fields[part].annotation)
-            if inner is not None:
-                model = inner
-    return list(model.model_fields)
-
-
-def _section_of(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    found = (_section_of(a) for a in getattr(annotation, "__args__", ()))
-    return next((f for f in found if f is not None), None)
 
 
 def _names(raw: dict[str, Any]) -> list[str]:
@@ -255,17 +188,13 @@ def _form_field(
     extra: Any,
     faults: list[str],
 ) -> FormField:
-    if section.cell_boxes is not None:
-        cells = tuple(Box(x, y + down, w, h) for x, y, w, h in section.cell_boxes)
-        left, top = min(c.x for c in cells), min(c.y for c in cells)
-        right, bottom = max(c.x + c.width for c in cells), max(c.y + c.height for c in cells)
-        box = Box(left, top, right - left, bottom - top)
-    else:
+    parts = tuple(part._replace(y=part.y + down) for part in section.parts)
+    box = around(parts)
+    if section.cell_boxes is None:
         assert section.box is not None  # the section's own check saw to it
         x, y, w, h = section.box
-        box = Box(x, y + down, w, h)
-        count = section.cells or 0
-        cells = tuple(Box(x + w * i / count, box.y, w / count, h) for i in range(count))
+        box = Box(x, y + down, w, h)  # which its cells, each a part of the width, miss by a hair
+    cells = parts if section.digits is None else ()
     values = None if section.values is None else frozenset(str(v) for v in section.values)
     if section.values_file is not None:
         content = _file_bytes(folder / section.values_file, f"{where}.values_file", faults)
@@ -332,7 +261,35 @@ def _placement_faults(raw: dict[str, Any], form: FormSection, fields: tuple[Form
         for place, box in places
         if box.x < 0 or box.y < 0 or box.x + box.width > width + 1e-6 or box.y + box.height > height + 1e-6
     ]
-    return faults + _lying_faults(form, fields)
+    return faults + _overlap_faults(fields) + _lying_faults(form, fields)
+
+
+def _overlap_faults(fields: tuple[FormField, ...]) -> list[str]:
+    """What lies over what; of the rows of a table once."""
+    parts = [(f.name, part) for f in fields for part in f.cells or (f.box,)]
+    told: dict[frozenset[str], str] = {}
+    for i, j in _overlapping([part for _, part in parts]):
+        (one, first), (other, second) = parts[i], parts[j]
+        columns = frozenset(re.sub(r"\[\d+\]", "", name) for name in (one, other))
+        if one != other and columns not in told:
+            here, there = ([round(v, 2) for v in part] for part in (first, second))
+            told[columns] = f"{one}: box {here} lies over {other}, {there}: fields, and rows, stand apart"
+    return list(told.values())
+
+
+def _overlapping(boxes: list[Box]) -> list[tuple[int, int]]:
+    """Pairs of boxes that lie over each other by more than they may."""
+    left, top, wide, high = np.array(boxes, np.float64).reshape(-1, 4).T
+    right, bottom, order, pairs = left + wide, top + high, np.argsort(top, kind="stable"), []
+    beneath = np.searchsorted(top[order], bottom)  # where those begin that a box does not reach
+    for place, i in enumerate(order.tolist()):
+        near = order[place + 1 : beneath[i]]
+        across = np.minimum(right[near], right[i]) - np.maximum(left[near], left[i])
+        down = np.minimum(bottom[near], bottom[i]) - top[near]
+        smaller = np.minimum(wide[near] * high[near], wide[i] * high[i])
+        both = np.maximum(across, 0) * down > OVERLAP * smaller
+        pairs += [(min(i, j), max(i, j)) for j in near[both].tolist()]
+    return sorted(pairs)
 
 
 def _lying_faults(form: FormSection, fields: tuple[FormField, ...]) -> list[str]:

@@ -330,6 +330,78 @@ def test_a_field_has_exactly_one_layout(tmp_path: Path, layout: str) -> None:
     assert said.startswith("field[1]: give exactly one of cells, cell_boxes, digits (found ")
 
 
+CELLS = f'{HEAD}[[field]]\nname = "a"\ncell_boxes = '
+
+
+@pytest.mark.parametrize(
+    ("cells", "number"),
+    [
+        ("[[20, 20, 7, 9], [13, 20, 7, 9]]", 2),
+        ("[[20, 20, 7, 9], [20, 29, 7, 9]]", 2),
+        ("[[20, 20, 7, 9], [27, 20, 7, 9], [27, 20, 7, 9]]", 3),
+        ("[[20, 20, 7, 9], [25, 20, 7, 9]]", 2),
+    ],
+    ids=["reversed", "stacked", "twice the same", "one over another"],
+)
+def test_cells_stand_side_by_side_from_left_to_right(tmp_path: Path, cells: str, number: int) -> None:
+    (said,) = faults(tmp_path, CELLS + cells)
+    expected = f"cells stand side by side, from left to right: cell {number} is not right of {number - 1}"
+    assert said.startswith(f"field[1].cell_boxes: {expected}")
+
+
+def test_cells_measured_by_hand_may_touch(tmp_path: Path) -> None:
+    (read,) = loaded(tmp_path, f"{CELLS}[[20, 20, 7, 9], [26.5, 20.4, 7, 9]]").fields
+    assert len(read.cells) == 2
+
+
+@pytest.mark.parametrize("box", ["[20, 20, 14, 9]", "[18, 20, 9, 9]", "[20, 20, 7, 12]"])
+def test_a_box_that_its_cells_do_not_fill_is_refused(tmp_path: Path, box: str) -> None:
+    """Of two cells one would be read, and a written 11 be a 1."""
+    (said,) = faults(tmp_path, f"{CELLS}[[20, 20, 7, 9]]\nbox = {box}")
+    assert said == "field[1]: 'box' is not what 'cell_boxes' fill: name all cells, or leave it out"
+    assert loaded(tmp_path, f"{CELLS}[[20, 20, 7, 9], [29, 20, 7, 9]]\nbox = [19.5, 20, 16.5, 9]").fields
+
+
+@pytest.mark.parametrize(
+    ("layout", "key"),
+    [
+        ("cell_boxes = [[20, 20, 7, 9], [27, 20, 0.5, 9]]", "field[1].cell_boxes[2]"),
+        ("box = [20, 20, 14, 1.9]\ncells = 2", "field[1].box"),
+        ("box = [20, 20, 1.9, 9]\ndigits = [0, 1]", "field[1].box"),
+        ("box = [20, 20, 14, 9]\ncells = 8", "field[1]"),
+    ],
+)
+def test_a_place_too_small_for_a_digit_is_refused(tmp_path: Path, layout: str, key: str) -> None:
+    (said,) = faults(tmp_path, f'{HEAD}[[field]]\nname = "a"\n{layout}\n')
+    assert said.startswith(f"{key}: ")
+    assert "2 mm" in said
+
+
+def test_small_cells_are_taken(tmp_path: Path) -> None:
+    assert loaded(tmp_path, f'{HEAD}[[field]]\nname = "a"\nbox = [20, 20, 14, 2]\ncells = 7').fields
+
+
+def test_fields_stand_apart(tmp_path: Path) -> None:
+    over = FIELD.replace("count", "other").replace("[10, 20, 30, 8]", "[33, 22, 30, 8]")
+    (said,) = faults(tmp_path, HEAD + FIELD + over)
+    boxes = "box [30.0, 20.0, 10.0, 8.0] lies over other, [33.0, 22.0, 10.0, 8.0]"
+    assert said == f"count: {boxes}: fields, and rows, stand apart"
+    beside = FIELD.replace("count", "other").replace("[10, 20, 30, 8]", "[38.5, 22, 30, 8]")
+    assert loaded(tmp_path, HEAD + FIELD + beside).fields
+
+
+def test_rows_of_a_table_stand_apart(tmp_path: Path) -> None:
+    said = faults(tmp_path, HEAD + TABLE.replace("10.5", "2"))
+    assert [fault.split(": ")[0] for fault in said] == ["person[1].age", "person[1].sex"]
+    assert "lies over person[2].age, [50.0, 32.0, 5.0, 8.0]" in said[0]
+    assert loaded(tmp_path, HEAD + TABLE.replace("10.5", "7")).fields
+
+
+def test_cells_of_one_field_may_stand_between_those_of_another(tmp_path: Path) -> None:
+    between = '[[field]]\nname = "b"\nbox = [27, 20, 6, 9]\ncells = 1\n'
+    assert loaded(tmp_path, f"{CELLS}[[20, 20, 7, 9], [33, 20, 7, 9]]\n{between}").fields
+
+
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     text = """
 name = "bad form"
