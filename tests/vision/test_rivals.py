@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -86,6 +88,18 @@ def test_a_table_is_like_itself_a_row_and_a_column_on_and_upside_down() -> None:
     assert {(0, 10), (0, -10), (15, 0), (-15, 0)} <= moves
     assert all(x % 15 == 0 and y % 10 == 0 for x, y in moves)
     assert apply(turn, np.array([(20.0, 30.0)])) == pytest.approx(np.array([(95.0, 110.0)]), abs=0.6)
+
+
+def test_a_table_of_thousands_of_cells_is_compared_with_itself_within_little_memory() -> None:
+    what = printed(
+        sides(Box(20 + 5 * i, 30 + 7 * j, 5, 7) for i in range(40) for j in range(50)), (240.0, 400.0)
+    )
+    tracemalloc.start()
+    moves = likenesses(what)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(moves) > 1
+    assert most < 100e6  # bytes; all pairs of its 4,000 pieces at once took half a gigabyte
 
 
 def test_a_form_of_unlike_boxes_is_like_nothing_of_itself() -> None:
