@@ -65,8 +65,10 @@ def _crossing(rules: tuple[RuleValues, ...]) -> bool:
 def _checked_pattern(pattern: str) -> str:
     try:
         re.compile(pattern)
-    except re.error as error:
+    except (re.error, OverflowError) as error:
         raise ValueError(f"not a regular expression: {error}") from None
+    except RecursionError:
+        raise ValueError("a regular expression nested too deeply") from None
     return pattern
 
 

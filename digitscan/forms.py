@@ -110,13 +110,23 @@ def json_schema() -> dict[str, Any]:
 
 def load_form(path: Path) -> Form:
     """Read and check a definition; `FormError` names every fault in it."""
-    where = str(path)
     try:
-        raw = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        return _checked(path, _parsed(path))
+    except RecursionError:
+        raise FormError(str(path), ["not a form: its lists or sections are nested too deeply"]) from None
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
-        raise FormError(where, [f"cannot be read: {error.strerror}"]) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FormError(where, [f"not a TOML file: {error}"]) from None
+        raise FormError(str(path), [f"cannot be read: {error.strerror}"]) from None
+    except ValueError as error:  # no UTF-8, no TOML, or a number of thousands of digits
+        raise FormError(str(path), [f"not a TOML file: {error}"]) from None
+
+
+def _checked(path: Path, raw: dict[str, Any]) -> Form:
+    where = str(path)
     faults: list[str] = []
     form = validated(raw, faults)
     if form is None:
@@ -195,17 +205,7 @@ def _form_field(
         x, y, w, h = section.box
         box = Box(x, y + down, w, h)  # which its cells, each a part of the width, miss by a hair
     cells = parts if section.digits is None else ()
-    values = None if section.values is None else frozenset(str(v) for v in section.values)
-    if section.values_file is not None:
-        content = _file_bytes(folder / section.values_file, f"{where}.values_file", faults)
-        extra.update(content)
-        listed = _first_cells(content)
-        odd = [v for v in listed if re.search("[0-9]", v) and not re.fullmatch("[0-9]+", v)]
-        values = (values or frozenset()) | frozenset(v for v in listed if re.fullmatch("[0-9]+", v))
-        if odd:
-            faults.append(f"{where}.values_file: {odd[0]!r} in {section.values_file} is no number")
-        elif not values and content:
-            faults.append(f"{where}.values_file: no line of {section.values_file} begins with digits")
+    values = _values(section, where, folder, extra, faults)
     accept = form.accept_confidence if section.accept_confidence is None else section.accept_confidence
     by_digit = {**form.accept_digit_confidence, **section.accept_digit_confidence}
     return FormField(
@@ -223,6 +223,30 @@ def _form_field(
         accept_digit_confidence=tuple(by_digit.get(digit, 0.0) for digit in "0123456789"),
         printed=form.printed if section.printed is None else section.printed,
     )
+
+
+def _values(
+    section: FieldSection, where: str, folder: Path, extra: Any, faults: list[str]
+) -> frozenset[str] | None:
+    """The only ones allowed, those of its file too; None for any."""
+    values = None if section.values is None else frozenset(str(v) for v in section.values)
+    if section.values_file is None:
+        return values
+    content = _file_bytes(folder / section.values_file, f"{where}.values_file", faults)
+    extra.update(content)
+    try:
+        listed = _first_cells(content)
+    except csv.Error as error:
+        said = "is no CSV file, or a quote in it is left open"
+        faults.append(f"{where}.values_file: {section.values_file} {said}: {error}")
+        return values
+    odd = [v for v in listed if re.search("[0-9]", v) and not re.fullmatch("[0-9]+", v)]
+    values = (values or frozenset()) | frozenset(v for v in listed if re.fullmatch("[0-9]+", v))
+    if odd:
+        faults.append(f"{where}.values_file: {odd[0]!r} in {section.values_file} is no number")
+    elif not values and content:
+        faults.append(f"{where}.values_file: no line of {section.values_file} begins with digits")
+    return values
 
 
 def _first_cells(content: bytes) -> list[str]:
@@ -335,7 +359,7 @@ def _parsed_check(
             elif column and column[1] in columns:
                 table, last = columns[column[1]], column[1].split(".")[1]
                 terms += [(f"{table.name}[{row}].{last}", factor) for row in range(1, table.rows + 1)]
-            elif re.fullmatch("[0-9]+", word):
+            elif re.fullmatch("[0-9]{1,40}", word):
                 constant += factor * int(word)
             else:
                 near = get_close_matches(word, [*names, *(f"sum({c})" for c in columns)], n=1)

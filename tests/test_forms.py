@@ -458,6 +458,39 @@ def test_what_is_not_toml_is_refused(tmp_path: Path, content: bytes) -> None:
     assert said.startswith("not a TOML file: ")
 
 
+@pytest.mark.parametrize(
+    "deep",
+    ["x = " + "[" * 3000 + "]" * 3000, "x = " + "{a=" * 1500 + "1" + "}" * 1500, "a" + ".a" * 3000 + " = 1"],
+    ids=["lists", "tables", "keys"],
+)
+def test_what_is_nested_too_deeply_is_refused(tmp_path: Path, deep: str) -> None:
+    assert faults(tmp_path, deep) == ["not a form: its lists or sections are nested too deeply"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (field(f"minimum = {'1' * 5000}"), "not a TOML file: "),
+        (check(f"count == {'1' * 5000}"), "check[1].rule: '1"),
+        (field("pattern = 'a{99999999999}'"), "field[1].pattern: not a regular expression: "),
+        (field(f"pattern = '{'(' * 3000 + ')' * 3000}'"), "field[1].pattern: a regular expression nested"),
+    ],
+    ids=["number", "number in a rule", "repetition", "pattern"],
+)
+def test_what_is_absurdly_large_is_refused(tmp_path: Path, text: str, expected: str) -> None:
+    (said,) = faults(tmp_path, text)
+    assert said.startswith(expected)
+
+
+def test_a_values_file_with_a_quote_left_open_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "codes.csv").write_text('code\n"' + "001\n" * 40_000, encoding="utf-8")
+    (said,) = faults(tmp_path, field('values_file = "codes.csv"'))
+    expected = (
+        "codes.csv is no CSV file, or a quote in it is left open: field larger than field limit (131072)"
+    )
+    assert said == f"field[1].values_file: {expected}"
+
+
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     for path, reason in ((tmp_path / "none.toml", "No such file or directory"), (tmp_path, "Is a directory")):
         with pytest.raises(FormError) as caught:
