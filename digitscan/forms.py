@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import re
 import tomllib
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ from digitscan.records import Box
 from digitscan.validation import validated
 
 Operator = Literal["==", "<=", ">="]
+MOST_PIXELS = 25e6  # of all fields of a page: of 35 million a worker's memory was too small
+AROUND_MM = 2.2  # so much is cut out around each
 FEWEST_FRAMES = 3  # at different places: of fewer `lines` cannot tell where a page lies
 
 
@@ -285,7 +288,19 @@ def _placement_faults(raw: dict[str, Any], form: FormSection, fields: tuple[Form
         for place, box in places
         if box.x < 0 or box.y < 0 or box.x + box.width > width + 1e-6 or box.y + box.height > height + 1e-6
     ]
-    return faults + _overlap_faults(fields) + _lying_faults(form, fields)
+    return faults + _overlap_faults(fields) + _lying_faults(form, fields) + _size_faults(form, fields)
+
+
+def _size_faults(form: FormSection, fields: tuple[FormField, ...]) -> list[str]:
+    """Whether all fields of a page fit into memory."""
+    resolution = form.page.resolution
+    area = sum((f.box.width + 2 * AROUND_MM) * (f.box.height + 2 * AROUND_MM) for f in fields)
+    most = math.floor(25.4 * math.sqrt(MOST_PIXELS / area)) if area else resolution
+    if resolution <= most:
+        return []
+    return [
+        f"page.resolution: {resolution:g} dpi need too much memory for fields so large: take {most} at most"
+    ]
 
 
 def _overlap_faults(fields: tuple[FormField, ...]) -> list[str]:

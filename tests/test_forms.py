@@ -10,8 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from digitscan.errors import EXIT_USAGE, FormError
-from digitscan.forms import Check, Form, json_schema, load_form
+from digitscan.forms import AROUND_MM, Check, Form, json_schema, load_form
 from digitscan.records import Box
+from digitscan.vision.fields import MARGIN_MM
 
 ROOT = Path(__file__).parent.parent
 HEAD = """
@@ -395,6 +396,17 @@ def test_rows_of_a_table_stand_apart(tmp_path: Path) -> None:
     assert [fault.split(": ")[0] for fault in said] == ["person[1].age", "person[1].sex"]
     assert "lies over person[2].age, [50.0, 32.0, 5.0, 8.0]" in said[0]
     assert loaded(tmp_path, HEAD + TABLE.replace("10.5", "7")).fields
+
+
+def test_fields_that_would_not_fit_into_memory_are_refused(tmp_path: Path) -> None:
+    assert AROUND_MM == MARGIN_MM
+    fine = HEAD.replace("[100, 100]", "[200, 100]\nresolution = 1200")
+    box = '[[field]]\nname = "a{0}"\nbox = [10, {1}, 180, {2}]\ndigits = [1, 9]\n'
+    large = box.format(1, 5, 45) + box.format(2, 50, 45)
+    assert loaded(tmp_path, fine + FIELD).fields
+    (said,) = faults(tmp_path, fine + large)
+    assert said == "page.resolution: 1200 dpi need too much memory for fields so large: take 940 at most"
+    assert loaded(tmp_path, fine.replace("1200", "940") + large).fields
 
 
 def test_cells_of_one_field_may_stand_between_those_of_another(tmp_path: Path) -> None:
