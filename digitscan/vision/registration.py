@@ -237,9 +237,7 @@ def _inside(boxes: Sequence[Box], placements: Sequence[Matrix], image: Image) ->
     x, y = np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, 1, 9))
     grid = np.column_stack([x.ravel(), y.ravel()])
     sides = np.array(boxes, np.float64)[:, None]
-    points = np.concatenate([sides[..., :2] + grid * sides[..., 2:], np.ones((len(boxes), 81, 1))], axis=2)
-    moved = points @ np.array(placements).transpose(0, 2, 1)
-    places = moved[..., :2] / moved[..., 2:]
+    places = apply(np.array(placements), sides[..., :2] + grid * sides[..., 2:])
     return np.asarray(((places >= 0) & (places <= image.shape[::-1])).all(axis=2).mean(axis=1), np.float64)
 
 
