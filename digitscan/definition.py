@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -17,6 +19,8 @@ from pydantic import (
     model_validator,
 )
 
+from digitscan.records import Box
+
 
 def _checked_box(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     if not all(math.isfinite(v) for v in box):
@@ -24,6 +28,21 @@ def _checked_box(box: tuple[float, float, float, float]) -> tuple[float, float, 
     if box[2] <= 0 or box[3] <= 0:
         raise ValueError("width and height must be greater than 0")
     return box
+
+
+def _checked_place(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    if min(box[2:]) < SMALLEST_SIDE:
+        raise ValueError(f"too small to write a digit in: {SMALLEST_SIDE:g} mm wide and high is the least")
+    return box
+
+
+def _checked_cells(cells: tuple[PlaceValues, ...]) -> tuple[PlaceValues, ...]:
+    for number, ((x, _, w, _), (after, _, wide, _)) in enumerate(pairwise(cells), 1):
+        if after < x + w - OVERLAP * min(w, wide):
+            raise ValueError(
+                f"cells stand side by side, from left to right: cell {number + 1} is not right of {number}"
+            )
+    return cells
 
 
 def _checked_rule(rule: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
@@ -46,8 +65,10 @@ def _crossing(rules: tuple[RuleValues, ...]) -> bool:
 def _checked_pattern(pattern: str) -> str:
     try:
         re.compile(pattern)
-    except re.error as error:
+    except (re.error, OverflowError) as error:
         raise ValueError(f"not a regular expression: {error}") from None
+    except RecursionError:
+        raise ValueError("a regular expression nested too deeply") from None
     return pattern
 
 
@@ -63,10 +84,16 @@ def _checked_side(side: float) -> float:
     return side
 
 
+SMALLEST_SIDE = 2.0  # mm, of cells and boxes: slimmer ones were read as blank
+OVERLAP = 0.2  # of the smaller of two boxes: measured by hand, they may lie over each other a little
+FILLED_MM = 1.0  # by which a side of `box` may differ from what the cells fill
+
 PageSide = Annotated[float, AfterValidator(_checked_side)]
 Millimetres = Annotated[float, Field(gt=0, le=2000)]
 RuleValues = Annotated[tuple[float, float, float, float], AfterValidator(_checked_rule)]
 BoxValues = Annotated[tuple[float, float, float, float], AfterValidator(_checked_box)]
+PlaceValues = Annotated[BoxValues, AfterValidator(_checked_place)]
+CellBoxes = Annotated[tuple[PlaceValues, ...], AfterValidator(_checked_cells)]
 
 
 def _checked_value(value: str | int) -> str | int:
@@ -90,6 +117,13 @@ DigitProbabilities = Annotated[
     dict[Annotated[str, AfterValidator(_checked_digit)], Probability],
     Field(description="such as { 1 = 0.99, 7 = 0.995 }: a field with such a digit below it goes to review"),
 ]
+
+
+def around(boxes: Sequence[Box]) -> Box:
+    """The smallest box with all of these in it."""
+    left, top = min(b.x for b in boxes), min(b.y for b in boxes)
+    right, bottom = max(b.x + b.width for b in boxes), max(b.y + b.height for b in boxes)
+    return Box(left, top, right - left, bottom - top)
 
 
 class _Section(BaseModel):
@@ -152,9 +186,12 @@ class FieldSection(_Section):
     """One place where a number is written."""
 
     name: Name
-    box: Annotated[BoxValues | None, Field(description="x, y, width, height in mm")] = None
+    box: Annotated[PlaceValues | None, Field(description="x, y, width, height in mm")] = None
     cells: Annotated[StrictInt | None, Field(ge=1, le=40, description="printed cells of equal width")] = None
-    cell_boxes: Annotated[tuple[BoxValues, ...] | None, Field(min_length=1, max_length=40)] = None
+    cell_boxes: Annotated[
+        CellBoxes | None,
+        Field(min_length=1, max_length=40, description="the cells one by one, left to right"),
+    ] = None
     digits: Annotated[
         tuple[Annotated[StrictInt, Field(ge=0, le=40)], Annotated[StrictInt, Field(ge=1, le=40)]] | None,
         Field(description="an open box: fewest and most digits"),
@@ -180,11 +217,34 @@ class FieldSection(_Section):
             raise ValueError(f"give exactly one of cells, cell_boxes, digits (found {layouts or 'none'})")
         if self.cell_boxes is None and self.box is None:
             raise ValueError("'box' is missing")
+        if self.box and self.cells and self.box[2] / self.cells < SMALLEST_SIDE - 1e-6:
+            raise ValueError(
+                f"{self.cells} cells in {self.box[2]:g} mm are too slim to write digits in:"
+                f" {SMALLEST_SIDE:g} mm each is the least"
+            )
+        if self.box and self.cell_boxes and not self._is_filled(self.box):
+            raise ValueError("'box' is not what 'cell_boxes' fill: name all cells, or leave it out")
         if self.digits is not None and self.digits[0] > self.digits[1]:
             raise ValueError("'digits' is [fewest, most]: fewest is greater than most")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"minimum {self.minimum} is greater than maximum {self.maximum}")
         return self
+
+    def _is_filled(self, box: tuple[float, float, float, float]) -> bool:
+        """Whether the cells reach from side to side of a box."""
+        x, y, w, h = around(self.parts)
+        off = box[0] - x, box[1] - y, box[0] + box[2] - x - w, box[1] + box[3] - y - h
+        return max(abs(side) for side in off) <= FILLED_MM
+
+    @property
+    def parts(self) -> tuple[Box, ...]:
+        """Its cells, or its open box."""
+        if self.cell_boxes is not None:
+            return tuple(Box(*cell) for cell in self.cell_boxes)
+        assert self.box is not None  # its own check saw to it
+        x, y, w, h = self.box
+        count = self.cells or 1
+        return tuple(Box(x + w * i / count, y, w / count, h) for i in range(count))
 
 
 class TableSection(_Section):

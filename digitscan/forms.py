@@ -6,11 +6,11 @@ comes out is frozen: a `Form` whose tables are written out and whose boxes are i
 
 from __future__ import annotations
 
-import copy
 import csv
 import hashlib
 import io
 import json
+import math
 import re
 import tomllib
 from collections.abc import Iterator
@@ -21,10 +21,9 @@ from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from digitscan.definition import (
+    OVERLAP,
     CheckSection,
     CleaningSection,
     FieldSection,
@@ -32,11 +31,16 @@ from digitscan.definition import (
     PageSection,
     Printed,
     RegistrationSection,
+    around,
 )
 from digitscan.errors import FormError
 from digitscan.records import Box
+from digitscan.validation import validated
 
 Operator = Literal["==", "<=", ">="]
+MOST_PIXELS = 25e6  # of all fields of a page: of 35 million a worker's memory was too small
+AROUND_MM = 2.2  # so much is cut out around each
+FEWEST_FRAMES = 3  # at different places: of fewer `lines` cannot tell where a page lies
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +113,25 @@ def json_schema() -> dict[str, Any]:
 
 def load_form(path: Path) -> Form:
     """Read and check a definition; `FormError` names every fault in it."""
-    where = str(path)
     try:
-        raw = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        return _checked(path, _parsed(path))
+    except RecursionError:
+        raise FormError(str(path), ["not a form: its lists or sections are nested too deeply"]) from None
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
-        raise FormError(where, [f"cannot be read: {error.strerror}"]) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FormError(where, [f"not a TOML file: {error}"]) from None
+        raise FormError(str(path), [f"cannot be read: {error.strerror}"]) from None
+    except ValueError as error:  # no UTF-8, no TOML, or a number of thousands of digits
+        raise FormError(str(path), [f"not a TOML file: {error}"]) from None
+
+
+def _checked(path: Path, raw: dict[str, Any]) -> Form:
+    where = str(path)
     faults: list[str] = []
-    form = _validated(raw, faults)
+    form = validated(raw, faults)
     if form is None:
         raise FormError(where, faults)
     extra = hashlib.sha256(json.dumps(raw, sort_keys=True, default=str).encode())
@@ -142,73 +156,6 @@ def load_form(path: Path) -> Form:
         checks=checks,
         fingerprint=extra.hexdigest(),
     )
-
-
-def _validated(raw: dict[str, Any], faults: list[str]) -> FormSection | None:
-    """The definition; where parts of it are wrong, what remains without them, so that all faults are told."""
-    try:
-        return FormSection.model_validate(raw)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)
-    faults += [_sentence(fault) for fault in wrong]
-    rest = copy.deepcopy(raw)
-    for fault in wrong:
-        _take_out(rest, fault["loc"], whole=fault["type"] != "extra_forbidden")
-    for key, section in rest.items():
-        if isinstance(section, list):
-            rest[key] = [s for s in section if s is not None]
-    try:
-        return FormSection.model_validate({"name": "unnamed", **rest})
-    except ValidationError:
-        return None
-
-
-def _take_out(rest: dict[str, Any], loc: tuple[int | str, ...], *, whole: bool) -> None:
-    """Remove what a fault names: an unknown key alone, otherwise the section's key or the list's entry."""
-    holder: Any = rest
-    for depth, part in enumerate(loc):
-        if whole and isinstance(holder, list):
-            holder[int(part)] = None
-            return
-        if depth == len(loc) - 1 or (whole and depth == 1):
-            if isinstance(holder, dict):
-                holder.pop(str(part), None)
-            return
-        holder = holder[int(part)] if isinstance(holder, list) else holder.get(part)
-        if holder is None:
-            return
-
-
-def _sentence(fault: ErrorDetails) -> str:
-    loc = fault["loc"]
-    key = "".join(f"[{p + 1}]" if isinstance(p, int) else f".{p}" for p in loc).lstrip(".")
-    key = key.removesuffix(".[key]")  # so pydantic says that a key itself is wrong
-    if fault["type"] == "extra_forbidden":
-        near = get_close_matches(str(loc[-1]), _keys_at(FormSection, loc[:-1]), n=1)
-        return f"{key}: unknown key" + (f", did you mean '{near[0]}'?" if near else "")
-    if fault["type"] == "missing":
-        return f"{key}: missing"
-    given = fault["input"]
-    shown = "" if isinstance(given, dict) else f" (found {given!r})"
-    message = fault["msg"].removeprefix("Value error, ")
-    return f"{key}: {message[:1].lower()}{message[1:]}{shown}"
-
-
-def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """Valid keys of the section at a pydantic error location."""
-    for part in loc:
-        if isinstance(part, str) and part in model.model_fields:
-            inner = _section_of(model.model_fields[part].annotation)
-            if inner is not None:
-                model = inner
-    return list(model.model_fields)
-
-
-def _section_of(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    found = (_section_of(a) for a in getattr(annotation, "__args__", ()))
-    return next((f for f in found if f is not None), None)
 
 
 def _names(raw: dict[str, Any]) -> list[str]:
@@ -254,28 +201,14 @@ def _form_field(
     extra: Any,
     faults: list[str],
 ) -> FormField:
-    if section.cell_boxes is not None:
-        cells = tuple(Box(x, y + down, w, h) for x, y, w, h in section.cell_boxes)
-        left, top = min(c.x for c in cells), min(c.y for c in cells)
-        right, bottom = max(c.x + c.width for c in cells), max(c.y + c.height for c in cells)
-        box = Box(left, top, right - left, bottom - top)
-    else:
+    parts = tuple(part._replace(y=part.y + down) for part in section.parts)
+    box = around(parts)
+    if section.cell_boxes is None:
         assert section.box is not None  # the section's own check saw to it
         x, y, w, h = section.box
-        box = Box(x, y + down, w, h)
-        count = section.cells or 0
-        cells = tuple(Box(x + w * i / count, box.y, w / count, h) for i in range(count))
-    values = None if section.values is None else frozenset(str(v) for v in section.values)
-    if section.values_file is not None:
-        content = _file_bytes(folder / section.values_file, f"{where}.values_file", faults)
-        extra.update(content)
-        listed = _first_cells(content)
-        odd = [v for v in listed if re.search("[0-9]", v) and not re.fullmatch("[0-9]+", v)]
-        values = (values or frozenset()) | frozenset(v for v in listed if re.fullmatch("[0-9]+", v))
-        if odd:
-            faults.append(f"{where}.values_file: {odd[0]!r} in {section.values_file} is no number")
-        elif not values and content:
-            faults.append(f"{where}.values_file: no line of {section.values_file} begins with digits")
+        box = Box(x, y + down, w, h)  # which its cells, each a part of the width, miss by a hair
+    cells = parts if section.digits is None else ()
+    values = _values(section, where, folder, extra, faults)
     accept = form.accept_confidence if section.accept_confidence is None else section.accept_confidence
     by_digit = {**form.accept_digit_confidence, **section.accept_digit_confidence}
     return FormField(
@@ -293,6 +226,30 @@ def _form_field(
         accept_digit_confidence=tuple(by_digit.get(digit, 0.0) for digit in "0123456789"),
         printed=form.printed if section.printed is None else section.printed,
     )
+
+
+def _values(
+    section: FieldSection, where: str, folder: Path, extra: Any, faults: list[str]
+) -> frozenset[str] | None:
+    """The only ones allowed, those of its file too; None for any."""
+    values = None if section.values is None else frozenset(str(v) for v in section.values)
+    if section.values_file is None:
+        return values
+    content = _file_bytes(folder / section.values_file, f"{where}.values_file", faults)
+    extra.update(content)
+    try:
+        listed = _first_cells(content)
+    except csv.Error as error:
+        said = "is no CSV file, or a quote in it is left open"
+        faults.append(f"{where}.values_file: {section.values_file} {said}: {error}")
+        return values
+    odd = [v for v in listed if re.search("[0-9]", v) and not re.fullmatch("[0-9]+", v)]
+    values = (values or frozenset()) | frozenset(v for v in listed if re.fullmatch("[0-9]+", v))
+    if odd:
+        faults.append(f"{where}.values_file: {odd[0]!r} in {section.values_file} is no number")
+    elif not values and content:
+        faults.append(f"{where}.values_file: no line of {section.values_file} begins with digits")
+    return values
 
 
 def _first_cells(content: bytes) -> list[str]:
@@ -331,13 +288,66 @@ def _placement_faults(raw: dict[str, Any], form: FormSection, fields: tuple[Form
         for place, box in places
         if box.x < 0 or box.y < 0 or box.x + box.width > width + 1e-6 or box.y + box.height > height + 1e-6
     ]
-    method = form.registration.method
+    return faults + _overlap_faults(fields) + _lying_faults(form, fields) + _size_faults(form, fields)
+
+
+def _size_faults(form: FormSection, fields: tuple[FormField, ...]) -> list[str]:
+    """Whether all fields of a page fit into memory."""
+    resolution = form.page.resolution
+    area = sum((f.box.width + 2 * AROUND_MM) * (f.box.height + 2 * AROUND_MM) for f in fields)
+    most = math.floor(25.4 * math.sqrt(MOST_PIXELS / area)) if area else resolution
+    if resolution <= most:
+        return []
+    return [
+        f"page.resolution: {resolution:g} dpi need too much memory for fields so large: take {most} at most"
+    ]
+
+
+def _overlap_faults(fields: tuple[FormField, ...]) -> list[str]:
+    """What lies over what; of the rows of a table once."""
+    parts = [(f.name, part) for f in fields for part in f.cells or (f.box,)]
+    told: dict[frozenset[str], str] = {}
+    for i, j in _overlapping([part for _, part in parts]):
+        (one, first), (other, second) = parts[i], parts[j]
+        columns = frozenset(re.sub(r"\[\d+\]", "", name) for name in (one, other))
+        if one != other and columns not in told:
+            here, there = ([round(v, 2) for v in part] for part in (first, second))
+            told[columns] = f"{one}: box {here} lies over {other}, {there}: fields, and rows, stand apart"
+    return list(told.values())
+
+
+def _overlapping(boxes: list[Box]) -> list[tuple[int, int]]:
+    """Pairs of boxes that lie over each other by more than they may."""
+    left, top, wide, high = np.array(boxes, np.float64).reshape(-1, 4).T
+    right, bottom, order, pairs = left + wide, top + high, np.argsort(top, kind="stable"), []
+    beneath = np.searchsorted(top[order], bottom)  # where those begin that a box does not reach
+    for place, i in enumerate(order.tolist()):
+        near = order[place + 1 : beneath[i]]
+        across = np.minimum(right[near], right[i]) - np.maximum(left[near], left[i])
+        down = np.minimum(bottom[near], bottom[i]) - top[near]
+        smaller = np.minimum(wide[near] * high[near], wide[i] * high[i])
+        both = np.maximum(across, 0) * down > OVERLAP * smaller
+        pairs += [(min(i, j), max(i, j)) for j in near[both].tolist()]
+    return sorted(pairs)
+
+
+def _lying_faults(form: FormSection, fields: tuple[FormField, ...]) -> list[str]:
+    """What is missing for `lines` and `none` to tell where a page lies."""
+    registration = form.registration
+    told = registration.frames or registration.rules
+    if fields and registration.method == "none" and not (told or any(f.is_boxed for f in fields)):
+        return ["registration: method 'none' needs printed boxes or frames"]
     # frames are found by rules that are whole
-    shown = any(f.printed == "box" or (f.is_boxed and method == "none") for f in fields)
-    told = form.registration.frames or form.registration.rules
-    if fields and method in ("lines", "none") and not (told or shown):
-        faults.append(f"registration: method '{method}' needs printed boxes or frames")
-    return faults
+    frames = [b for f in fields if f.printed == "box" for b in (f.cells or (f.box,))]
+    frames += [Box(*f) for f in registration.frames]
+    places = {(round(x + w / 2, 1), round(y + h / 2, 1)) for x, y, w, h in frames}
+    if fields and registration.method == "lines" and len(places) < FEWEST_FRAMES:
+        return [
+            f"registration: method 'lines' needs at least {FEWEST_FRAMES} printed cells, boxes or frames at"
+            f" different places (found {len(places)}): name more of what is printed under 'frames', or take"
+            " another method"
+        ]
+    return []
 
 
 def _parsed_check(
@@ -364,7 +374,7 @@ def _parsed_check(
             elif column and column[1] in columns:
                 table, last = columns[column[1]], column[1].split(".")[1]
                 terms += [(f"{table.name}[{row}].{last}", factor) for row in range(1, table.rows + 1)]
-            elif re.fullmatch("[0-9]+", word):
+            elif re.fullmatch("[0-9]{1,40}", word):
                 constant += factor * int(word)
             else:
                 near = get_close_matches(word, [*names, *(f"sum({c})" for c in columns)], n=1)
@@ -373,5 +383,7 @@ def _parsed_check(
                     f"'{word}' is neither a field nor a whole number{hint}" if word else "a term is missing"
                 )
     operator = next(o for o in get_args(Operator) if o == sides[1])
+    if not terms and not told:
+        told.append("no field is named, so there is nothing to check")
     faults += [f"{where}: {said} (in {section.rule!r})" for said in dict.fromkeys(told)]
     return None if told else Check(section.rule, tuple(terms), constant, operator)

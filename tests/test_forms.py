@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from digitscan.errors import EXIT_USAGE, FormError
-from digitscan.forms import Check, Form, json_schema, load_form
+from digitscan.forms import AROUND_MM, Check, Form, json_schema, load_form
 from digitscan.records import Box
+from digitscan.vision.fields import MARGIN_MM
 
 ROOT = Path(__file__).parent.parent
 HEAD = """
@@ -25,6 +26,7 @@ name = "count"
 box = [10, 20, 30, 8]
 cells = 3
 """
+LINES = '[registration]\nmethod = "lines"\n'
 OTHER_FIELD = """
 [[field]]
 name = "total"
@@ -184,6 +186,7 @@ def test_a_name_that_looks_like_a_number_is_a_name(tmp_path: Path) -> None:
 def test_a_check_weighs_every_term_as_written(
     tmp_path_factory: pytest.TempPathFactory, parts: list[tuple[str, str]], right: str
 ) -> None:
+    assume(any(not word.isdigit() for word in (*(word for _, word in parts), right)))
     rule = " ".join(f"{sign} {word}" for sign, word in parts).removeprefix("+ ") + f" == {right}"
     (read,) = loaded(tmp_path_factory.mktemp("check"), check(rule)).checks
     values = {"count": 1000, "total": 70000}
@@ -328,6 +331,89 @@ def test_a_field_has_exactly_one_layout(tmp_path: Path, layout: str) -> None:
     assert said.startswith("field[1]: give exactly one of cells, cell_boxes, digits (found ")
 
 
+CELLS = f'{HEAD}[[field]]\nname = "a"\ncell_boxes = '
+
+
+@pytest.mark.parametrize(
+    ("cells", "number"),
+    [
+        ("[[20, 20, 7, 9], [13, 20, 7, 9]]", 2),
+        ("[[20, 20, 7, 9], [20, 29, 7, 9]]", 2),
+        ("[[20, 20, 7, 9], [27, 20, 7, 9], [27, 20, 7, 9]]", 3),
+        ("[[20, 20, 7, 9], [25, 20, 7, 9]]", 2),
+    ],
+    ids=["reversed", "stacked", "twice the same", "one over another"],
+)
+def test_cells_stand_side_by_side_from_left_to_right(tmp_path: Path, cells: str, number: int) -> None:
+    (said,) = faults(tmp_path, CELLS + cells)
+    expected = f"cells stand side by side, from left to right: cell {number} is not right of {number - 1}"
+    assert said.startswith(f"field[1].cell_boxes: {expected}")
+
+
+def test_cells_measured_by_hand_may_touch(tmp_path: Path) -> None:
+    (read,) = loaded(tmp_path, f"{CELLS}[[20, 20, 7, 9], [26.5, 20.4, 7, 9]]").fields
+    assert len(read.cells) == 2
+
+
+@pytest.mark.parametrize("box", ["[20, 20, 14, 9]", "[18, 20, 9, 9]", "[20, 20, 7, 12]"])
+def test_a_box_that_its_cells_do_not_fill_is_refused(tmp_path: Path, box: str) -> None:
+    """Of two cells one would be read, and a written 11 be a 1."""
+    (said,) = faults(tmp_path, f"{CELLS}[[20, 20, 7, 9]]\nbox = {box}")
+    assert said == "field[1]: 'box' is not what 'cell_boxes' fill: name all cells, or leave it out"
+    assert loaded(tmp_path, f"{CELLS}[[20, 20, 7, 9], [29, 20, 7, 9]]\nbox = [19.5, 20, 16.5, 9]").fields
+
+
+@pytest.mark.parametrize(
+    ("layout", "key"),
+    [
+        ("cell_boxes = [[20, 20, 7, 9], [27, 20, 0.5, 9]]", "field[1].cell_boxes[2]"),
+        ("box = [20, 20, 14, 1.9]\ncells = 2", "field[1].box"),
+        ("box = [20, 20, 1.9, 9]\ndigits = [0, 1]", "field[1].box"),
+        ("box = [20, 20, 14, 9]\ncells = 8", "field[1]"),
+    ],
+)
+def test_a_place_too_small_for_a_digit_is_refused(tmp_path: Path, layout: str, key: str) -> None:
+    (said,) = faults(tmp_path, f'{HEAD}[[field]]\nname = "a"\n{layout}\n')
+    assert said.startswith(f"{key}: ")
+    assert "2 mm" in said
+
+
+def test_small_cells_are_taken(tmp_path: Path) -> None:
+    assert loaded(tmp_path, f'{HEAD}[[field]]\nname = "a"\nbox = [20, 20, 14, 2]\ncells = 7').fields
+
+
+def test_fields_stand_apart(tmp_path: Path) -> None:
+    over = FIELD.replace("count", "other").replace("[10, 20, 30, 8]", "[33, 22, 30, 8]")
+    (said,) = faults(tmp_path, HEAD + FIELD + over)
+    boxes = "box [30.0, 20.0, 10.0, 8.0] lies over other, [33.0, 22.0, 10.0, 8.0]"
+    assert said == f"count: {boxes}: fields, and rows, stand apart"
+    beside = FIELD.replace("count", "other").replace("[10, 20, 30, 8]", "[38.5, 22, 30, 8]")
+    assert loaded(tmp_path, HEAD + FIELD + beside).fields
+
+
+def test_rows_of_a_table_stand_apart(tmp_path: Path) -> None:
+    said = faults(tmp_path, HEAD + TABLE.replace("10.5", "2"))
+    assert [fault.split(": ")[0] for fault in said] == ["person[1].age", "person[1].sex"]
+    assert "lies over person[2].age, [50.0, 32.0, 5.0, 8.0]" in said[0]
+    assert loaded(tmp_path, HEAD + TABLE.replace("10.5", "7")).fields
+
+
+def test_fields_that_would_not_fit_into_memory_are_refused(tmp_path: Path) -> None:
+    assert AROUND_MM == MARGIN_MM
+    fine = HEAD.replace("[100, 100]", "[200, 100]\nresolution = 1200")
+    box = '[[field]]\nname = "a{0}"\nbox = [10, {1}, 180, {2}]\ndigits = [1, 9]\n'
+    large = box.format(1, 5, 45) + box.format(2, 50, 45)
+    assert loaded(tmp_path, fine + FIELD).fields
+    (said,) = faults(tmp_path, fine + large)
+    assert said == "page.resolution: 1200 dpi need too much memory for fields so large: take 940 at most"
+    assert loaded(tmp_path, fine.replace("1200", "940") + large).fields
+
+
+def test_cells_of_one_field_may_stand_between_those_of_another(tmp_path: Path) -> None:
+    between = '[[field]]\nname = "b"\nbox = [27, 20, 6, 9]\ncells = 1\n'
+    assert loaded(tmp_path, f"{CELLS}[[20, 20, 7, 9], [33, 20, 7, 9]]\n{between}").fields
+
+
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     text = """
 name = "bad form"
@@ -384,6 +470,39 @@ def test_what_is_not_toml_is_refused(tmp_path: Path, content: bytes) -> None:
     assert said.startswith("not a TOML file: ")
 
 
+@pytest.mark.parametrize(
+    "deep",
+    ["x = " + "[" * 3000 + "]" * 3000, "x = " + "{a=" * 1500 + "1" + "}" * 1500, "a" + ".a" * 3000 + " = 1"],
+    ids=["lists", "tables", "keys"],
+)
+def test_what_is_nested_too_deeply_is_refused(tmp_path: Path, deep: str) -> None:
+    assert faults(tmp_path, deep) == ["not a form: its lists or sections are nested too deeply"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (field(f"minimum = {'1' * 5000}"), "not a TOML file: "),
+        (check(f"count == {'1' * 5000}"), "check[1].rule: '1"),
+        (field("pattern = 'a{99999999999}'"), "field[1].pattern: not a regular expression: "),
+        (field(f"pattern = '{'(' * 3000 + ')' * 3000}'"), "field[1].pattern: a regular expression nested"),
+    ],
+    ids=["number", "number in a rule", "repetition", "pattern"],
+)
+def test_what_is_absurdly_large_is_refused(tmp_path: Path, text: str, expected: str) -> None:
+    (said,) = faults(tmp_path, text)
+    assert said.startswith(expected)
+
+
+def test_a_values_file_with_a_quote_left_open_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "codes.csv").write_text('code\n"' + "001\n" * 40_000, encoding="utf-8")
+    (said,) = faults(tmp_path, field('values_file = "codes.csv"'))
+    expected = (
+        "codes.csv is no CSV file, or a quote in it is left open: field larger than field limit (131072)"
+    )
+    assert said == f"field[1].values_file: {expected}"
+
+
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     for path, reason in ((tmp_path / "none.toml", "No such file or directory"), (tmp_path, "Is a directory")):
         with pytest.raises(FormError) as caught:
@@ -411,9 +530,29 @@ def test_a_form_of_which_nothing_shows_needs_marks(tmp_path: Path) -> None:
 
 def test_frames_are_not_found_by_dashes(tmp_path: Path) -> None:
     assert loaded(tmp_path, field('printed = "dashed"')).fields[0].is_boxed
-    lines = '[registration]\nmethod = "lines"\n'
-    (said,) = faults(tmp_path, HEAD + lines + FIELD + 'printed = "dashed"\n')
-    assert said == "registration: method 'lines' needs printed boxes or frames"
+    (said,) = faults(tmp_path, HEAD + LINES + FIELD + 'printed = "dashed"\n')
+    assert said.startswith("registration: method 'lines' needs at least 3 printed cells, boxes or frames")
+
+
+@pytest.mark.parametrize(
+    ("frames", "cells", "found"),
+    [("", 1, 1), ("", 2, 2), ("frames = [[5, 16, 40, 16], [1, 1, 9, 9]]\n", 1, 2)],
+    ids=["one", "two", "one around the other"],
+)
+def test_lines_need_three_boxes_at_different_places(
+    tmp_path: Path, *, frames: str, cells: int, found: int
+) -> None:
+    (said,) = faults(tmp_path, HEAD + LINES + frames + FIELD.replace("cells = 3", f"cells = {cells}"))
+    assert said == (
+        "registration: method 'lines' needs at least 3 printed cells, boxes or frames at different places"
+        f" (found {found}): name more of what is printed under 'frames', or take another method"
+    )
+
+
+def test_lines_take_three_boxes(tmp_path: Path) -> None:
+    assert loaded(tmp_path, HEAD + LINES + FIELD).fields
+    frames = "frames = [[60, 60, 20, 9], [1, 1, 9, 9]]\n"
+    assert loaded(tmp_path, HEAD + LINES + frames + FIELD.replace("cells = 3", "cells = 1")).fields
 
 
 def test_a_values_file_may_come_from_a_spreadsheet(tmp_path: Path) -> None:
@@ -438,6 +577,11 @@ def test_a_values_file_without_values_is_refused(tmp_path: Path) -> None:
 def test_a_check_with_a_term_missing_is_refused(tmp_path: Path, rule: str) -> None:
     (said,) = faults(tmp_path, check(rule))
     assert said.startswith("check[1].rule: ")
+
+
+def test_a_check_without_fields_is_refused(tmp_path: Path) -> None:
+    (said,) = faults(tmp_path, check("1 == 2"))
+    assert said == "check[1].rule: no field is named, so there is nothing to check (in '1 == 2')"
 
 
 @pytest.mark.parametrize("number", ["²", "1.5", "1e3", "½"])

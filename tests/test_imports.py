@@ -7,8 +7,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "digitscan"
 FLOORS = (
-    *("errors", "records", "definition", "forms", "deck", "vision", "recognition", "pipeline", "batch"),
-    *("review", "cli"),
+    *("errors", "records", "definition", "validation", "forms", "deck", "vision", "recognition", "pipeline"),
+    *("batch", "review", "cli"),
 )
 """The lowest first."""
 

@@ -31,6 +31,7 @@ IN_LINE = 0.1  # of the largest triangle's area, of the length of a row of point
 APART = 0.25  # of the distance between neighbours: what is off by more is not where it should be
 SPREAD = 0.2  # of the form's area: boxes that lie closer together tell nothing of perspective
 AT_ONCE = 1 << 17  # distances between boxes: they stay in the processor's cache
+NEIGHBOURS = 4  # of a place that are looked at for a box of the right size
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,9 @@ def _seed_pairs(centres: Points) -> list[tuple[int, int]]:
     """Pairs of boxes far apart from all over the form, so that one lost with all around it costs little."""
     seeds = spread(centres, MAX_SEED_BOXES)
     first, second = np.triu_indices(len(seeds), 1)
-    order = np.argsort(-np.hypot(*(centres[seeds[first]] - centres[seeds[second]]).T), kind="stable")
+    far = np.hypot(*(centres[seeds[first]] - centres[seeds[second]]).T)
+    order = np.argsort(-far, kind="stable")
+    order = order[far[order] > 0]  # one box within another has no direction
     used = np.zeros(len(centres), int)
     pairs = []
     for a, b in zip(seeds[first[order]].tolist(), seeds[second[order]].tolist(), strict=True):
@@ -111,6 +114,8 @@ def _promising(centres: Points, sizes: Points, found: Points, loose: float) -> l
             fits &= np.abs(unlike).max(axis=1) < np.log(1.5)
         factors.append(factor[fits])
         shifts.append((at[i] - factor * form_at[a])[fits])
+    if not factors:
+        return []  # all boxes of the form lie at one place
     factor, shift = np.concatenate(factors), np.concatenate(shifts)
     if len(factor) == 0:
         return []
@@ -237,7 +242,7 @@ def _partners_of_each(
     transforms: list[Matrix], centres: Points, sizes: Points, found: Points, tolerance: float
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
     """What `_partners` gives for each, of so many at once as stay in the processor's cache."""
-    at_once = max(1, AT_ONCE // max(1, len(centres) * len(found)))
+    at_once = max(1, AT_ONCE // (len(centres) * NEIGHBOURS))
     for start in range(0, len(transforms), at_once):
         some = np.stack(transforms[start : start + at_once])
         yield from zip(*_partners(some, centres, sizes, found, tolerance), strict=True)
@@ -250,18 +255,48 @@ def _partners(
 
     transforms: n of them; results are n x boxes. tolerance: mm.
     """
-    moved = np.column_stack([centres, np.ones(len(centres))]) @ transforms.transpose(0, 2, 1)
-    moved = moved[..., :2] / moved[..., 2:]
     scale = scales(transforms)[:, None]
-    apart = np.hypot(moved[:, :, None, 0] - found[:, 0], moved[:, :, None, 1] - found[:, 1])
-    for side, form_side in zip(_shapes(found[:, 2:]).T, _shapes(sizes).T, strict=True):
-        apart[np.abs(side - (form_side + np.log(scale))[:, :, None]) >= np.log(UNLIKE)] = np.inf
-    nearest, distance = apart.argmin(axis=2), apart.min(axis=2)
+    shapes = _shapes(sizes) + np.log(scale)[..., None]
+    reach = np.broadcast_to(tolerance * scale, shapes.shape[:2])
+    places = apply(transforms, centres)
+    flat, away = _nearest(places.reshape(-1, 2), shapes.reshape(-1, 2), found, reach.ravel())
+    nearest, distance = flat.reshape(reach.shape), away.reshape(reach.shape)
     # a box of the page serves one box of the form only: the nearest
-    rank = np.argsort(np.argsort(distance, axis=1, kind="stable"), axis=1)
-    same = nearest[:, :, None] == nearest[:, None, :]
-    first_use = ~(same & (rank[:, None, :] < rank[:, :, None])).any(axis=2)
-    return np.where((distance <= tolerance * scale) & first_use, nearest, -1), distance
+    page, box = np.nonzero(nearest >= 0)
+    order = np.lexsort((distance[page, box], nearest[page, box], page))
+    page, box = page[order], box[order]
+    again = (np.diff(page) == 0) & (np.diff(nearest[page, box]) == 0)
+    nearest[page[1:][again], box[1:][again]] = -1
+    return nearest, distance
+
+
+def _nearest(
+    places: Points, shapes: Points, found: Points, reach: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The box on the page nearest to each place, within reach and about as large; -1 and inf for none.
+
+    Few neighbours are looked at first, and more only where none of them will do.
+    """
+    tree, found_shapes = cKDTree(found[:, :2]), _shapes(found[:, 2:])
+    nearest, distance = np.full(len(places), -1), np.full(len(places), np.inf)
+    waiting = [(np.arange(len(places)), NEIGHBOURS)]
+    while waiting:
+        asked, count = waiting.pop()
+        count = min(count, len(found))
+        at, most = places[asked], reach[asked]
+        _, near = tree.query(at, k=np.arange(1, count + 1), distance_upper_bound=most.max() * 1.001)
+        there = near < len(found)
+        near = np.where(there, near, 0)
+        apart = np.hypot(at[:, :1] - found[near, 0], at[:, 1:] - found[near, 1])
+        alike = (np.abs(found_shapes[near] - shapes[asked][:, None]) < np.log(UNLIKE)).all(axis=2)
+        fit = np.where(there & alike & (apart <= most[:, None]), apart, np.inf)
+        best = distance[asked] = fit.min(axis=1)
+        nearest[asked] = np.where(fit == best[:, None], near, len(found)).min(axis=1)
+        more = asked[there[:, -1] & (best > 0.999 * apart[:, -1])]
+        if len(more) and count < len(found):
+            parts = -(-len(more) * 4 * count // AT_ONCE)
+            waiting += [(part, 4 * count) for part in np.array_split(more, parts)]
+    return np.where(np.isfinite(distance), nearest, -1), distance
 
 
 def _shapes(sizes: Points) -> Points:

@@ -94,7 +94,7 @@ def find_frames(
     kept = boxes[(sides.min(axis=1) >= low) & (sides.max(axis=1) <= high)]
     back = cv2.invertAffineTransform(level)
     kept[:, :2] = kept[:, :2] @ back[:, :2].T + back[:, 2]
-    return _largest(kept / scale, MAX_FRAMES)
+    return _largest(kept / scale, max(MAX_FRAMES, 2 * len(sizes_mm)))
 
 
 def _largest(found: Points, most: int) -> Points:

@@ -27,6 +27,7 @@ from digitscan.vision.support import Print, RuledPage, printed, sides
 from digitscan.vision.transforms import Points, apply, rotation_of
 
 SMALLEST_PAGE = 100  # px: below it nothing printed could be told
+SLIMMEST_PAGE = 25  # times as long as it is wide: a longer strip would be made smaller to nothing
 UNMARKED = ("lines", "rules", "none")  # methods that nothing but rules tells where the form lies
 CONTESTED, CONTESTED_UNMARKED = 0.9, 0.5  # of the best candidate's rank: worth comparing with it
 GONE, MISSED = 0.4, 0.65  # share of its rules without which a field's box is not there; and is hardly
@@ -71,7 +72,7 @@ def register(page: Page, forms: tuple[Form, ...]) -> RegisteredPage:
     which of two it is, and where another one lies beside it.
     """
     height, width = page.image.shape
-    if min(width, height) < SMALLEST_PAGE:
+    if min(width, height) < max(SMALLEST_PAGE, max(width, height) / SLIMMEST_PAGE):
         raise PageError("registration", f"a picture of {width} x {height} pixels is no page of a form")
     best, *like = _fitting(page, forms)
     least = best.form.registration.minimum_score
@@ -236,9 +237,7 @@ def _inside(boxes: Sequence[Box], placements: Sequence[Matrix], image: Image) ->
     x, y = np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, 1, 9))
     grid = np.column_stack([x.ravel(), y.ravel()])
     sides = np.array(boxes, np.float64)[:, None]
-    points = np.concatenate([sides[..., :2] + grid * sides[..., 2:], np.ones((len(boxes), 81, 1))], axis=2)
-    moved = points @ np.array(placements).transpose(0, 2, 1)
-    places = moved[..., :2] / moved[..., 2:]
+    places = apply(np.array(placements), sides[..., :2] + grid * sides[..., 2:])
     return np.asarray(((places >= 0) & (places <= image.shape[::-1])).all(axis=2).mean(axis=1), np.float64)
 
 

@@ -86,26 +86,31 @@ def _shifts(what: Print) -> tuple[Matrix, ...]:
 @lru_cache(maxsize=16)
 def _half_turn(what: Print) -> tuple[Matrix, ...]:
     """The half turn about the point that has the most print on opposite sides, if that is much."""
-    sums = []
+    reach = max(float(spans.max(initial=0)) for spans in (what.level, what.upright))
+    votes = np.zeros((round(2 * reach) + 2,) * 2, np.int32)  # by the places of both, added
     for spans, axis in ((what.level, 0), (what.upright, 1)):
-        first, second = np.triu_indices(len(spans))
-        alike = np.abs(np.diff(spans[first, 1:]) - np.diff(spans[second, 1:]))[:, 0] < 0.5
-        first, second = first[alike], second[alike]
-        along = (spans[first, 1:] + spans[second, 1:]).mean(axis=1)
-        across = spans[first, 0] + spans[second, 0]
-        # two pieces that change places count for both
-        pair = np.column_stack([along, across] if axis == 0 else [across, along])
-        sums += [pair, pair[first != second]]
-    places, counts = np.unique(np.round(np.vstack(sums)), axis=0, return_counts=True)
-    if counts.max() < ALIKE * what.pieces:
+        length = spans[:, 2] - spans[:, 1]
+        for i, piece in enumerate(spans):  # one after the other: all pairs of a large table take gigabytes
+            others = spans[i:][np.abs(length[i] - length[i:]) < 0.5]
+            sums = np.round([(piece[1:] + others[:, 1:]).mean(axis=1), piece[0] + others[:, 0]]).astype(int)
+            np.add.at(votes, tuple(sums if axis == 0 else sums[::-1]), np.int32(2))
+            # two pieces that change places count for both, one that stays once
+            votes[tuple(sums[:, 0] if axis == 0 else sums[::-1, 0])] -= 1
+    if votes.max() < ALIKE * what.pieces:
         return ()
-    x, y = places[counts.argmax()]
+    x, y = np.unravel_index(votes.argmax(), votes.shape)
     return (np.array([[-1, 0, x], [0, -1, y], [0, 0, 1.0]]),)
 
 
 def _moves(spans: Spans, moved: Points) -> list[float]:
     """For each pair of pieces of which one is the other moved along `moved`, how far, in half mm."""
-    first, second = np.triu_indices(len(spans), 1)
+    still = spans[:, moved.argmin()]
+    order = np.argsort(still, kind="stable")
+    spans, still = spans[order], still[order]
+    # of each those after it that lie no farther off, so that not all pairs of a large table are looked at
+    counts = np.searchsorted(still, still + 0.5, side="right") - np.arange(len(still)) - 1
+    first = np.repeat(np.arange(len(still)), counts)
+    second = first + 1 + np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
     apart = spans[second] - spans[first]
     far = apart[:, moved.argmax()]
     fits = np.abs(apart - far[:, None] * moved).max(axis=1) < 0.5

@@ -147,9 +147,8 @@ def _is_ground(lightness: NDArray[np.float64]) -> NDArray[np.bool_]:
 def _lightness(registered: RegisteredPage) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How light, 0-255, the paper is in each field, and around it; nan where that is not to be seen."""
     image, (places, free) = registered.page.image, _places(registered.form)
-    points = np.pad(places, ((0, 0), (0, 0), (0, 1)), constant_values=1)
-    moved = points @ np.array(registered.placements, np.float64).transpose(0, 2, 1)
-    x, y = np.moveaxis(np.floor(moved[..., :2] / moved[..., 2:]).astype(np.int64), 2, 0)
+    moved = apply(np.array(registered.placements, np.float64), places)
+    x, y = np.moveaxis(np.floor(moved).astype(np.int64), 2, 0)
     seen = free & (x >= 0) & (x < image.shape[1]) & (y >= 0) & (y < image.shape[0])
     grey = np.where(seen, image[np.where(seen, y, 0), np.where(seen, x, 0)], np.uint8(255))
     inside, beside = slice(len(INSIDE)), slice(len(INSIDE), None)

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from digitscan.records import Box, Image, Matrix
 from digitscan.vision.placement import RULE_MM, paper_around, ruled
 
-Map = NDArray[np.float32]
 Spans = NDArray[np.float64]
 """(n, 3): place of a rule across it, and from where to where it runs, mm."""
 
@@ -125,6 +124,8 @@ class RuledPage:
         for _ in range(2):
             fit = np.eye(3)
             for spans, axis in ((what.level, 0), (what.upright, 1)):
+                if not len(spans):
+                    continue  # the sides of slim cells are too short to be looked at
                 away, seen = self.offsets(transform, spans, axis, FAR_MM)
                 middle = spans[:, 1:].mean(axis=1)
                 x, y = (middle, spans[:, 0]) if axis == 0 else (spans[:, 0], middle)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digitscan.records import Box, Matrix
-from digitscan.vision.constellation import match
+from digitscan.vision.constellation import UNLIKE, _partners_of_each, match
 from digitscan.vision.transforms import Points, apply, rotation_of
 from tests.vision.marks import CENTRES, MARKS, SIZE, SIZES, similarity
 
@@ -149,6 +149,37 @@ def test_exact_marks_give_the_exact_transform(rotation: int) -> None:
 )
 def test_too_little_is_no_match(found: list[list[float]]) -> None:
     assert match(MARKS, np.array(found, np.float64).reshape(-1, 4), SIZE) == []
+
+
+@pytest.mark.parametrize("boxes", [MARKS[:1], MARKS[:2], (MARKS[0],) * 3], ids=["one", "two", "one thrice"])
+def test_a_form_of_fewer_than_three_boxes_is_found_nowhere(boxes: tuple[Box, ...]) -> None:
+    page = seen(similarity(0, 8, (60.0, 60.0)), list(range(6)), np.zeros((0, 4)))
+    assert match(boxes, page, SIZE) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_each_box_gets_the_nearest_about_as_large_and_none_twice(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    centres = rng.uniform(0, 200, (60, 2))
+    sizes = rng.choice([4.0, 7.0, 30.0], (60, 2))
+    way = similarity(2, 6, (50.0, 80.0))
+    found = np.column_stack([rng.uniform(0, 1300, (90, 2)), rng.choice([24.0, 42.0, 180.0], (90, 2))])
+    tolerance = 25.0
+    pairs = sorted(
+        (float(np.hypot(*(place - box[:2]))), i, j)
+        for i, place in enumerate(apply(way, centres))
+        for j, box in enumerate(found)
+        if np.abs(np.log(np.sort(box[2:]) / np.sort(sizes[i] * 6))).max() < np.log(UNLIKE)
+    )
+    nearest = {i: (away, j) for away, i, j in reversed(pairs)}
+    expected, taken = np.full(60, -1), set[int]()
+    for _, i, j in sorted((away, i, j) for i, (away, j) in nearest.items() if away <= tolerance * 6):
+        if j not in taken:
+            expected[i] = j
+            taken.add(j)
+    ((partner, _),) = _partners_of_each([way], centres, sizes, found, tolerance)
+    assert len(taken) > 20
+    assert partner.tolist() == expected.tolist()
 
 
 def test_a_mirror_image_is_no_match() -> None:

@@ -138,3 +138,11 @@ def test_frames_of_a_printed_form_are_found_where_they_are() -> None:
 def test_nothing_is_found_where_nothing_is(page: Image) -> None:
     assert find_marks(page, SIZES, SIZE).shape == (0, 4)
     assert find_frames(page, SIZES, SIZE).shape == (0, 4)
+
+
+def test_all_frames_of_a_form_with_a_thousand_are_found() -> None:
+    page = np.full((2100, 1500), 235, np.uint8)
+    page[100:1925:60, 100:1400] = page[102:1925:60, 100:1400] = page[101:1925:60, 100:1400] = 30
+    for x in range(100, 1400, 40):
+        page[100:1903, x : x + 3] = 30
+    assert len(find_frames(page, np.full((960, 2), (4.0, 6.0)), (150.0, 210.0))) >= 950

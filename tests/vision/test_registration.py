@@ -169,6 +169,21 @@ def test_a_page_with_nothing_on_it_is_refused(
             register(as_page(np.full(shape, tone, np.uint8)), (forms[method],))
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("size", [(100, 200_000), (200_000, 100), (99, 200)])
+def test_a_strip_is_no_page(forms: dict[str, Form], method: str, size: tuple[int, int]) -> None:
+    strip = as_page(np.full(size, 230, np.uint8))
+    with pytest.raises(PageError, match=f"^a picture of {size[1]} x {size[0]} pixels is no page of a form$"):
+        register(strip, (forms[method],))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("size", [(100, 2500), (2500, 100)])
+def test_a_slip_is_looked_at(forms: dict[str, Form], method: str, size: tuple[int, int]) -> None:
+    with pytest.raises(PageError, match="the form was not found"):
+        register(as_page(np.full(size, 230, np.uint8)), (forms[method],))
+
+
 @pytest.mark.parametrize("method", list(METHODS))
 def test_a_letter_is_refused(forms: dict[str, Form], method: str) -> None:
     page = np.full((945, 709), 240, np.uint8)
