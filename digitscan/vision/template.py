@@ -22,7 +22,7 @@ LONG_SIDE = 1400  # px, of what they are looked for in
 FEWEST = 8  # pairs of features
 ENOUGH = 80  # that agree, for the whole of the score: sixty do on pages of other forms
 MOSTLY = 0.25  # of the blank form's features agree: nothing more is tried; in rows that look alike fewer may
-PLAIN = 0.9  # of those that agree on a homography, on an affine map: on a scanner pages lie flat
+PLAIN = 0.95  # of those that agree on a homography, on a similarity: on a scanner pages lie flat
 NEAR_MM = 8.0  # that features lie off where a rough match has them,
 NEARER_MM = (2.0, 1.0)  # and off where the next ones do
 TOLERANCE = 3.0  # px, of the smaller picture
@@ -62,7 +62,7 @@ def match(image: Image, form: Form, rough: Iterable[Matrix]) -> list[Match]:
         return []
     source, target = blank.places * form.page.size, page.places * image.shape[::-1]
     tolerance = TOLERANCE * max(max(image.shape) / LONG_SIDE, 1)
-    first = _plainest(source, target, _pairs(blank, page), tolerance)
+    first = _homography(source, target, _pairs(blank, page), tolerance)
     found = [first] if first else []
     for transform in (*(m.transform for m in found), *rough):
         if any(m.matched >= MOSTLY * len(source) for m in found):
@@ -109,6 +109,17 @@ def _near(points: Points, others: Points, reach: float) -> NDArray[np.bool_]:
     return np.asarray(across & down, np.bool_)
 
 
+def _plainest(source: Points, target: Points, pairs: NDArray[np.int64], tolerance: float) -> Match | None:
+    """The similarity on which pairs agree, or the homography where that is clearly better.
+
+    In rows that look alike a homography, and even an affine map, bends until rows lie on others.
+    """
+    similarity, homography = (find(source, target, pairs, tolerance) for find in (_similarity, _homography))
+    if similarity and (not homography or similarity.matched >= PLAIN * homography.matched):
+        return similarity
+    return homography
+
+
 def _similarity(source: Points, target: Points, pairs: NDArray[np.int64], tolerance: float) -> Match | None:
     """That on which most pairs agree; where most of them are wrong, a homography fits too easily."""
     if len(pairs) < FEWEST:
@@ -117,27 +128,6 @@ def _similarity(source: Points, target: Points, pairs: NDArray[np.int64], tolera
         source[pairs[:, 0]], target[pairs[:, 1]], None, cv2.RANSAC, tolerance, 5000
     )
     return None if np.size(similarity) != 6 else _match(np.vstack([similarity, (0, 0, 1)]), inliers)
-
-
-def _plainest(source: Points, target: Points, pairs: NDArray[np.int64], tolerance: float) -> Match | None:
-    """The affine map on which pairs agree, or the homography where that is clearly better.
-
-    A homography bends to a few wrong pairs.
-    """
-    affine, homography = (find(source, target, pairs, tolerance) for find in (_affine, _homography))
-    if affine and (not homography or affine.matched >= PLAIN * homography.matched):
-        return affine
-    return homography
-
-
-def _affine(source: Points, target: Points, pairs: NDArray[np.int64], tolerance: float) -> Match | None:
-    """That on which most pairs agree; None where there are too few."""
-    if len(pairs) < FEWEST:
-        return None
-    affine, inliers = cv2.estimateAffine2D(
-        source[pairs[:, 0]], target[pairs[:, 1]], None, cv2.RANSAC, tolerance, 5000
-    )
-    return None if np.size(affine) != 6 else _match(np.vstack([affine, (0, 0, 1)]), inliers)
 
 
 def _homography(source: Points, target: Points, pairs: NDArray[np.int64], tolerance: float) -> Match | None:

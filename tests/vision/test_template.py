@@ -71,19 +71,6 @@ def test_tables_of_cells_are_found_where_they_lie(table: Form, seed: int, turn: 
         assert apart.max() < 0.5 * DPI / 25.4
 
 
-def test_flat_pages_are_laid_flat_and_photos_askew(table: Form) -> None:
-    page, _ = scan(table, 5, 0.4)
-    height, width = page.shape
-    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
-    tilted = corners + np.array([(40, 30), (-60, 0), (0, 0), (0, -20)], np.float32)
-    photo = cv2.warpPerspective(page, cv2.getPerspectiveTransform(corners, tilted), (width, height))
-    rough = [np.diag([DPI / 25.4, DPI / 25.4, 1.0])]
-    flat, *_ = template.match(page, table, rough)
-    askew, *_ = template.match(np.asarray(photo, np.uint8), table, rough)
-    assert flat.transform[2, :2].tolist() == [0, 0]
-    assert abs(askew.transform[2, 0]) + abs(askew.transform[2, 1]) > 1e-5
-
-
 def test_nothing_is_found_on_an_empty_page(table: Form) -> None:
     assert not list(template.match(np.full((800, 600), 255, np.uint8), table, ()))
 
