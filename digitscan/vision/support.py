@@ -94,15 +94,15 @@ class RuledPage:
 
         transform: 3x3, form mm -> page px.
         """
-        seen, running_on = self._counted(transform, what)
+        seen, running_on = self.counted(transform, what)
         return seen - END * running_on
 
     def balance(self, transform: Matrix, what: Print) -> float:
         """The same, less the pieces that are not seen: of two forms that fit, the page's own has more."""
-        seen, running_on = self._counted(transform, what)
+        seen, running_on = self.counted(transform, what)
         return 2 * seen - what.pieces - END * running_on
 
-    def _counted(self, transform: Matrix, what: Print) -> tuple[float, float]:
+    def counted(self, transform: Matrix, what: Print) -> tuple[float, float]:
         """How many pieces are seen, and beyond how many ends a rule runs on."""
         pieces, ends = (
             np.concatenate(
