@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from digitscan.forms import Form
 from digitscan.records import Matrix
-from digitscan.vision.support import Print, RuledPage, Spans
+from digitscan.vision.support import END, Print, RuledPage, Spans
 from digitscan.vision.transforms import Points, apply
 
 MARGIN = (2.0, 0.01)  # pieces of print, and part of all: a place with so many fewer is out of the question
@@ -20,6 +21,8 @@ SAME = 0.4  # of a field's smaller side
 LEAST_MOVE_MM = 2.0
 LOOKED_AROUND = 2  # places, of which one may be upside down
 CLIMBS = 12
+MOST_SEEN = 0.9  # of the pieces seen anywhere: a place with fewer has won by what does not run on there
+TRUSTED = 0.75  # of all pieces: where a form's own rules run on, so many must tell the place
 
 
 def contest(
@@ -31,17 +34,53 @@ def contest(
     is tried from each, but the half turn where the way up is known: where a move finds more print, from there
     on again.
     """
-    boxes = np.array([f.box for f in form.fields], np.float64)
     moves = _shifts(what) if way_up_known else likenesses(what)
-    seen: list[tuple[float, Matrix]] = []
+    boxes = np.array([f.box for f in form.fields], np.float64)
+    margin = max(MARGIN[0], MARGIN[1] * what.pieces)
+    found = _looked(page, boxes, what, moves, places, END)
+    likely, most_seen = max(found, key=lambda f: f.support), max(f.pieces for f in found)
+    if most_seen > TRUSTED * what.pieces and likely.pieces < MOST_SEEN * most_seen:
+        # the rules of a ledger run on through columns that are no fields, and do not where there are none
+        found = _looked(page, boxes, what, moves, places, 0)
+    most = max(f.support for f in found)
+    # of equals the likeliest is first, which was looked at first
+    return [
+        (f.support, f.place)
+        for f in sorted(found, key=lambda f: -round(f.support))
+        if f.support > most - margin
+    ]
 
-    def look(place: Matrix) -> tuple[float, Matrix] | None:
-        """What supports a place, and where it is exactly; None where it was found before, and no worse."""
+
+class _Found(NamedTuple):
+    """A place, form mm -> page px, how many pieces are seen there, and how many support it."""
+
+    place: Matrix
+    pieces: float
+    support: float
+
+
+def _looked(
+    page: RuledPage,
+    boxes: Points,
+    what: Print,
+    moves: Sequence[Matrix],
+    places: Sequence[Matrix],
+    end: float,
+) -> list[_Found]:
+    """All places that were looked at, in this order: those given, and what the form resembles itself by.
+
+    end: pieces for which an end counts beyond which a rule runs on.
+    """
+    seen: list[_Found] = []
+
+    def look(place: Matrix) -> _Found | None:
+        """A place where it is exactly; None where it was found before, and no worse."""
         place = page.settled(place, what)
-        found = page.support(place, what), place
-        for i, (support, other) in enumerate(seen):
-            if _same(place, other, boxes):
-                if found[0] <= support:
+        pieces, running_on = page.counted(place, what)
+        found = _Found(place, pieces, pieces - end * running_on)
+        for i, other in enumerate(seen):
+            if _same(place, other.place, boxes):
+                if found.support <= other.support:
                     return None
                 del seen[i]
                 break
@@ -50,18 +89,15 @@ def contest(
 
     for place in places:
         look(place)
-    for start in sorted(seen, key=lambda s: -s[0])[:LOOKED_AROUND]:
+    for start in sorted(seen, key=lambda f: -f.support)[:LOOKED_AROUND]:
         best = start
         for _ in range(CLIMBS):
-            around = [found for move in moves if (found := look(best[1] @ move)) is not None]
-            higher = max(around, key=lambda s: s[0], default=best)
-            if higher[0] <= best[0]:
+            around = [found for move in moves if (found := look(best.place @ move)) is not None]
+            higher = max(around, key=lambda f: f.support, default=best)
+            if higher.support <= best.support:
                 break
             best = higher
-    most = max(s for s, _ in seen)
-    margin = max(MARGIN[0], MARGIN[1] * what.pieces)
-    # of equals the likeliest is first, which was looked at first
-    return [(s, p) for s, p in sorted(seen, key=lambda s: -round(s[0])) if s > most - margin]
+    return seen
 
 
 def likenesses(what: Print) -> list[Matrix]:

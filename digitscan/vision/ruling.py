@@ -35,6 +35,7 @@ LEAST_CROSSED = 3
 NEAR_MM = 1.0  # a level rule that ends as near as this to an upright one meets it
 OFF = 0.12  # of the narrowest gap between level rules: how far one may lie from its place
 TILT_WEIGHT = 1.0
+CLOSER = 288  # placements of which all print is looked at, piece by piece
 SETTLED = 24
 KEPT = 12  # placements along one upright rule
 
@@ -66,6 +67,9 @@ def match(rules: Sequence[Box], page: RuledPage, form_size: tuple[float, float])
         back = np.eye(3)
         back[:2, :2] = turned
         found += [back @ transform for transform in _laid(rules, rows, columns, nominal)]
+    if len(found) > CLOSER:
+        rough = page.roughly(found, what)
+        found = [found[i] for i in np.argsort(-np.array(rough), kind="stable")[:CLOSER]]
     found.sort(key=lambda t: -page.support(t, what))
     settled = [page.settled(t, what) for t in found[:SETTLED]]
     return sorted((Match(t, 0, _share(page, t, what)) for t in settled), key=lambda m: -m.share)
@@ -122,20 +126,19 @@ def _share(page: RuledPage, transform: Matrix, what: Print) -> float:
 def _lines(seen: NDArray[np.float32], per_mm: float) -> Lines:
     """The level lines with the most ink."""
     band, least = max(2.5, BAND_MM * per_mm), LEAST_MM * per_mm
-    y, x = np.nonzero(seen > 0.3)
-    weight = seen[y, x]
+    y, x = (at.astype(np.float64) for at in np.nonzero(seen > 0.3))
+    weight = seen[seen > 0.3].astype(np.float64)
     height, width = seen.shape
     pad = int(np.ceil(SLANTS[-1] * width / 2)) + 2
     right = x - width / 2
     votes = np.zeros((len(SLANTS), height + 2 * pad))
 
-    def vote(at: NDArray[np.bool_], sign: int) -> None:
+    def vote(y: Points, right: Points, weight: Points) -> None:
         for k, slant in enumerate(SLANTS):
-            rows = np.rint(y[at] - slant * right[at]).astype(int) + pad
-            votes[k] += sign * np.bincount(rows, weight[at], votes.shape[1])
+            rows = np.rint(y - slant * right).astype(int) + pad
+            votes[k] += np.bincount(rows, weight, votes.shape[1])
 
-    left = np.ones(len(y), bool)
-    vote(left, 1)
+    vote(y, right, weight)
     found = []
     for _ in range(MOST_LINES):
         three = votes[:, :-2] + votes[:, 1:-1] + votes[:, 2:]  # a rule is up to three pixels thick here
@@ -144,13 +147,13 @@ def _lines(seen: NDArray[np.float32], per_mm: float) -> Lines:
             break
         slant, middle = SLANTS[k], float(row + 1 - pad)
         for _ in range(3):  # paper bends: a rule is followed to where it leaves the straight line
-            on = left & (np.abs(y - middle - slant * right) <= band)
+            on = np.abs(y - middle - slant * right) <= band
             slant, middle = np.polyfit(right[on], y[on], 1, w=weight[on])
         ends = np.quantile(right[on], (0.01, 0.99))
         found.append([v for e in ends for v in (e + width / 2, middle + slant * e)])
-        gone = left & (np.abs(y - middle - slant * right) <= 1.5 * band)
-        vote(gone, -1)
-        left &= ~gone
+        gone = np.abs(y - middle - slant * right) <= 1.5 * band
+        vote(y[gone], right[gone], -weight[gone])
+        y, right, weight = y[~gone], right[~gone], weight[~gone]
     return np.array(found, np.float64).reshape(-1, 4) + 0.5
 
 
@@ -168,10 +171,13 @@ def _laid(rules: Sequence[Box], level: Lines, upright: Lines, nominal: float) ->
         r.x: np.unique([c.y for c in lying if c.x - NEAR_MM < r.x < c.x + c.width + NEAR_MM])
         for r in standing
     }
-    found: list[tuple[float, _Rows]] = []
-    for x, rows in sorted(met.items(), key=lambda item: -len(item[1]))[:UPRIGHT_TRIED]:
-        for line in upright[:UPRIGHT_TRIED]:
-            found += [(x, r) for r in _along(rows, _crossings(line, level, 2 * nominal), nominal)]
+    tried = sorted(met.items(), key=lambda item: -len(item[1]))[:UPRIGHT_TRIED]
+    crossed = [_crossings(line, level, 2 * nominal) for line in upright[:UPRIGHT_TRIED]]
+    along: dict[bytes, list[_Rows]] = {}
+    for _, rows in tried:
+        if (met_by := rows.tobytes()) not in along:  # most uprights of a table meet the same level rules
+            along[met_by] = [r for crossings in crossed for r in _along(rows, crossings, nominal)]
+    found = [(x, r) for x, rows in tried for r in along[rows.tobytes()]]
     return [rows.transform(x, left if x - left > right - x else right) for x, rows in found]
 
 

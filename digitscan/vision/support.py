@@ -7,7 +7,7 @@ at, piece by piece, and the paper beyond its ends too, where none may run on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from digitscan.records import Box, Image, Matrix
 from digitscan.vision.placement import RULE_MM, paper_around, ruled
+from digitscan.vision.transforms import apply
 
 Spans = NDArray[np.float64]
 """(n, 3): place of a rule across it, and from where to where it runs, mm."""
@@ -25,6 +26,7 @@ LONG_SIDE = 1800  # px, in which rules are looked for
 SLACK_MM = 0.6  # how far a rule may lie from its place
 RUN_MM = 2.0  # a rule runs on for longer than this; letters and digits do not
 STEP_MM = 0.8  # between the points looked at
+ROUGHLY = np.array([0.2, 0.5, 0.8])  # of a span: those looked at first, where places are many
 NEAR_MM = 1.0  # how far a rule that is found may be off its place still
 FAR_MM = 2.0  # how far it is looked for
 BEYOND_MM = 8.0  # as far as this, paper is looked at beyond the end of a rule
@@ -94,15 +96,38 @@ class RuledPage:
 
         transform: 3x3, form mm -> page px.
         """
-        seen, running_on = self._counted(transform, what)
+        seen, running_on = self.counted(transform, what)
         return seen - END * running_on
+
+    def roughly(self, transforms: Sequence[Matrix], what: Print) -> list[float]:
+        """About what `support` gives, for many places at once: by a few points of each piece and end."""
+        reach = 2 * round(SLACK_MM * self.per_mm) + 1
+        near = [
+            np.asarray(cv2.dilate(seen, np.ones(across, np.uint8)), np.float32)
+            for seen, across in ((self.level, (reach, 1)), (self.upright, (1, reach)))
+        ]
+        supports = np.zeros(len(transforms))
+        for spans, axis, weight, beyond in (
+            (what.level, 0, 1, UNKNOWN),
+            (what.upright, 1, 1, UNKNOWN),
+            (what.level_ends, 0, -END, 0.0),
+            (what.upright_ends, 1, -END, 0.0),
+        ):
+            along = (spans[:, 1:2] + (spans[:, 2:] - spans[:, 1:2]) * ROUGHLY).ravel()
+            across = np.repeat(spans[:, 0], len(ROUGHLY))
+            points = np.column_stack([along, across] if axis == 0 else [across, along])
+            for i, transform in enumerate(transforms):
+                map_ = near[axis ^ _is_turned(transform)]
+                x, y = np.floor(apply(transform, points) * self.scale).astype(int).T
+                supports[i] += weight * float(_at(map_, x, y, beyond).sum()) / len(ROUGHLY)
+        return [float(s) for s in supports]
 
     def balance(self, transform: Matrix, what: Print) -> float:
         """The same, less the pieces that are not seen: of two forms that fit, the page's own has more."""
-        seen, running_on = self._counted(transform, what)
+        seen, running_on = self.counted(transform, what)
         return 2 * seen - what.pieces - END * running_on
 
-    def _counted(self, transform: Matrix, what: Print) -> tuple[float, float]:
+    def counted(self, transform: Matrix, what: Print) -> tuple[float, float]:
         """How many pieces are seen, and beyond how many ends a rule runs on."""
         pieces, ends = (
             np.concatenate(
@@ -175,19 +200,30 @@ class RuledPage:
         self, transform: Matrix, spans: Spans, axis: int, reach: float, beyond: float, points: int
     ) -> NDArray[np.float64]:
         """The same, by so many points along each span."""
-        turned = abs(transform[1, 0]) > abs(transform[0, 0])
-        map_ = self.level if (axis == 0) != turned else self.upright
+        map_ = (self.level, self.upright)[axis ^ _is_turned(transform)]
         steps = round(reach * 4 / STEP_MM)
         share = np.linspace(0.02, 0.98, points)
+        to_map = np.diag([self.scale, self.scale, 1]) @ transform
         along = spans[:, 1:2] + (spans[:, 2:] - spans[:, 1:2]) * share
         across = spans[:, :1] + np.arange(-steps, steps + 1) * STEP_MM / 4
         at = (along[:, None, :], across[:, :, None]) if axis == 0 else (across[:, :, None], along[:, None, :])
         # as `apply` has it of all these points, without a table of them
-        x, y, depth = (row[0] * at[0] + row[1] * at[1] + row[2] for row in transform.tolist())
-        x, y = (np.floor(v / depth * self.scale).astype(int) for v in (x, y))
-        inside = (x >= 0) & (y >= 0) & (x < map_.shape[1]) & (y < map_.shape[0])
-        values = np.where(inside, map_[y * inside, x * inside], beyond)
-        return np.asarray(values.mean(axis=2), np.float64)
+        x, y, depth = (row[0] * at[0] + (row[1] * at[1] + row[2]) for row in to_map.tolist())
+        x, y = (np.floor(v / depth).astype(int) for v in (x, y))
+        return np.asarray(_at(map_, x, y, beyond).mean(axis=2), np.float64)
+
+
+def _is_turned(transform: Matrix) -> bool:
+    """Whether what is level on the form stands upright on the page."""
+    return bool(abs(transform[1, 0]) > abs(transform[0, 0]))
+
+
+def _at(
+    map_: NDArray[np.float32], x: NDArray[np.int64], y: NDArray[np.int64], beyond: float
+) -> NDArray[np.float32]:
+    """What a map has at places, and `beyond` where they are not on it."""
+    inside = (x >= 0) & (y >= 0) & (x < map_.shape[1]) & (y < map_.shape[0])
+    return np.where(inside, map_[y * inside, x * inside], beyond)
 
 
 def _joined(spans: Iterable[tuple[float, float, float]]) -> list[tuple[float, float, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,6 +121,70 @@ def test_support_counts_pieces_and_what_runs_on() -> None:
     fewer = ruled.support(exact, printed(sides(ladder[:4]), (80.0, 100.0)))
     assert fewer == pytest.approx(13 - 2 * 3, abs=0.5)  # both sides run on
     assert ruled.support(exact, printed(sides([Box(56, 20, 10, 10)]), (80.0, 100.0))) < 0.2
+
+
+LEDGER_X = [10.0, 30.0, 40.0, 62.0, 72.0, 80.0]
+LEDGER_Y = [20.0 + 6 * i for i in range(17)]
+LEDGER = """name = "ledger"
+[page]
+size = [90, 130]
+[registration]
+method = "lines"
+frames = [[10, 10, 70, 10], [10, 20, 70, 96]]
+[[table]]
+name = "t"
+rows = 16
+pitch = 6
+""" + "".join(
+    f'[[table.field]]\nname = "c{i}"\nbox = [{LEDGER_X[i]}, 20, 10, 6]\ndigits = [0, 2]\n' for i in (1, 3)
+)
+
+
+def ledger(rows: slice = slice(None)) -> Image:
+    """Its rules run across the page, through columns that are no fields."""
+    page = np.full((round(130 * SCALE), round(90 * SCALE)), 240, np.uint8)
+    x, y = (np.rint(np.array(at) * SCALE).astype(int) for at in (LEDGER_X, [10.0, *LEDGER_Y[rows]]))
+    for row in y:
+        page[row - 1 : row + 1, x[0] : x[-1]] = 90
+    for column in x:
+        page[y[0] : y[-1], column - 1 : column + 1] = 90
+    return page
+
+
+def test_a_ledger_whose_rules_run_on_through_other_columns_is_found(tmp_path: Path) -> None:
+    found = register(as_page(ledger()), (write_form(tmp_path, LEDGER),))
+    assert found.score > 0.9
+    assert np.abs(found.transform - np.diag([SCALE, SCALE, 1])).max() < 3
+    assert not found.rivals
+
+
+@pytest.mark.parametrize("rows", [slice(1, None), slice(None, -1)], ids=["first", "last"])
+def test_a_ledger_without_a_rule_is_never_found_a_row_off_unawares(tmp_path: Path, rows: slice) -> None:
+    found = register(as_page(ledger(rows)), (write_form(tmp_path, LEDGER),))
+    shifts = [abs(p.transform[1, 2]) / SCALE for p in (found, *found.rivals)]
+    assert min(shifts) < 1
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_cells_whose_rules_run_on_are_never_found_a_column_off_unawares(tmp_path: Path, columns: int) -> None:
+    fields = "".join(
+        f'[[table.field]]\nname = "c{i}"\nbox = [{60 - 12 * i}, 20, 12, 8]\ndigits = [0, 2]\n'
+        for i in range(columns)
+    )
+    table = f'[[table]]\nname = "t"\nrows = 10\npitch = 8\n{fields}'
+    head = 'name = "cells"\n[page]\nsize = [90, 120]\n[registration]\nmethod = "lines"\n'
+    page = np.full((round(120 * SCALE), round(90 * SCALE)), 240, np.uint8)
+    x, y = (
+        np.rint(np.arange(12, 73, 12) * SCALE).astype(int),
+        np.rint(np.arange(20, 101, 8) * SCALE).astype(int),
+    )
+    for row in y:
+        page[row - 1 : row + 1, x[0] : x[-1]] = 90
+    for column in x:
+        page[y[0] : y[-1], column - 1 : column + 1] = 90
+    found = register(as_page(page), (write_form(tmp_path, head + table),))
+    off = [np.hypot(*p.transform[:2, 2]) / SCALE for p in (found, *found.rivals)]
+    assert min(off) < 1
 
 
 @pytest.mark.parametrize("axis", [0, 1], ids=["slim", "low"])

@@ -158,6 +158,33 @@ def test_of_many_upright_rules_few_are_tried(tmp_path: Path, monkeypatch: pytest
     assert 0 < along.call_count <= 4 * ruling.UPRIGHT_TRIED**2
 
 
+def test_level_rules_that_all_uprights_meet_are_laid_along_each_line_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for each upright of a form of fifty rules, a page took a quarter of a minute."""
+    along, transform = Mock(side_effect=ruling._along), seen(2.0, (0.0, 3.0))
+    monkeypatch.setattr(ruling, "_along", along)
+    columns = ", ".join(f"[{x}, 12, 0, 88]" for x in (6, 14, 22, 30, 38))
+    page = photo(transform)
+    for x in (6, 14, 22, 30, 38):
+        ends = np.round(apply(transform, np.array([(x, 12), (x, 100)]))).astype(int).tolist()
+        cv2.line(page, ends[0], ends[1], 90, 2)
+    register(as_page(page, None), (write_form(tmp_path, FORM.replace(RULES, f"{columns}, {RULES}")),))
+    assert 0 < along.call_count <= 4 * ruling.UPRIGHT_TRIED
+
+
+def test_of_many_placements_few_are_looked_at_closely(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ruling, "CLOSER", 12)
+    transform = seen(1.0, (0.0, 8.0))
+    page = RuledPage(photo(transform), SIZE)
+    looked = Mock(side_effect=page.support)
+    monkeypatch.setattr(page, "support", looked)
+    best, *_ = ruling.match([Box(*r) for r in form.registration.rules], page, SIZE)
+    assert looked.call_count <= 24
+    corners = np.array([(RIGHT, 12.0), (RIGHT, 57.0)])
+    assert np.hypot(*(apply(best.transform, corners) - apply(transform, corners)).T).max() < 6  # px
+
+
 def test_a_page_of_dashes_and_digits_is_refused(form: Form) -> None:
     with pytest.raises(PageError, match="the form was not found"):
         register(as_page(photo(seen(), level=[], first=129.0), None), (form,))
