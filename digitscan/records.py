@@ -24,6 +24,8 @@ OTHER = CLASSES.index("other")
 
 LOW = "low confidence"
 """The reason of a field in review that is not sure enough; behind it may stand what is in doubt."""
+NOT_FOUND = "printed box not found"
+"""The reason of a field of whose printed rules too little is there."""
 
 Corners = tuple[tuple[int, int], ...]
 """A field's four corners in page px, clockwise from its own upper left one, as it stands on the form."""

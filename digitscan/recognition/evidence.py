@@ -14,7 +14,7 @@ import numpy as np
 from digitscan.forms import Check, FormField
 from digitscan.recognition.belief import Alternatives, Weights, own_weights, posterior
 from digitscan.recognition.rules import BROKEN_UP, broken_rules, broken_up, factors, faults, holds
-from digitscan.records import LOW, Alternative, Candidate, FieldInk, FieldReading
+from digitscan.records import LOW, NOT_FOUND, Alternative, Candidate, FieldInk, FieldReading
 
 # That two fields are misread alike if one is: a 7 that looks like a 1 does so in a part and in its sum.
 SAME_SLIP = 0.5
@@ -144,7 +144,7 @@ def _judged(
     """Status of a field's value, and what changed it and why somebody must look at it."""
     likeliest = ink.alternatives[0]
     changed = read is not likeliest
-    told = [] if ink.found else ["printed box not found"]
+    told = [] if ink.found else [NOT_FOUND]
     told += ["ink beside the field"] if ink.beside else []
     told += faults(field, read)
     # clear ink that breaks a rule is hardly right, but not hard to read

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import compress
 
 import numpy as np
 
-from digitscan.records import LOW, FieldReading
+from digitscan.records import LOW, NOT_FOUND, FieldReading
 
 LEAST = 0.05  # no field says more than this against a place: one may be illegible anywhere
 SURE = 2.0  # by so much more must the right place have, of print and writing together
@@ -20,11 +21,12 @@ def settle(
     """Index of the likeliest place, and its readings; in review is what other likely places read otherwise.
 
     support: pieces of print found at each place. readings: all fields of the page, at each place.
-    What print leaves open writing may tell: numbers upside down, or a required field that is empty, are
-    less likely right. Where it does not either, the place with most print is named. What is in review for it
-    is as sure as the places are likely that read it so.
+    What print leaves open writing may tell, in fields that are found at all places: numbers upside down, or
+    a required field that is empty, are less likely right. Where it does not either, the place with most print
+    is named. What is in review for it is as sure as the places are likely that read it so.
     """
-    weights = [s + _legibility(r) for s, r in zip(support, readings, strict=True)]
+    found = [all(NOT_FOUND not in place.reason for place in places) for places in zip(*readings, strict=True)]
+    weights = [s + _legibility(compress(r, found)) for s, r in zip(support, readings, strict=True)]
     likely = [i for i, w in enumerate(weights) if w > max(weights) - SURE]
     best = max(likely, key=support.__getitem__)
     rivals = [i for i in likely if i != best]
@@ -42,16 +44,9 @@ def settle(
     return best, tuple(settled)
 
 
-def _legibility(readings: Sequence[FieldReading]) -> float:
-    """Logarithm of the probability that all fields are right as read.
-
-    A field that is not in the picture says nothing: its print does.
-    """
-    return sum(
-        math.log(max(LEAST, LEAST if _breaks_rule(r) else r.confidence))
-        for r in readings
-        if "printed box not found" not in r.reason
-    )
+def _legibility(readings: Iterable[FieldReading]) -> float:
+    """Logarithm of the probability that these fields are right as read."""
+    return sum(math.log(max(LEAST, LEAST if _breaks_rule(r) else r.confidence)) for r in readings)
 
 
 def _breaks_rule(reading: FieldReading) -> bool:

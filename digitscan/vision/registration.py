@@ -31,7 +31,8 @@ SLIMMEST_PAGE = 25  # times as long as it is wide: a longer strip would be made 
 UNMARKED = ("lines", "rules", "none")  # methods that nothing but rules tells where the form lies
 CONTESTED, CONTESTED_UNMARKED = 0.9, 0.5  # of the best candidate's rank: worth comparing with it
 GONE, MISSED = 0.4, 0.65  # share of its rules without which a field's box is not there; and is hardly
-FEW = 0.05  # of the fields: if more are hardly there, the print may say that the form lies elsewhere
+FEW = 0.05  # of the fields: if more are hardly there, the print may say that the form lies elsewhere;
+MOST = 0.5  # if more, it does not lie there
 ENOUGH_FRAMES, ENOUGH_MARKS = 0.3, 0.5  # share found: nothing more is tried
 BLUR_MM = 0.19
 LIKE = 0.2  # of the score: forms that fit worse by less are compared by their print,
@@ -171,16 +172,22 @@ def _registered(page: Page, form: Form) -> RegisteredPage:
     told: RegisteredPage | None = None
     if best == 0 or not what.pieces or (ruled is None and len(places) == 1):
         told = _placed(page, form, chosen.transform, chosen.share, laid)
-        missed = sum(share < MISSED for share in told.evidence)
-        if best == 0 or not what.pieces or missed <= FEW * len(form.fields):
+        if best == 0 or not what.pieces or _missed(told) <= FEW:
             return told
     seen = ruled or RuledPage(page.image, form.page.size)
     # marks, and a template, have told the way up
     likely = contest(seen, form, what, places, way_up_known=ruled is None)
     first, *rivals = (replace(_placed(page, form, t, chosen.share), support=s) for s, t in likely)
-    if told is not None and told.score > first.score:
+    # in rows that look alike, features agree on places where no row lies; marks are proof enough
+    sound = told is not None and (form.registration.method == "marks" or _missed(told) <= MOST)
+    if told is not None and sound and told.score > first.score:
         return told
     return replace(first, rivals=tuple(rivals))
+
+
+def _missed(placed: RegisteredPage) -> float:
+    """Share of the fields whose own rules are hardly there."""
+    return sum(share < MISSED for share in placed.evidence) / len(placed.evidence)
 
 
 def _placed(

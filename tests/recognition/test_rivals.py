@@ -48,6 +48,13 @@ def test_a_broken_rule_counts_against_a_place() -> None:
     assert {r.status for r in settled} == {"accepted"}
 
 
+def test_where_nothing_is_found_nothing_is_legible() -> None:
+    nowhere = read("", "", "", reason="printed box not found")
+    best, settled = settle([23.0, 20.0], [read("1", "2", "3", confidence=0.3), nowhere])
+    assert best == 0
+    assert {r.status for r in settled} == {"accepted"}
+
+
 def test_in_doubt_what_would_be_read_otherwise_goes_to_review() -> None:
     _, settled = settle([20.0, 20.5], [read("1", "2", ""), read("2", "2", "")])
     assert [(r.status, r.reason) for r in settled] == [

@@ -174,6 +174,22 @@ def test_ink_of_the_neighbourhood_does_not_belong() -> None:
     assert np.array_equal(put_together(found, mine.shape), mine)
 
 
+def test_what_is_but_the_end_of_ink_beside_the_field_runs_on() -> None:
+    tail = paper(2)
+    tail[MARGIN + 12 : MARGIN + 60, : MARGIN + 12] = True  # four tenths of it inside
+    mine = laid(paper(2), ring(30, 48), MARGIN + CELL + 8)
+    found = segment(tail | mine, box_of(2), cells_of(2), SCALE)
+    assert [(h.box[0], h.runs_on) for h in found.hypotheses[:1]] == [(MARGIN, True)]
+    assert {h.runs_on for h in found.hypotheses if h.box[0] > MARGIN + 12} == {False}
+
+
+@pytest.mark.parametrize(("left", "runs_on"), [(-12, True), (-6, False)])
+def test_a_digit_across_the_edge_may_be_a_neighbours(left: int, *, runs_on: bool) -> None:
+    ink = laid(paper(2), np.ones((48, 30), bool), MARGIN + left)
+    (only,) = segment(ink, box_of(2), cells_of(2), SCALE).hypotheses
+    assert only.runs_on is runs_on
+
+
 def test_what_a_rule_leaves_behind_does_not_belong() -> None:
     remains = paper(2)
     remains[MARGIN + 5 : MARGIN + 60, MARGIN + CELL] = True
