@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import compress
 
 import numpy as np
 
@@ -21,12 +20,14 @@ def settle(
     """Index of the likeliest place, and its readings; in review is what other likely places read otherwise.
 
     support: pieces of print found at each place. readings: all fields of the page, at each place.
-    What print leaves open writing may tell, in fields that are found at all places: numbers upside down, or
-    a required field that is empty, are less likely right. Where it does not either, the place with most print
-    is named. What is in review for it is as sure as the places are likely that read it so.
+    What print leaves open writing may tell: numbers upside down, or a required field that is empty, are
+    less likely right. Where it does not either, the place with most print is named. What is in review for it
+    is as sure as the places are likely that read it so.
     """
-    found = [all(NOT_FOUND not in place.reason for place in places) for places in zip(*readings, strict=True)]
-    weights = [s + _legibility(compress(r, found)) for s, r in zip(support, readings, strict=True)]
+    most = support.index(max(support))
+    weights = [
+        s - support[most] + _more_legible(r, readings[most]) for s, r in zip(support, readings, strict=True)
+    ]
     likely = [i for i, w in enumerate(weights) if w > max(weights) - SURE]
     best = max(likely, key=support.__getitem__)
     rivals = [i for i in likely if i != best]
@@ -44,9 +45,20 @@ def settle(
     return best, tuple(settled)
 
 
-def _legibility(readings: Iterable[FieldReading]) -> float:
-    """Logarithm of the probability that these fields are right as read."""
-    return sum(math.log(max(LEAST, LEAST if _breaks_rule(r) else r.confidence)) for r in readings)
+def _more_legible(readings: Sequence[FieldReading], others: Sequence[FieldReading]) -> float:
+    """Logarithm of how much likelier fields are right as read here than at another place.
+
+    A field that is not found at one of them tells nothing: its print does.
+    """
+    return sum(
+        _legibility(one) - _legibility(other)
+        for one, other in zip(readings, others, strict=True)
+        if NOT_FOUND not in one.reason + other.reason
+    )
+
+
+def _legibility(reading: FieldReading) -> float:
+    return math.log(max(LEAST, LEAST if _breaks_rule(reading) else reading.confidence))
 
 
 def _breaks_rule(reading: FieldReading) -> bool:

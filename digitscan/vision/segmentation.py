@@ -33,7 +33,8 @@ TALL, AS_HIGH = 75, 0.2  # percentile of what stands in fields; these differ in 
 BOX_HEIGHT = 0.8  # of a field's height: digits are no higher in it, whatever they are elsewhere
 REACHING_IN = 0.45  # of the field's height, where that is low
 REACHING_IN_MM = 3.0
-HALF_INSIDE, INSIDE = 0.5, 0.7  # of its ink: it is this field's, or more likely than not
+HALF_INSIDE = 0.5  # of its ink: it is this field's rather than a neighbour's,
+INSIDE = 0.7  # and surely if so much lies between its sides
 MOSTLY_OUTSIDE = 0.2  # of its ink inside: less may be a neighbour's that leans over
 SMALLEST_PART = 0.2  # of the digit height: what a cut leaves is no smaller, or the cut is not made
 ON_RULE_MM = 0.35
@@ -216,7 +217,8 @@ def _belonging(
         reaching = p.ink[top : max(math.ceil(bottom) - y, 0), left : max(math.ceil(right) - x, 0)]
         inside = np.count_nonzero(reaching) / p.area
         if inside >= HALF_INSIDE:
-            (kept if inside >= INSIDE else parts).append(p)
+            between = p.ink[:, left : max(math.ceil(right) - x, 0)]
+            (kept if np.count_nonzero(between) >= INSIDE * p.area else parts).append(p)
             continue
         # most of it is a neighbour's, or print: what reaches in counts where it is as tall as a digit
         part = cropped(reaching, x + left, y + top) if inside else None
