@@ -83,7 +83,7 @@ def test_the_advice_can_be_pasted_into_a_definition() -> None:
         "accept_digit_confidence": {"1": good.confidence, "7": good.confidence},
     }
     field = tomllib.loads(section)
-    FieldSection.model_validate({"name": "age", "box": [0, 0, 1, 1], "cells": 1, **field})
+    FieldSection.model_validate({"name": "age", "box": [0, 0, 9, 9], "cells": 1, **field})
     assert field == {"accept_confidence": good.confidence}
     assert "# too few: 381 accepted without an error are needed" in text
     assert "read as 2 (100), person[].age (100)" in text.replace("\n# ", " ")
