@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from digitscan.records import Box
 from digitscan.vision.cleaning import percentile, stroke_width
@@ -88,24 +89,33 @@ def divider_mark(
         x, y, w, h = p.box
         digits[y : y + h, x : x + w] |= p.ink
     touched = cv2.dilate(digits, np.ones((3, 3), np.uint8)) > 0
-    tallest, least = 0, max(HIGH * stroke, HIGH_MM * scale)
+    tallest = 0
     for one, other in near:
         middle, inset = round((one.x + one.width + other.x) / 2), OFF_CORNER_MM * scale
         rows = slice(round(one.y + inset), round(one.y + one.height - inset))
         part = rows, slice(max(middle - reach, 0), middle + reach + 1)
         widths = (dark[part] & ~touched[part]).sum(axis=1)
-        ruled = widths[widths > 0]
-        usual = float(percentile(ruled, 40)) if len(ruled) > SEEN * len(widths) else stroke
-        if usual >= stroke:
-            continue
-        more = np.where(touched[part].any(axis=1), 0, widths - usual)
-        thicker = more >= max(THICKER * (stroke - usual), THICKER_MM * scale)
-        area = ON_RULE * stroke * max(stroke - usual, THICKER_MM * scale)
-        for first, past in runs(thicker[None]).get(0, []):
-            long = past - first
-            if least < long <= LARGEST_POINT * height and more[first:past].sum() > area:
-                tallest = max(tallest, long)
+        beside = np.any(touched[part], axis=1)
+        knobs = _knobs(widths, np.asarray(beside, np.bool_), scale, stroke)
+        tallest = max([tallest, *(long for long in knobs if long <= LARGEST_POINT * height)])
     return float(tallest)
+
+
+def _knobs(
+    widths: NDArray[np.int64], beside: NDArray[np.bool_], scale: float, stroke: float
+) -> Iterator[int]:
+    """Rows of each mark that makes a rule thicker; widths: of the rule, px; beside: where a digit is near."""
+    ruled = widths[widths > 0]
+    usual = float(percentile(ruled, 40)) if len(ruled) > SEEN * len(widths) else stroke
+    if usual >= stroke:
+        return
+    more = np.where(beside, 0, widths - usual)
+    thicker = more >= max(THICKER * (stroke - usual), THICKER_MM * scale)
+    high = max(HIGH * stroke, HIGH_MM * scale)
+    area = ON_RULE * stroke * max(stroke - usual, THICKER_MM * scale)
+    for first, past in runs(thicker[None]).get(0, []):
+        if past - first > high and more[first:past].sum() > area:
+            yield past - first
 
 
 def _rejoined(marks: list[Piece], dark: Ink, thickest: float) -> list[Piece]:
