@@ -39,7 +39,7 @@ from digitscan.validation import validated
 
 Operator = Literal["==", "<=", ">="]
 MOST_PIXELS = 25e6  # of all fields of a page: of 35 million a worker's memory was too small
-AROUND_MM = 2.2  # so much is cut out around each
+MARGIN_MM = 2.2  # is cut out around each, for digits that leave it
 FEWEST_FRAMES = 3  # at different places: of fewer `lines` cannot tell where a page lies
 
 
@@ -294,7 +294,7 @@ def _placement_faults(raw: dict[str, Any], form: FormSection, fields: tuple[Form
 def _size_faults(form: FormSection, fields: tuple[FormField, ...]) -> list[str]:
     """Whether all fields of a page fit into memory."""
     resolution = form.page.resolution
-    area = sum((f.box.width + 2 * AROUND_MM) * (f.box.height + 2 * AROUND_MM) for f in fields)
+    area = sum((f.box.width + 2 * MARGIN_MM) * (f.box.height + 2 * MARGIN_MM) for f in fields)
     most = math.floor(25.4 * math.sqrt(MOST_PIXELS / area)) if area else resolution
     if resolution <= most:
         return []

@@ -10,9 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from digitscan.errors import EXIT_USAGE, FormError
-from digitscan.forms import AROUND_MM, Check, Form, json_schema, load_form
+from digitscan.forms import Check, Form, json_schema, load_form
 from digitscan.records import Box
-from digitscan.vision.fields import MARGIN_MM
 
 ROOT = Path(__file__).parent.parent
 HEAD = """
@@ -399,7 +398,6 @@ def test_rows_of_a_table_stand_apart(tmp_path: Path) -> None:
 
 
 def test_fields_that_would_not_fit_into_memory_are_refused(tmp_path: Path) -> None:
-    assert AROUND_MM == MARGIN_MM
     fine = HEAD.replace("[100, 100]", "[200, 100]\nresolution = 1200")
     box = '[[field]]\nname = "a{0}"\nbox = [10, {1}, 180, {2}]\ndigits = [1, 9]\n'
     large = box.format(1, 5, 45) + box.format(2, 50, 45)

@@ -23,7 +23,7 @@ FROM_RULE_TO_RULE, UPRIGHT = 0.5, 2.0  # that a stroke is a 1 which runs so, and
 BESIDE_FIELD = 0.5  # that what stands beside a field does not belong to its number
 COVERED = 0.5  # that what lies over a part of a field hid no digit of it
 SLASHED = 0.5  # that strokes are 1s, where others on the page look like slashes or 1s lean less
-DITTO, LOW = 0.5, 0.65  # that 1s and 7s so low, of the page's tall digits, are no ditto marks
+DITTO, DITTO_HEIGHT = 0.5, 0.65  # that 1s and 7s so low, of the page's tall digits, are no ditto marks
 RUNS_ON = 0.5  # that what runs on beyond the picture of its field is a digit all the same, and this one
 UNTOLD = 0.95  # what is surer is not told as a reason
 BESIDE = 4  # px from a line to what it touched before it was taken out
@@ -95,7 +95,7 @@ def _losses(segmentation: Segmentation, marks: Marks) -> Iterator[tuple[float, s
     if segmentation.slashed and "".join(mark.label for mark in marks).lstrip("_").startswith("1"):
         yield SLASHED, "1s like slashes"
     labels = {mark.label for mark in marks} - {"_"}
-    if segmentation.tallness < LOW and labels and labels <= {"1", "7"}:
+    if segmentation.tallness < DITTO_HEIGHT and labels and labels <= {"1", "7"}:
         yield DITTO, "1s like ditto marks"
     unread = [True] * len(pieces)
     for mark in marks:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitscan.definition import CleaningSection
-from digitscan.forms import FormField
+from digitscan.forms import MARGIN_MM, FormField
 from digitscan.records import Box, Image, Matrix
 from digitscan.vision import cleaning
 from digitscan.vision.cleaning import Darkness, InkLevel
@@ -26,7 +26,6 @@ from digitscan.vision.transforms import crop_transform, px_per_mm
 
 Ink = NDArray[np.bool_]
 
-MARGIN_MM = 2.2  # around a field, for digits that leave it
 BESIDE_RULE_MM = 0.35  # from a rule: it reaches less far, a 1 written along it farther
 NARROW_MM = 1.2  # between cells, that rules on both sides leave hardly any paper of
 SLIVER = 0.35  # of the usual stroke's width

@@ -179,8 +179,8 @@ def _registered(page: Page, form: Form) -> RegisteredPage:
     likely = contest(seen, form, what, places, way_up_known=ruled is None)
     first, *rivals = (replace(_placed(page, form, t, chosen.share), support=s) for s, t in likely)
     # in rows that look alike, features agree on places where no row lies; marks are proof enough
-    sound = told is not None and (form.registration.method == "marks" or _missed(told) <= MOST)
-    if told is not None and sound and told.score > first.score:
+    proven = form.registration.method == "marks"
+    if told is not None and told.score > first.score and (proven or _missed(told) <= MOST):
         return told
     return replace(first, rivals=tuple(rivals))
 

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from digitscan.deck.drawing import draw_form, on_paper, write_page
 from digitscan.deck.filling import USUAL, fill_page
 from digitscan.deck.handwriting import draw_digit, make_hand
-from digitscan.forms import Form
+from digitscan.forms import MARGIN_MM, Form
 from digitscan.records import Box, Image, Matrix
 from digitscan.vision.cleaning import InkLevel
 from digitscan.vision.fields import (
-    MARGIN_MM,
     FieldCrop,
     cut_fields,
     field_inks,
