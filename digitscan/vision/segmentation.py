@@ -40,6 +40,7 @@ SMALLEST_PART = 0.2  # of the digit height: what a cut leaves is no smaller, or 
 ON_RULE_MM = 0.35
 WIDEST_RULE_MM = 1.5
 THIN_MM = 0.32
+NO_RULE, RULED = 0.2, 0.8  # of the rows where a rule is printed: it is missing in them, and found
 LARGE = 0.5  # of the digit height: what is larger may be a digit by itself
 ASTRAY = 0.9  # of a cell's width: no glyph has a large part so far from the middle of its cell
 DASH, HIGH = 0.5, 0.35  # height of a dash over its width; part of the field over the middle of a high one
@@ -105,7 +106,7 @@ def segment(
     """
     rules = np.zeros_like(ink) if rules is None else rules
     seen = contours(ink)
-    found, parts, left_out = _belonging(seen, box, cells, scale)
+    found, parts, left_out = _belonging(seen, box, cells, scale, rules)
     if not found:
         return Segmentation((), (), (), 0.0, left_out)
     # a field with nothing but dirt has no digits to measure: they are never much smaller than their cell
@@ -187,7 +188,7 @@ def number_ink(segmentation: Segmentation) -> Ink:
 
 
 def _belonging(
-    pieces: list[Piece], box: Box, cells: tuple[Box, ...], scale: float
+    pieces: list[Piece], box: Box, cells: tuple[Box, ...], scale: float, rules: Ink
 ) -> tuple[list[Piece], list[Piece], float]:
     """Pieces that are this field's: most of their ink inside, and not what a printed rule leaves behind.
 
@@ -208,7 +209,8 @@ def _belonging(
         if along or whole or (beside and h < 0.4 * box.height):
             continue
         if beside and p.area < THIN_MM * scale * h:
-            left_out = max(left_out, h)  # a rest of the rule, or a thin 1
+            if not _is_rule(p, rules, box, near):
+                left_out = max(left_out, h)  # a rest of the rule, or a thin 1
             continue
         if box.x <= x and x + w <= right and box.y <= y and y + h <= bottom:
             kept.append(p)
@@ -230,6 +232,16 @@ def _belonging(
         if inside > MOSTLY_OUTSIDE and min(y + h, bottom) - max(y, box.y) > tall:
             left_out = max(left_out, h)  # a digit written across the edge
     return [*kept, *parts], parts, left_out
+
+
+def _is_rule(piece: Piece, rules: Ink, box: Box, near: float) -> bool:
+    """Whether a thin upright piece is a bent rule's: none was found beside it, and one over or under."""
+    x, y, w, h = piece.box
+    strip = rules[:, max(round(x - near), 0) : round(x + w + near)].any(axis=1)
+    top, bottom = round(box.y), round(box.y + box.height)
+    beside = float(np.mean(strip[y : y + h]))
+    elsewhere = np.concatenate([strip[top:y], strip[y + h : bottom]])
+    return beside < NO_RULE and len(elsewhere) > h / 2 and float(np.mean(elsewhere)) > RULED
 
 
 def _joined(pieces: list[Piece], height: float) -> list[Piece]:

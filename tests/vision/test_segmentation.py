@@ -346,6 +346,19 @@ def test_a_thin_bar_beside_a_rule_is_left_out_but_not_forgotten() -> None:
     assert found.left_out == 36
 
 
+def test_a_thin_bar_is_a_bent_rule_where_the_rule_stops_at_it_and_goes_on_behind() -> None:
+    ink = laid(paper(2), ring(30, 48), 30)
+    ink[50:80, MARGIN + CELL + 2 : MARGIN + CELL + 4] = True
+    whole = np.zeros_like(ink)
+    whole[MARGIN : MARGIN + HEIGHT, MARGIN + CELL - 1 : MARGIN + CELL + 1] = True
+    parted, short = whole.copy(), whole.copy()
+    parted[50:80] = False
+    short[36:] = False
+    assert segment(ink, box_of(2), cells_of(2), SCALE, parted).left_out == 0
+    assert segment(ink, box_of(2), cells_of(2), SCALE, whole).left_out == 30
+    assert segment(ink, box_of(2), cells_of(2), SCALE, short).left_out == 30
+
+
 def test_digits_of_two_cells_are_never_one_and_parts_of_one_may_be() -> None:
     apart = in_cells([ring(30, 48), ring(30, 48)])
     found = segment(apart, box_of(2), cells_of(2), SCALE)
