@@ -28,7 +28,8 @@ Ink = NDArray[np.bool_]
 
 BESIDE_RULE_MM = 0.35  # from a rule: it reaches less far, a 1 written along it farther
 NARROW_MM = 1.2  # between cells, that rules on both sides leave hardly any paper of
-SLIVER = 0.35  # of the usual stroke's width
+SLIVER = 0.35  # of the usual stroke's width: what is thinner is a rest of a rule, or noise,
+SLIVER_STROKES, SLIVER_MM = 4.0, 1.5  # if no longer than this: beside felt pens, a ballpoint's 1 is
 RULES_MM = 0.7  # within a cell, rules may lie so far from its edges
 SHOWS = 0.22  # darkness by which print with ink on it stands out from print alone; by less it may hide ink
 HIDING = 0.4  # of its cell's height: lower print hides no digit, and lower ink over it is none
@@ -136,7 +137,7 @@ def field_inks(
     cleaned = remove_rules(found, boxes, scale, level.stroke, edges)
     for i, seen, ink in zip(written, found, cleaned, strict=True):
         left = ink if crops[i].cells else remove_fillers(ink, crops[i].box, level.stroke)
-        inks[i] = _without_slivers(left, level.stroke), seen & ~ink
+        inks[i] = _without_slivers(left, level.stroke, scale), seen & ~ink
     return inks
 
 
@@ -307,12 +308,13 @@ def _written_in(crop: FieldCrop, threshold: float) -> bool:
     return any(part.max(initial=0) > threshold for part in parts)
 
 
-def _without_slivers(ink: Ink, stroke: float) -> Ink:
+def _without_slivers(ink: Ink, stroke: float, scale: float) -> Ink:
     """The ink without what is far too thin for this page's pen: rests of rules and scanner noise."""
     seen = ink.astype(np.uint8)
     labels, stats = cleaning.components(seen)
     length = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
-    thin = (stats[:, cv2.CC_STAT_AREA] / length < SLIVER * stroke) & (length < 4 * stroke)
+    thin = stats[:, cv2.CC_STAT_AREA] / length < SLIVER * stroke
+    thin &= length < min(SLIVER_STROKES * stroke, SLIVER_MM * scale)
     return cleaning.only(~thin, labels, seen)
 
 

@@ -178,6 +178,19 @@ def test_a_ring_stays_whole_wherever_it_is_written(dpi: int, where: str, centre:
     assert pieces(ink) == 1, where
 
 
+@pytest.mark.parametrize(("length", "kept"), [(0.8, False), (3.5, True)])
+def test_a_thin_stroke_among_thick_ones_is_ink_where_it_is_as_long_as_a_digit(
+    length: float, *, kept: bool
+) -> None:
+    scale, page = DPI / 25.4, blank(form())
+    for field in form().fields[1:]:
+        middle = round((field.box.x + 3.5) * scale), round((field.box.y + 4.5) * scale)
+        cv2.circle(page, middle, round(1.9 * scale), 30, round(1.4 * scale), cv2.LINE_AA)
+    x, top = round(32.5 * scale), round(20 * scale)
+    cv2.line(page, (x, top), (x, round(top + length * scale)), 30, round(0.3 * scale))
+    assert (inside(inks_of(page))[0] > 0) == kept
+
+
 @pytest.mark.parametrize("gap", [0.0, 0.15, 0.3, 0.6])
 def test_a_bar_beside_a_rule_stays_and_the_rule_goes(gap: float) -> None:
     """A 1 written close to its cell's edge: `gap` mm of paper between them, or none."""
