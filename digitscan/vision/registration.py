@@ -20,7 +20,7 @@ from digitscan.records import Box, Image, Matrix, Page
 from digitscan.vision import constellation, landmarks, ruling, template
 from digitscan.vision.constellation import Match
 from digitscan.vision.placement import LaidPage
-from digitscan.vision.rivals import contest
+from digitscan.vision.rivals import contest, likenesses, shifts
 from digitscan.vision.rows import row_missing
 from digitscan.vision.skew import find_skew
 from digitscan.vision.support import Print, RuledPage, printed, sides
@@ -175,14 +175,23 @@ def _registered(page: Page, form: Form) -> RegisteredPage:
         if best == 0 or not what.pieces or _missed(told) <= FEW:
             return told
     seen = ruled or RuledPage(page.image, form.page.size)
-    # marks, and a template, have told the way up
-    likely = contest(seen, form, what, places, way_up_known=ruled is None)
-    first, *rivals = (replace(_placed(page, form, t, chosen.share), support=s) for s, t in likely)
-    # in rows that look alike, features agree on places where no row lies; marks are proof enough
     proven = form.registration.method == "marks"
+    likely = contest(seen, form, what, places, _moves(form, what))
+    first, *rivals = (replace(_placed(page, form, t, chosen.share), support=s) for s, t in likely)
     if told is not None and told.score > first.score and (proven or _missed(told) <= MOST):
         return told
     return replace(first, rivals=tuple(rivals))
+
+
+def _moves(form: Form, what: Print) -> Sequence[Matrix]:
+    """By what the form may lie off a candidate: see `rivals.contest`."""
+    match form.registration.method:
+        case "marks":  # are proof: print a row off belongs to another form, or to no field
+            return ()
+        case "template":  # tells the way up
+            return shifts(what)
+        case _:
+            return likenesses(what)
 
 
 def _missed(placed: RegisteredPage) -> float:

@@ -26,15 +26,13 @@ TRUSTED = 0.75  # of all pieces: where a form's own rules run on, so many must t
 
 
 def contest(
-    page: RuledPage, form: Form, what: Print, places: Sequence[Matrix], *, way_up_known: bool = False
+    page: RuledPage, form: Form, what: Print, places: Sequence[Matrix], moves: Sequence[Matrix]
 ) -> list[tuple[float, Matrix]]:
     """The place with the most print under it, and its rivals: how many pieces support it, form mm -> page px.
 
-    places: candidates, 3x3 form mm -> page px, the likeliest first. All that the form resembles itself by
-    is tried from each, but the half turn where the way up is known: where a move finds more print, from there
-    on again.
+    places: candidates, 3x3 form mm -> page px, the likeliest first. moves: 3x3, mm -> mm, that the form may
+    lie off by: each is tried from each place, and where it finds more print, from there on again.
     """
-    moves = _shifts(what) if way_up_known else likenesses(what)
     boxes = np.array([f.box for f in form.fields], np.float64)
     margin = max(MARGIN[0], MARGIN[1] * what.pieces)
     found = _looked(page, boxes, what, moves, places, END)
@@ -105,11 +103,12 @@ def likenesses(what: Print) -> list[Matrix]:
 
     Shifts along one axis, and the half turn.
     """
-    return [*_shifts(what), *_half_turn(what)]
+    return [*shifts(what), *_half_turn(what)]
 
 
 @lru_cache(maxsize=16)
-def _shifts(what: Print) -> tuple[Matrix, ...]:
+def shifts(what: Print) -> tuple[Matrix, ...]:
+    """Those of `likenesses` that leave the way up."""
     votes: Counter[tuple[int, float]] = Counter()
     for spans, along in ((what.level, 0), (what.upright, 1)):
         for axis, moved in ((along, (0, 1, 1)), (1 - along, (1, 0, 0))):
