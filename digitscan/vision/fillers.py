@@ -1,8 +1,8 @@
 """Take out the lines that fill the rest of an open box, so that nobody adds a digit.
 
-A filler is level and thin, stands before or after the number, alone above and below, and is longer than
-any stroke of a digit. It may touch the first or last digit. A line that runs on through the digits strikes
-them out: it stays, and with it the doubt.
+A filler is level and thin, stands before or after the number, alone above and below, is longer than any
+stroke of a digit, and fills most of the room there: a shorter one is a minus. It may touch the first or last
+digit. A line that runs on through the digits strikes them out: it stays, and with it the doubt.
 """
 
 from __future__ import annotations
@@ -33,22 +33,28 @@ def remove_fillers(ink: Ink, box: Box, stroke: float) -> Ink:
 
 
 def _without_first(ink: Ink, box: Box, stroke: float) -> Ink:
-    """The ink without the filler that is the first ink from the left."""
+    """The ink without the filler that is the first ink in the box from the left."""
     inner = 0.1 * box.height  # rests of rules lie along the edge
     top, bottom = max(0, round(box.y + inner)), round(box.y + box.height - inner)
     inside = ink[top:bottom]
     count = inside.sum(axis=0)
-    inked = np.flatnonzero(count)
+    edge = max(0, round(box.x))
+    inked = np.flatnonzero(count[edge : round(box.x + box.width)])
     if len(inked) == 0:
         return ink
     first, last = inside.argmax(axis=0), len(inside) - 1 - inside[::-1].argmax(axis=0)
     thin = (count > 0) & (last - first + 1 == count) & (count <= THICKEST * stroke)
-    start = int(inked[0])
-    column = start
-    while column < ink.shape[1] and thin[column] and _goes_on(first, last, start, column):
+    begin = start = edge + int(inked[0])
+    goes_on = np.zeros(len(thin), np.bool_)  # from the column before
+    goes_on[1:] = thin[1:] & thin[:-1] & (first[1:] <= last[:-1] + 1) & (last[1:] >= first[:-1] - 1)
+    while goes_on[start]:
+        start -= 1  # it may begin beside the box
+    column = begin + int(thin[begin])
+    while column < len(goes_on) and goes_on[column]:
         column += 1
-    length = column - start
-    if length < SHORTEST * box.height:
+    length = column - begin
+    # what fills less of the room before the number than it leaves is a minus
+    if length < SHORTEST * box.height or begin - edge > length:
         return ink
     x = np.arange(start, column)
     middle = (first[start:column] + last[start:column]) / 2
@@ -65,13 +71,6 @@ def _without_first(ink: Ink, box: Box, stroke: float) -> Ink:
     if _is_bar(left, top + int(first[column - 1]), column, stroke, REST * box.height):
         return ink
     return _without_rests(ink, left, (top + int(first[start]), start), REST * box.height)
-
-
-def _goes_on(first: NDArray[np.int64], last: NDArray[np.int64], start: int, column: int) -> bool:
-    """Whether a column's ink touches that of the column before."""
-    return column == start or (
-        first[column] <= last[column - 1] + 1 and last[column] >= first[column - 1] - 1
-    )
 
 
 def _is_bar(rest: Ink, row: int, column: int, stroke: float, least: float) -> bool:

@@ -51,9 +51,19 @@ def test_the_hook_at_its_end_goes_too() -> None:
     assert not left[30:110, 24:215].any()
 
 
+def test_what_stands_beside_the_box_keeps_no_filler() -> None:
+    ink = drawn((30, 66, 190, 66))
+    ink[40:90, 4:10] = True
+    left = remove_fillers(ink, BOX, STROKE)
+    assert not left[30:110, 24:215].any()
+    assert left[40:90, 4:10].all()
+
+
 @pytest.mark.parametrize(
     "lines",
     [
+        ((150, 68, 210, 68),),  # a minus before the number
+        ((4, 68, 50, 68),),  # one through the edge of the box
         ((60, 68, 380, 68),),  # struck out
         ((215, 40, 215, 100),),  # a 1
         ((190, 40, 222, 40), (222, 40, 200, 100)),  # a 7
@@ -61,7 +71,7 @@ def test_the_hook_at_its_end_goes_too() -> None:
         ((150, 68, 180, 68),),  # a short dash: it may be anything
         ((24, 110, 200, 40),),  # too steep
     ],
-    ids=["struck out", "1", "7", "long bar", "dash", "steep"],
+    ids=["minus", "minus through the edge", "struck out", "1", "7", "long bar", "dash", "steep"],
 )
 def test_what_may_be_writing_stays(lines: tuple[tuple[int, int, int, int], ...]) -> None:
     ink = drawn(*lines)
