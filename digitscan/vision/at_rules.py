@@ -61,8 +61,9 @@ class AtRules:
     def _thicknesses(self) -> tuple[float, float]:
         """Usual thickness, px, of the rules above and below a field; 0 where none is."""
         box, reach = self._box, RULE_REMAINS_MM * self._scale
+        columns = slice(round(box.x), round(box.x + box.width))
         above, below = (
-            _thickness(self._rules[max(0, round(edge - reach)) : round(edge + reach), round(box.x) :])
+            _thickness(self._rules[max(0, round(edge - reach)) : round(edge + reach), columns])
             for edge in (box.y, box.y + box.height)
         )
         # a stroke may lie on all of a short rule: then that is far thicker than the other

@@ -37,12 +37,14 @@ def covered(crops: Sequence[FieldCrop], inks: Sequence[tuple[Ink, Ink]]) -> list
 
     inks: ink and rules, as `field_inks` gives them.
     """
-    gaps = [_gaps(crop) if crop.field.printed == "box" else (0.0, 0.0) for crop in crops]
-    is_whole = sum(one <= CRACK_MM for _, one in gaps) >= WHOLE * len(gaps)
-    return [
-        across > ACROSS_MM or (is_whole and one > HOLE_MM) or _is_spotted(crop, ink | rules)
-        for crop, (ink, rules), (across, one) in zip(crops, inks, gaps, strict=True)
-    ]
+    gaps = {i: _gaps(crop) for i, crop in enumerate(crops) if crop.field.printed == "box"}
+    is_whole = sum(one <= CRACK_MM for _, one in gaps.values()) >= WHOLE * len(gaps)
+    found = []
+    for i, (crop, (ink, rules)) in enumerate(zip(crops, inks, strict=True)):
+        across, one = gaps.get(i, (0.0, 0.0))
+        gone = across > ACROSS_MM or (is_whole and one > HOLE_MM)
+        found.append(gone or _is_spotted(crop, ink | rules))
+    return found
 
 
 def _is_spotted(crop: FieldCrop, seen: Ink) -> bool:

@@ -120,7 +120,7 @@ def _is_ruled(box: Box, axis: int, at: float, rules: Sequence[Box]) -> bool:
 
 
 def _share(page: RuledPage, transform: Matrix, what: Print) -> float:
-    return max(0.0, page.support(transform, what) / what.pieces)
+    return max(0.0, page.support(transform, what) / max(what.pieces, 1))
 
 
 def _lines(seen: NDArray[np.float32], per_mm: float) -> Lines:

@@ -73,7 +73,7 @@ class Segmentation:
     uncut: tuple[Piece, ...]
     """The same ink as the pieces, as it hung together before it was cut."""
     digit_height: float
-    """Usual height of a digit in this field, px; 0 where there is no ink."""
+    """Usual height of a digit in this field, px; the least it may be where there is no ink."""
     left_out: float = 0.0
     """Height, px, of the largest mark in the field taken for print, a neighbour's or part of a streak, or too
     pale for ink."""
@@ -107,10 +107,10 @@ def segment(
     rules = np.zeros_like(ink) if rules is None else rules
     seen = contours(ink)
     found, parts, left_out = _belonging(seen, box, cells, scale, rules)
-    if not found:
-        return Segmentation((), (), (), 0.0, left_out)
     # a field with nothing but dirt has no digits to measure: they are never much smaller than their cell
     least = min(SMALLEST_DIGIT * box.height, SMALLEST_DIGIT_MM * scale)
+    if not found:
+        return Segmentation((), (), (), least, left_out)
     joined = _joined(found, max(least, *(p.box[3] for p in found)))
     tall = [p.box[3] for p in joined if p.box[3] > 0.5 * max(p.box[3] for p in joined)]
     # an X may be taller than its cell, a digit hardly ever is

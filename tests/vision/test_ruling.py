@@ -185,6 +185,13 @@ def test_of_many_placements_few_are_looked_at_closely(form: Form, monkeypatch: p
     assert np.hypot(*(apply(best.transform, corners) - apply(transform, corners)).T).max() < 6  # px
 
 
+def test_rules_too_short_to_tell_anything_fit_nowhere() -> None:
+    level = [Box(20, 12 + 1.8 * row, 1.8, 0) for row in range(6)]
+    upright = [Box(x, 12, 0, 9) for x in (20, 21.8)]
+    page = RuledPage(photo(seen()), SIZE)
+    assert not any(match.share for match in ruling.match([*level, *upright], page, SIZE))
+
+
 def test_a_page_of_dashes_and_digits_is_refused(form: Form) -> None:
     with pytest.raises(PageError, match="the form was not found"):
         register(as_page(photo(seen(), level=[], first=129.0), None), (form,))

@@ -324,6 +324,18 @@ def test_a_glyph_that_a_piece_of_the_rule_beside_it_closes_is_known(wide: int, *
     assert found.at_rules.along is along
 
 
+def test_print_beside_a_field_does_not_tell_how_thick_its_rules_are() -> None:
+    ink = laid(paper(1), np.ones((HEIGHT - 2, 20), bool), 30, MARGIN + 2)
+    rules = np.zeros_like(ink)
+    rules[MARGIN - 1 : MARGIN + 2, MARGIN : MARGIN + CELL] = True
+    rules[MARGIN - 5 : MARGIN + 2, 30:46] = True  # a stroke on it
+    alone = segment(ink, box_of(1), cells_of(1), SCALE, rules).hypotheses[0].at_rules
+    rules[MARGIN - 5 : MARGIN + 2, MARGIN + CELL :] = True
+    beside = segment(ink, box_of(1), cells_of(1), SCALE, rules).hypotheses[0].at_rules
+    assert alone.buried_above
+    assert beside.buried_above
+
+
 @pytest.mark.parametrize(("border", "buried"), [(3, False), (12, True)])
 def test_a_border_is_thicker_than_a_hairline_and_a_stroke_on_all_of_it_thicker_still(
     border: int, *, buried: bool
@@ -344,6 +356,13 @@ def test_a_thin_bar_beside_a_rule_is_left_out_but_not_forgotten() -> None:
     found = segment(thin, box_of(2), cells_of(2), SCALE)
     assert len(found.pieces) == 1
     assert found.left_out == 36
+
+
+def test_what_is_left_out_of_a_blank_field_is_measured_by_the_least_a_digit_is_high() -> None:
+    ink = paper(2)
+    ink[30:66, MARGIN + CELL + 4 : MARGIN + CELL + 6] = True
+    found = segment(ink, box_of(2), cells_of(2), SCALE)
+    assert (found.pieces, found.left_out, found.digit_height) == ((), 36, 2.0 * SCALE)
 
 
 def test_a_thin_bar_is_a_bent_rule_where_the_rule_stops_at_it_and_goes_on_behind() -> None:
