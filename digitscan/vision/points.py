@@ -81,8 +81,17 @@ def divider_mark(
     and dark as for `point_size`. scale: px/mm. stroke: the pen's usual width, px.
     """
     apart, reach = DIVIDER_MM * scale, round(ON_DIVIDER_MM * scale)
-    near = [(one, other) for one, other in pairwise(cells) if abs(other.x - one.x - one.width) <= apart]
-    if not near:
+    parts = []
+    for one, other in pairwise(cells):
+        if abs(other.x - one.x - one.width) > apart:
+            continue
+        middle, inset = round((one.x + one.width + other.x) / 2), OFF_CORNER_MM * scale
+        rows = slice(round(one.y + inset), round(one.y + one.height - inset))
+        parts.append((rows, slice(max(middle - reach, 0), middle + reach + 1)))
+    # most rules are nowhere thick enough, whatever the digits take of them
+    least, high = 1 + THICKER_MM * scale, max(HIGH * stroke, HIGH_MM * scale)
+    parts = [part for part in parts if np.count_nonzero(dark[part].sum(axis=1) >= least) > high]
+    if not parts:
         return 0.0
     digits = np.zeros(dark.shape, np.uint8)
     for p in (p for p in seen if p.box[3] > LARGEST_POINT * height):
@@ -90,10 +99,7 @@ def divider_mark(
         digits[y : y + h, x : x + w] |= p.ink
     touched = cv2.dilate(digits, np.ones((3, 3), np.uint8)) > 0
     tallest = 0
-    for one, other in near:
-        middle, inset = round((one.x + one.width + other.x) / 2), OFF_CORNER_MM * scale
-        rows = slice(round(one.y + inset), round(one.y + one.height - inset))
-        part = rows, slice(max(middle - reach, 0), middle + reach + 1)
+    for part in parts:
         widths = (dark[part] & ~touched[part]).sum(axis=1)
         beside = np.any(touched[part], axis=1)
         knobs = _knobs(widths, np.asarray(beside, np.bool_), scale, stroke)

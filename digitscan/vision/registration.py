@@ -6,9 +6,9 @@ decides between them, and between the four rotations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 
 import cv2
 import numpy as np
@@ -41,6 +41,9 @@ LARGE = 0.5  # of the picture is a form in which nothing is boxed; of a smaller 
 ALONE = 0.6  # of the picture is the form: beside it there is no room for another
 WHOLE = 0.95  # of a field is in the picture: a cell that is not would look blank
 CONTRASTS = (None, 1.0, 0.5)  # of rules, in which frames are looked for, until enough are found
+
+_Ruled = Callable[[tuple[float, float]], RuledPage]
+"""The page's rules, by a form's size in mm: worked out once for all forms and candidates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,8 @@ def _fitting(page: Page, forms: tuple[Form, ...]) -> list[RegisteredPage]:
     whose print most is there and least is missing: of a form that has less print than the page, all is found
     as well.
     """
-    tried = [_registered(page, form) for form in forms]
+    ruled_page = cache(partial(RuledPage, page.image))
+    tried = [_registered(page, form, ruled_page) for form in forms]
     above = [r.score - r.form.registration.minimum_score for r in tried]
     near = [r for r, a in zip(tried, above, strict=True) if a > max(above) - LIKE and a >= 0]
     if len(near) < 2:
@@ -107,9 +111,8 @@ def _fitting(page: Page, forms: tuple[Form, ...]) -> list[RegisteredPage]:
     prints = [_print(r.form) for r in near]
     balances = [0.0] * len(near)
     if all(what.pieces for what in prints):
-        ruled = {size: RuledPage(page.image, size) for size in {r.form.page.size for r in near}}
         for i, (r, what) in enumerate(zip(near, prints, strict=True)):
-            seen = ruled[r.form.page.size]
+            seen = ruled_page(r.form.page.size)
             balances[i] = seen.balance(seen.settled(r.transform, what), what)
     told = [b > max(balances) - APART for b in balances]
     equals = sorted((r for r, t in zip(near, told, strict=True) if t), key=lambda r: -r.score)
@@ -144,13 +147,13 @@ def _largeness(page: Page, form: Form, transform: Matrix) -> float:
     return min(1.0, _covered(page, form, transform) / LARGE)
 
 
-def _registered(page: Page, form: Form) -> RegisteredPage:
-    ruled = RuledPage(page.image, form.page.size) if form.registration.method in UNMARKED else None
-    least = CONTESTED if ruled is None else CONTESTED_UNMARKED
+def _registered(page: Page, form: Form, ruled_page: _Ruled) -> RegisteredPage:
+    unmarked = form.registration.method in UNMARKED
+    least = CONTESTED_UNMARKED if unmarked else CONTESTED
     boxed = _boxed(form)
     ranked: list[tuple[float, Match]] = []
     laid: LaidPage | None = None  # by the best candidate yet
-    for candidate in _candidates(page, form, ruled):
+    for candidate in _candidates(page, form, ruled_page):
         rank = candidate.share
         if ranked and rank <= least * max(r for r, _ in ranked) > 0:
             continue  # whatever its evidence, it would be neither the best nor a rival
@@ -170,14 +173,13 @@ def _registered(page: Page, form: Form) -> RegisteredPage:
     places = [m.transform for rank, m in ranked if rank > least * best]
     what = _print(form)
     told: RegisteredPage | None = None
-    if best == 0 or not what.pieces or (ruled is None and len(places) == 1):
-        told = _placed(page, form, chosen.transform, chosen.share, laid)
+    if best == 0 or not what.pieces or (not unmarked and len(places) == 1):
+        told = _placed(page, form, chosen.transform, chosen.share, ruled_page, laid)
         if best == 0 or not what.pieces or _missed(told) <= FEW:
             return told
-    seen = ruled or RuledPage(page.image, form.page.size)
     proven = form.registration.method == "marks"
-    likely = contest(seen, form, what, places, _moves(form, what))
-    first, *rivals = (replace(_placed(page, form, t, chosen.share), support=s) for s, t in likely)
+    likely = contest(ruled_page(form.page.size), form, what, places, _moves(form, what))
+    first, *rivals = (replace(_placed(page, form, t, chosen.share, ruled_page), support=s) for s, t in likely)
     if told is not None and told.score > first.score and (proven or _missed(told) <= MOST):
         return told
     return replace(first, rivals=tuple(rivals))
@@ -200,14 +202,19 @@ def _missed(placed: RegisteredPage) -> float:
 
 
 def _placed(
-    page: Page, form: Form, transform: Matrix, share: float, laid: LaidPage | None = None
+    page: Page,
+    form: Form,
+    transform: Matrix,
+    share: float,
+    ruled_page: _Ruled,
+    laid: LaidPage | None = None,
 ) -> RegisteredPage:
     """The page with each field where its own rules are.
 
     share: of the registration's marks found. laid: the page by this transform, where that was tried before.
     """
     if form.registration.method == "rules":
-        ruled = RuledPage(page.image, form.page.size)
+        ruled = ruled_page(form.page.size)
         placements, seen = ruling.place_fields(ruled, transform, form.fields, _rules(form))
         lesser = seen
     else:
@@ -257,7 +264,7 @@ def _inside(boxes: Sequence[Box], placements: Sequence[Matrix], image: Image) ->
     return np.asarray(((places >= 0) & (places <= image.shape[::-1])).all(axis=2).mean(axis=1), np.float64)
 
 
-def _candidates(page: Page, form: Form, ruled: RuledPage | None) -> Iterator[Match]:
+def _candidates(page: Page, form: Form, ruled_page: _Ruled) -> Iterator[Match]:
     image = page.image
     match form.registration.method:
         case "marks":
@@ -281,8 +288,7 @@ def _candidates(page: Page, form: Form, ruled: RuledPage | None) -> Iterator[Mat
                 if any(m.share >= ENOUGH_FRAMES for m in matches):
                     break
         case "rules":
-            assert ruled is not None
-            yield from ruling.match(_rules(form), ruled, form.page.size)
+            yield from ruling.match(_rules(form), ruled_page(form.page.size), form.page.size)
         case "template":
             rough = (match.transform for match in _by_edges(image, None, form.page.size))
             yield from template.match(image, form, rough)

@@ -237,7 +237,7 @@ def _belonging(
 def _is_rule(piece: Piece, rules: Ink, box: Box, near: float) -> bool:
     """Whether a thin upright piece is a bent rule's: none was found beside it, and one over or under."""
     x, y, w, h = piece.box
-    strip = rules[:, max(round(x - near), 0) : round(x + w + near)].any(axis=1)
+    strip = np.asarray(np.any(rules[:, max(round(x - near), 0) : round(x + w + near)], axis=1), np.bool_)
     top, bottom = round(box.y), round(box.y + box.height)
     beside = float(np.mean(strip[y : y + h]))
     elsewhere = np.concatenate([strip[top:y], strip[y + h : bottom]])

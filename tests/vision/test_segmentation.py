@@ -205,7 +205,7 @@ def test_a_one_on_the_rule_is_no_remains() -> None:
 
 @pytest.mark.parametrize("cells", [cells_of(3), ()], ids=["cells", "open"])
 def test_no_ink_is_no_pieces(cells: tuple[Box, ...]) -> None:
-    assert segment(paper(3), box_of(3), cells, SCALE) == Segmentation((), (), (), 0.0)
+    assert segment(paper(3), box_of(3), cells, SCALE) == Segmentation((), (), (), 2.0 * SCALE)
 
 
 def test_dirt_is_small_beside_the_digits_of_its_field() -> None:
