@@ -22,11 +22,10 @@ from digitscan.vision.fields import (
     FieldCrop,
     cut_fields,
     field_inks,
-    hidden_marks,
     page_ink_level,
-    pale_marks,
 )
 from digitscan.vision.glyphs import fit, fit_many
+from digitscan.vision.hidden import hidden_marks, pale_marks
 from digitscan.vision.overflow import overflow
 from digitscan.vision.preprint import without_print
 from digitscan.vision.preview import draw_preview

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
+Ink = NDArray[np.bool_]
 Matrix = NDArray[np.float64]
 
 CLASSES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "crossed", "other")

@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digitscan.records import Box
+from digitscan.records import Box, Ink
 from digitscan.vision.cleaning import percentile
 from digitscan.vision.edges import REACH_MM, longest
-from digitscan.vision.pieces import Ink
 
 RULE_REMAINS_MM = 1.0
 AT_RULE = 3  # px between a stroke and a rule that it was cut off from, and of the stroke's end

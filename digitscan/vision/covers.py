@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitscan.records import Box
+from digitscan.records import Box, Ink
 from digitscan.vision import cleaning
 from digitscan.vision.edges import longest
-from digitscan.vision.fields import RULES_MM, FieldCrop, Ink
+from digitscan.vision.fields import RULES_MM, FieldCrop
 
 ACROSS_MM = 0.8  # over which opposite rules are both gone
 HOLE_MM = 1.2  # over which a single one is

@@ -15,12 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitscan.records import Image
+from digitscan.records import Image, Ink
 from digitscan.vision.cleaning import stroke_width
 from digitscan.vision.glyphs import fit_many, light_on_dark
 from digitscan.vision.seams import Seams, not_crossing
-
-Ink = NDArray[np.bool_]
 
 CONTRAST = 16
 """Grey levels between ink and paper below which a picture shows nothing."""

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Ink = NDArray[np.bool_]
+from digitscan.records import Ink
+
 Edge = tuple[int, int, int]
 """Place, start, end; px."""
 

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from digitscan.records import Box
-
-Ink = NDArray[np.bool_]
+from digitscan.records import Box, Ink
 
 SHORTEST = 0.5  # of the box's height
 THICKEST = 2.0  # strokes

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from digitscan.records import Box, Image, Matrix
+from digitscan.records import Box, Image, Ink, Matrix
 from digitscan.vision.cleaning import components, darknesses
-from digitscan.vision.fields import FieldCrop, Ink
+from digitscan.vision.fields import FieldCrop
 from digitscan.vision.placement import cut
 
 ALIKE = 6  # fields of a column whose surroundings can be compared: of fewer nothing tells pen from print

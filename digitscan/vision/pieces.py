@@ -8,11 +8,9 @@ from functools import cached_property
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from digitscan.records import Ink
 from digitscan.vision.cleaning import components
-
-Ink = NDArray[np.bool_]
 
 SPECK = 0.25  # of the digit height: what is no larger says nothing of where a number begins or ends
 SLIM = 0.4  # of its height: a 1 is no wider

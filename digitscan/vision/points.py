@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitscan.records import Box
+from digitscan.records import Box, Ink
 from digitscan.vision.cleaning import percentile, stroke_width
 from digitscan.vision.edges import runs
-from digitscan.vision.pieces import SPECK, Ink, Piece, around, broken, merged
+from digitscan.vision.pieces import SPECK, Piece, around, broken, merged
 
 SMALLEST_POINT, LARGEST_POINT = 0.1, 0.6  # of the digit height: what stands between two digits and is none
 DOT_APART, DOT_ROWS = 0.04, 2  # of the digit height, and px: nearer, a dot is a part of a digit that broke

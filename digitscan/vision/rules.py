@@ -14,9 +14,9 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from digitscan.records import Box
+from digitscan.records import Box, Ink
 from digitscan.vision.cleaning import percentile
-from digitscan.vision.edges import REACH_MM, Edge, Ink, merged, ruled, runs, split_bars
+from digitscan.vision.edges import REACH_MM, Edge, merged, ruled, runs, split_bars
 
 SKEWS = np.arange(-4, 4.5, 1.0)  # px by which a rule may drift from end to end
 PLACES = 24  # px within which it lies

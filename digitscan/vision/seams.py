@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_fill_holes
 
-Ink = NDArray[np.bool_]
+from digitscan.records import Ink
+
 Seam = NDArray[np.int64]
 """For each row, the first column right of a cut."""
 

@@ -14,10 +14,10 @@ from statistics import median
 
 import numpy as np
 
-from digitscan.records import Box
+from digitscan.records import Box, Ink
 from digitscan.vision.at_rules import NO_LOSSES, RULE_REMAINS_MM, AtRules, Losses
 from digitscan.vision.cleaning import percentile, stroke_width
-from digitscan.vision.pieces import SPECK, Cut, Ink, Piece, around, broken, contours, cropped, merged
+from digitscan.vision.pieces import SPECK, Cut, Piece, around, broken, contours, cropped, merged
 from digitscan.vision.points import divider_mark, point_size
 from digitscan.vision.seams import Seams, not_crossing
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from digitscan.records import Box
-from digitscan.vision.fillers import Ink, remove_fillers
+from digitscan.records import Box, Ink
+from digitscan.vision.fillers import remove_fillers
 
 BOX = Box(20, 20, 360, 96)
 STROKE = 8

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from digitscan.records import Box
-from digitscan.vision.pieces import Ink, contours
+from digitscan.records import Box, Ink
+from digitscan.vision.pieces import contours
 from digitscan.vision.points import divider_mark, point_size
 
 HEIGHT, REACH = 48, 8

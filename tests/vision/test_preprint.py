@@ -16,7 +16,8 @@ from digitscan.forms import Form
 from digitscan.pipeline import read_fields
 from digitscan.recognition.classifier import load
 from digitscan.records import Image
-from digitscan.vision.fields import FieldCrop, cut_fields, field_inks, hidden_marks, page_ink_level
+from digitscan.vision.fields import FieldCrop, cut_fields, field_inks, page_ink_level
+from digitscan.vision.hidden import hidden_marks
 from digitscan.vision.preprint import prints, without_print
 from digitscan.vision.registration import register
 from tests.drawn_pages import DPI, SMALL_FORM, as_page, tidy_writer, write_form
