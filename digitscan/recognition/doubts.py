@@ -131,7 +131,8 @@ def _losses_of(glyph: Hypothesis, label: str) -> Iterator[tuple[float, str]]:
         yield NOTHING_HIDDEN, "stroke on a printed line"
     if glyph.at_rules.keeps and label == "9":  # or a 4 that reaches up to the rule
         yield NOTHING_BURIED, "stroke on a printed line"
-    if glyph.at_rules.along and label in ("0", "6", "8", "9"):  # or what a piece of the rule has closed
+    # or what a piece of the rule has closed, as it does a barred 7
+    if glyph.at_rules.along and label in ("0", "2", "6", "8", "9"):
         yield NOTHING_BURIED, "stroke on a printed line"
 
 

@@ -48,34 +48,31 @@ def lean(ink: NDArray[np.bool_]) -> Lean:
 
 
 def slashed(found: Sequence[Segmentation]) -> list[bool]:
-    """Of each field of a page whether strokes in it, or those that it begins with, may strike out its cells.
+    """Of each field of a page whether strokes in it, or one that it begins with, may strike out its cells.
 
-    Who begins fields so does it more than once; strokes by themselves lean more than the 1s in other numbers.
+    Who begins fields so often strikes out whole ones as well; and a slash leans more than the 1s in other
+    numbers, of which the first sign of a field may be none.
     """
-    large = [_large(segmentation) for segmentation in found]
-    fields = [[lean(p.ink) for p in pieces] for pieces in large]
+    fields = [[lean(p.ink) for p in _large(segmentation)] for segmentation in found]
     strikes = sum(len(field) > 1 and all(one.is_slash for one in field) for field in fields) >= SLASHED
-    most = _most(fields)
+    numbers = [field for field in fields if not _strokes_alone(field)]
+    most, later = _most(numbers), _most([field[1:] for field in numbers])
     return [
-        (strikes and _begins_with_slash(pieces))
-        or (_strokes_alone(field) and any(one.is_slash and one.degrees > most for one in field))
-        for pieces, field in zip(large, fields, strict=True)
-    ]
-
-
-def _begins_with_slash(pieces: Sequence[Piece]) -> bool:
-    return bool(pieces) and lean(min(pieces, key=lambda p: p.centre).ink).is_slash
-
-
-def _most(fields: Sequence[Sequence[Lean]]) -> float:
-    """Degrees: what leans more is no 1 of the hand that writes these fields; infinite where too few tell."""
-    ones = [
-        one.degrees
+        any(one.is_slash and one.degrees > most for one in field) or (strikes and _begins_with_slash(field))
+        if _strokes_alone(field)
+        else _begins_with_slash(field) and (strikes or field[0].degrees > later)
         for field in fields
-        if not _strokes_alone(field)
-        for one in field
-        if one.is_stroke and abs(one.degrees) < LEANS[1]
     ]
+
+
+def _begins_with_slash(field: Sequence[Lean]) -> bool:
+    return bool(field) and field[0].is_slash
+
+
+def _most(numbers: Sequence[Sequence[Lean]]) -> float:
+    """Degrees: what leans more is no 1 of the hand that writes these; infinite where too few tell."""
+    strokes = (one.degrees for number in numbers for one in number if one.is_stroke)
+    ones = [degrees for degrees in strokes if abs(degrees) < LEANS[1]]
     return float(percentile(np.array(ones), USUAL)) + MORE if len(ones) >= KNOWN else math.inf
 
 
@@ -84,5 +81,6 @@ def _strokes_alone(field: Sequence[Lean]) -> bool:
 
 
 def _large(segmentation: Segmentation) -> list[Piece]:
-    """What is as large as a digit in a field."""
-    return [p for p in segmentation.uncut if max(p.box[2:]) > LARGE * segmentation.digit_height]
+    """What is as large as a digit in a field, from left to right."""
+    large = (p for p in segmentation.uncut if max(p.box[2:]) > LARGE * segmentation.digit_height)
+    return sorted(large, key=lambda p: p.centre)

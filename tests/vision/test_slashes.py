@@ -51,6 +51,12 @@ def test_a_stroke_that_leans_more_than_the_1s_in_other_numbers_may_strike_out_a_
     assert slashed([*numbers, field(leans)]) == [False] * 4 + [leans == 35]
 
 
+@pytest.mark.parametrize("leans", [15, 35])
+def test_a_number_may_begin_with_a_slash_that_leans_more_than_the_1s_behind_others(leans: int) -> None:
+    numbers = [field(14, 2, then=True), field(14, 8, then=True), field(14, 12, then=True)]
+    assert slashed([*numbers, field(leans, then=True)]) == [False] * 3 + [leans == 35]
+
+
 def test_slashes_among_other_digits_do_not_hide_one_that_stands_alone() -> None:
     numbers = [field(2, then=True)] * 6 + [field(35, then=True)]
     assert slashed([*numbers, field(35)])[-1]
