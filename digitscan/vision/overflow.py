@@ -50,6 +50,8 @@ class Mark(NamedTuple):
     side: Side
     rows: tuple[float, float]
     """From, to: under the upper edge of the field."""
+    columns: tuple[float, float]
+    """From, to: right of its left edge."""
     is_near: bool
     """Whether it may be a digit or a minus of the field; what is farther or smaller shows what is print."""
 
@@ -121,10 +123,19 @@ def _enlarged(strip: Ink | None, size: tuple[int, int]) -> Ink:
 
 
 def _in_line(marks: Sequence[Mark], others: Sequence[Sequence[Mark]]) -> bool:
-    """Whether what stands near a field stands as high beside another, near or farther, as row numbers do."""
-    rows = np.array([m.rows for own in others for m in own]).reshape(-1, 2)
-    near = (m for m in marks if m.is_near)
-    return all((np.abs(rows - m.rows) < IN_LINE_MM).all(axis=1).any() for m in near)
+    """Whether what stands near a field stands as high beside another, near or farther, as row numbers do.
+
+    What stands above a field, of which the crop may cut the top, has to stand as far right as well.
+    """
+    known = [(*m.rows, *m.columns) for own in others for m in own]
+    places = np.array(known).reshape(-1, 4)
+    return all(
+        (np.abs(places - (*m.rows, *m.columns)) < IN_LINE_MM)[:, : 4 if m.side is Side.ABOVE else 2]
+        .all(axis=1)
+        .any()
+        for m in marks
+        if m.is_near
+    )
 
 
 def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> list[Mark]:
@@ -141,18 +152,19 @@ def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> list[Mark]:
         side = _side(mark, box)
         least = lowest_cut if y == 0 else lowest
         minus = side is Side.LEFT and _minus(mark, box, scale) and _alone(mark, ink, scale)
-        if not side or not (minus or (PRINTED * least < h < highest and w < WIDEST * box.height)):
+        if side is None or not (minus or (PRINTED * least < h < highest and w < WIDEST * box.height)):
             continue
-        rows = np.count_nonzero(ink[:, x : x + w].any(axis=1))
-        if side is not Side.ABOVE and rows - h > RUNS_ON * (len(ink) - h):
+        inked = np.count_nonzero(ink[:, x : x + w].any(axis=1))
+        if side is not Side.ABOVE and inked - h > RUNS_ON * (len(ink) - h):
             continue
         up = CUT_OFF * scale * (y == 0)
         if not any(
             _reaches_into(Box(x, y - up, w, up + h), crop, c) for c in crops if c.field is not crop.field
         ):
             near = max(box.x - x - w, x - box.x - box.width) < NEAR_MM * scale
-            under = (y - box.y) / scale, (y + h - box.y) / scale
-            found.append(Mark(side, under, near and (minus or h > least)))
+            rows = (y - box.y) / scale, (y + h - box.y) / scale
+            columns = (x - box.x) / scale, (x + w - box.x) / scale
+            found.append(Mark(side, rows, columns, near and (minus or h > least)))
     return found
 
 

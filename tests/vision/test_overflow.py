@@ -54,9 +54,19 @@ def beside_on_page(marks: dict[str, tuple[float, float, float, float]]) -> list[
 
 
 def seen(
-    names: list[str], gap: float, tall: float, wide: float, *, above: bool = False, right: bool = False
+    names: list[str],
+    gap: float,
+    tall: float,
+    wide: float,
+    *,
+    above: bool = False,
+    right: bool = False,
+    aside: float = 0.0,
 ) -> list[str]:
-    """The fields beside which a mark is seen, where one stands at such a distance (mm) of the named ones."""
+    """The fields beside which a mark is seen, where one stands at such a distance (mm) of the named ones.
+
+    aside: mm that the mark of each stands farther right than that of the one before.
+    """
     inks: list[Ink] = []
     for crop in crops():
         ink = np.zeros(crop.dark.shape, np.bool_)
@@ -66,7 +76,8 @@ def seen(
             x = box.x + box.width + gap * scale if right else box.x - gap * scale - w
             y = box.y + (box.height - h) / 2
             if above:
-                x, y = box.x + (box.width - w) / 2, box.y - gap * scale - h
+                x = box.x + (box.width - w) / 2 + aside * scale * names.index(crop.field.name)
+                y = box.y - gap * scale - h
             left, top = round(x), round(y)
             ink[max(top, 0) : top + h, max(left, 0) : left + w] = True
             # what is written in the cells
@@ -125,6 +136,13 @@ def test_an_upright_rule_of_a_table_is_no_digit() -> None:
 
 def test_a_small_digit_over_the_cells_is_seen() -> None:
     assert seen(AGES[5:6], -0.5, 3, 2, above=True) == AGES[5:6]
+
+
+@pytest.mark.parametrize(("aside", "pen"), [(0.0, False), (1.0, True)])
+def test_what_stands_as_high_over_two_rows_is_print_if_it_stands_as_far_right(
+    aside: float, *, pen: bool
+) -> None:
+    assert seen(AGES[4:6], -0.5, 3, 2, above=True, aside=aside) == (AGES[4:6] if pen else [])
 
 
 def test_beside_a_low_box_a_digit_may_be_higher_than_that() -> None:
