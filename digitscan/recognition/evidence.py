@@ -153,7 +153,7 @@ def _judged(
         d.digit.isdigit() and d.confidence < field.accept_digit_confidence[int(d.digit)] for d in read.digits
     )
     if doubtful or (changed and read.probability < LEAST_INK):
-        told.append(f"{LOW}: {ink.lost}" if ink.lost else LOW)
+        told.append(f"{LOW}: {ink.lost}" if ink.lost and not changed else LOW)
     told += broken
     status = "review" if told else "accepted"
     if changed:

@@ -110,7 +110,7 @@ def page_ink_level(crops: list[FieldCrop], settings: CleaningSection) -> InkLeve
                 # the rule is the darkest line along the edge, wherever it lies within reach
                 beside = crop.dark[y:bottom, max(0, edge - reach) : edge + reach + 1]
                 rules.append(cleaning.median(beside.max(axis=1)) / 255)
-    return cleaning.ink_level(insides, rules, settings, crops[0].scale if crops else 1.0)
+    return cleaning.ink_level(insides, rules, settings, crops[0].scale)
 
 
 def field_inks(
@@ -119,7 +119,7 @@ def field_inks(
     """Each field's ink without its printed rules and fillers, and these; both height x width of the crop."""
     written = [i for i, crop in enumerate(crops) if _written_in(crop, level.threshold * 255)]
     inks = [(np.zeros(crop.dark.shape, np.bool_),) * 2 for crop in crops]
-    scale = crops[0].scale if crops else 1.0
+    scale = crops[0].scale
     gaps = [_gaps(crops[i]) for i in written]
     found = cleaning.find_inks([crops[i].dark for i in written], level, settings, scale, gaps)
     boxes, edges = _ruled([crops[i] for i in written], found, scale)

@@ -107,7 +107,9 @@ def _widened(crop: FieldCrop, seen: Ink, x: int) -> float:
     widths = np.count_nonzero(seen[:, max(x - reach, 0) : x + reach + 1], axis=1)
     top, bottom = round(crop.box.y + inset), round(crop.box.y + crop.box.height - inset)
     beyond = np.concatenate([widths[: round(top - 2 * inset)], widths[round(bottom + 2 * inset) :]])
-    usual = float(percentile(beyond[beyond > 0], 25)) if beyond.any() else 0.0
+    if not beyond.any():  # too pale to be ink, it hides none
+        return 0.0
+    usual = float(percentile(beyond[beyond > 0], 25))
     wider = int(np.count_nonzero(widths[top:bottom] > usual + 1))
     return float(wider) if wider > PALE_HEIGHT * crop.box.height else 0.0
 

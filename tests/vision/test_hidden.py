@@ -54,6 +54,14 @@ def test_a_stroke_along_a_streak_is_told_of() -> None:
     assert others == [0.0] * len(others)
 
 
+def test_a_digit_on_a_streak_too_pale_to_be_ink_is_not_hidden() -> None:
+    image = drawn_on(blank(form()), (33.5, 22.5), 1.8)
+    at = round(33.0 * DPI / 25.4)
+    image[:, at : at + 2] = np.minimum(image[:, at : at + 2], 215)
+    assert crops_of(image)[0].streak_boxes
+    assert told(image) == [0.0] * len(form().fields)
+
+
 def marks_of(page: Image) -> list[float]:
     crops, settings = crops_of(page), form().cleaning
     level = page_ink_level(crops, settings)
