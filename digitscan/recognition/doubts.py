@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 
 from digitscan.recognition.beams import Mark
 from digitscan.recognition.lattice import BLANK, TINY, Probabilities
@@ -27,6 +28,7 @@ DITTO, DITTO_HEIGHT = 0.5, 0.65  # that 1s and 7s so low, of the page's tall dig
 RUNS_ON = 0.5  # that what runs on beyond the picture of its field is a digit all the same, and this one
 UNTOLD = 0.95  # what is surer is not told as a reason
 BESIDE = 4  # px from a line to what it touched before it was taken out
+ONES_JOINED = 0.5  # that two 1s which hang together are no single one with a long flag
 STREAKED = 0.8  # that a line across a glyph neither made it another digit nor hid what does
 
 Marks = tuple[Mark, ...]
@@ -107,6 +109,8 @@ def _losses(segmentation: Segmentation, marks: Marks) -> Iterator[tuple[float, s
         yield from _losses_of(glyph, mark.label)
         if any(_meets(streak, glyph.box) for streak in segmentation.streaks):
             yield STREAKED, "line across the page"
+    if any(_joined_ones(segmentation, *pair) for pair in pairwise(marks)):
+        yield ONES_JOINED, "1s that touch"
     for piece, left in zip(pieces, unread, strict=True):
         if left:
             yield _harmless(max(piece.box[2:]) / height), "ink left unread"
@@ -134,6 +138,13 @@ def _losses_of(glyph: Hypothesis, label: str) -> Iterator[tuple[float, str]]:
     # or what a piece of the rule has closed, as it does a barred 7
     if glyph.at_rules.along and label in ("0", "2", "6", "8", "9"):
         yield NOTHING_BURIED, "stroke on a printed line"
+
+
+def _joined_ones(segmentation: Segmentation, one: Mark, other: Mark) -> bool:
+    """Whether two 1s side by side were cut out of ink that hangs together."""
+    if not one.label == other.label == "1" or other.hypothesis is None:
+        return False
+    return segmentation.pieces[segmentation.hypotheses[other.hypothesis].first].cut is not None
 
 
 def _cut_off(segmentation: Segmentation, glyph: Hypothesis) -> bool:

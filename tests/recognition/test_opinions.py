@@ -220,6 +220,16 @@ def test_what_a_piece_of_the_rule_beside_it_may_have_closed_may_be_another_digit
         assert (on < 0.7 < off) is doubted
 
 
+@pytest.mark.parametrize(
+    ("digits", "cut", "doubted"), [("11", True, True), ("11", False, False), ("12", True, False)]
+)
+def test_two_1s_that_touch_may_be_one_with_a_flag(digits: str, *, cut: bool, doubted: bool) -> None:
+    parts = lattice([piece(20, 14), piece(34, 14, cut=Cut(0.5, 60) if cut else None)])
+    best = read(parts, [{digits[0]: 0.9999}, {"other": 0.9999}, {digits[1]: 0.9999}])[0]
+    assert best.value == digits
+    assert (best.probability < 0.7) is doubted
+
+
 def test_a_dash_high_in_its_field_may_be_the_bar_of_a_7() -> None:
     plain = lattice([piece(20, 20)])
     high = replace(plain, hypotheses=(replace(plain.hypotheses[0], high_dash=True),))
