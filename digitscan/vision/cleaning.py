@@ -81,7 +81,8 @@ def ink_level(
         threshold = max(threshold, (printed + ink) / 2)
     elif printed <= FAINTEST:
         threshold = max(threshold, 0.3 * ink)
-    threshold = max(threshold, FAINTEST)
+    # what leaves no doubt on other pages would thin the strokes of pale ink
+    threshold = max(threshold, FAINTEST if threshold > FAINTEST else _palest(seen))
     widths = _stroke_widths(insides, math.floor(threshold * 255))
     stroke = float(np.median(widths)) if widths else 0.4 * scale
     return InkLevel(threshold, stroke, faintest, usual)

@@ -172,6 +172,14 @@ def test_the_level_is_the_same_at_other_resolutions() -> None:
     assert max(widths) < 1.6 * min(widths)  # a pen of half a millimetre is three pixels at 150 dpi
 
 
+@pytest.mark.parametrize(("noise", "lower"), [(1.0, True), (12.0, False)])
+def test_pale_ink_is_whole_where_the_paper_is_even(noise: float, *, lower: bool) -> None:
+    pale = written(240, round(240 * 0.77))
+    noisy = np.random.default_rng(1).normal(pale, noise)
+    level = level_of(np.clip(noisy, 0, 255).astype(np.uint8))
+    assert (level.threshold < 0.8 * FAINTEST) is lower
+
+
 def test_pale_print_lifts_the_level_above_itself() -> None:
     # screens and guides are printed in the tone of the rules
     crop = written(240, 50)
