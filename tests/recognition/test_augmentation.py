@@ -17,6 +17,7 @@ from digitscan.recognition.augmentation import (
     INK,
     Mix,
     another_hand,
+    as_printed,
     break_stroke,
     digit,
     other,
@@ -123,6 +124,40 @@ def test_another_hand_stays_within_mnist_s_frame() -> None:
         assert made.shape == (28, 28)
         assert 0.7 < made.sum() / glyphs[index].sum() < 1.4
         assert not np.array_equal(made, glyphs[index])
+
+
+def stem(lean: int = 0, foot: int = 0) -> Image:
+    """A 1, its top so many pixels farther right, on a foot that reaches so far to both sides."""
+    picture = np.zeros((28, 28), np.uint8)
+    cv2.line(picture, (13 + lean, 4), (13, 23), 255, 2)
+    picture[22:24, 13 - foot : 14 + foot] = 255
+    return picture
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_1_gets_a_foot_or_a_flag_to_the_left_of_its_top(seed: int) -> None:
+    made = as_printed(stem(), np.random.default_rng(seed)) > 100
+    footed = made[20:26].any(axis=0).sum() > 6
+    flagged = made[4:12, :12].any()
+    assert footed or flagged
+    assert not made[4:12, 16:].any()
+    assert (made | (stem() <= 100)).all()
+
+
+def test_a_1_that_leans_or_has_a_foot_stays_as_it_is() -> None:
+    for glyph in (stem(lean=9), stem(foot=6), np.zeros((28, 28), np.uint8)):
+        assert np.array_equal(as_printed(glyph, np.random.default_rng(1)), glyph)
+
+
+def test_1s_are_printed_where_that_is_asked_for() -> None:
+    ones = np.stack([stem()] * 200)
+    labels = np.ones(200, np.int64)
+    plain = {"strength": 0.0, "untouched": 0.0, "drawn": 0.0, "crossed": 0.0, "other": 0.0}
+    widths = [
+        np.mean([np.ptp(np.nonzero(p)[1]) for p in sample(ones, labels, Mix(**plain, printed=part), [1])[0]])
+        for part in (0.0, 1.0)
+    ]
+    assert widths[1] > 1.8 * widths[0]
 
 
 @pytest.mark.parametrize("seed", range(40))
