@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
+from digitscan.forms import Form, Limits
 from digitscan.records import Candidate, DigitReading, FieldReading, PageFailure, PageRef, PageResult
 
 
@@ -27,6 +29,26 @@ def unpacked(ref: PageRef, text: str) -> PageResult | PageFailure:
         return PageFailure(ref, *known)
     form, rotation, score, size, readings = known
     return PageResult(ref, form, rotation, score, tuple(map(_unpacked, readings)), tuple(size))
+
+
+def packed_limits(form: Form) -> str:
+    """What may be written in the fields of a form, a table's column once: `person[].age`."""
+    fields = {re.sub(r"\[\d+\]", "[]", field.name): field for field in form.fields}
+    return json.dumps(
+        {
+            name: [f.digits, f.required, f.minimum, f.maximum, f.values and sorted(f.values), f.pattern]
+            for name, f in fields.items()
+        },
+        separators=(",", ":"),
+    )
+
+
+def unpacked_limits(text: str) -> dict[str, Limits]:
+    """The same, by the name of the field or column."""
+    return {
+        name: Limits((fewest, most), required, low, high, None if values is None else frozenset(values), like)
+        for name, ((fewest, most), required, low, high, values, like) in json.loads(text).items()
+    }
 
 
 def _packed(r: FieldReading) -> list[Any]:

@@ -7,13 +7,15 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 from digitscan.batch.outputs import cell, formula, sync
 from digitscan.errors import DigitscanError, UsageError
-from digitscan.review.queue import Change, Decision, Key
+from digitscan.forms import Limits
+from digitscan.review.queue import Change, Decision, Key, too_long
 
 COLUMNS = ("file", "page", "form", "field", "sha256", "place", "state", "value", "shown", "who", "when")
 FOLDER = "corrections"
@@ -21,13 +23,20 @@ _LONGEST = 40  # digits, as in report.html
 _AHEAD = timedelta(days=1)  # what the clock of the machine with the browser may be
 
 
-def read(path: Path, who: str = "") -> list[Change]:
-    """The decisions in a corrections.csv. who: stands in where the file names nobody.
+def read(
+    path: Path, who: str = "", limits: Mapping[tuple[str, str], Limits] = MappingProxyType({})
+) -> list[Change]:
+    """The decisions in a corrections.csv.
+
+    Args:
+        path: of the file.
+        who: stands in where it names nobody.
+        limits: of the fields, as of `Journal.limits`; a number with more digits is refused.
 
     Raises:
         UsageError: the file cannot be read, or a row is not as report.html writes it; nothing is taken then.
     """
-    return list(_changes(path, who))
+    return list(_changes(path, who, limits))
 
 
 def keep(directory: Path, changes: Sequence[Change]) -> None:
@@ -79,7 +88,7 @@ def kept(directory: Path) -> list[Change]:
     return list({(change.key, change.decision.when): change for change in changes}.values())
 
 
-def _changes(path: Path, who: str) -> Iterator[Change]:
+def _changes(path: Path, who: str, limits: Mapping[tuple[str, str], Limits]) -> Iterator[Change]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
@@ -88,7 +97,11 @@ def _changes(path: Path, who: str) -> Iterator[Change]:
                 raise UsageError(f"{path}: column {', '.join(missing)} is missing")
             for row in rows:
                 try:
-                    yield _change({name: _text(row[name]) for name in COLUMNS}, who)
+                    change = _change({name: _text(row[name]) for name in COLUMNS}, who)
+                    key = change.key
+                    if long := too_long(change.decision.value, limits.get((key.form, key.column))):
+                        raise ValueError(f"{key.field}: {long}: key what stands on the scan")
+                    yield change
                 except ValueError as error:
                     raise UsageError(f"{path}: line {rows.line_num}: {error}") from None
     except OSError as error:

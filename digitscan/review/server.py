@@ -128,6 +128,8 @@ def application(desk: Desk, scanner: _Scanner, token: str) -> Guard:
         sent = await _sent(request, _Decide)
         if (sent.state == "value") is not bool(sent.value):
             return _no(400, "A value, and only that, has digits.")
+        if long := desk.too_long(sent.key.key, sent.value):
+            return _no(400, f"{long}: key what stands there.")
         try:
             entry = desk.decide(sent.mode, by, sent.key.key, sent.state, sent.value, sent.seen)
         except KeyError:

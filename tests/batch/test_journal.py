@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,9 @@ import pytest
 
 from digitscan.batch import journal
 from digitscan.errors import DigitscanError, UsageError
+from digitscan.forms import Limits
 from digitscan.records import Candidate, DigitReading, FieldReading, PageFailure, PageRef, PageResult
+from tests.review import made
 
 REF = PageRef(Path("/in/a.pdf"), "a.pdf", 3, "f" * 64)
 DIGIT = DigitReading(1, "7", 0.1 + 0.2, "1", 1 / 3, (1, 2, 3, 4))
@@ -96,6 +98,32 @@ def test_what_the_outputs_hold_is_known_once_they_are_written(tmp_path: Path) ->
             list(rows)
             raise OSError("the disk is full: the outputs are not renamed")
         assert list(book.listed()) == [RESULT, failed]
+
+
+def test_what_may_be_written_is_that_of_the_outputs(tmp_path: Path) -> None:
+    form = made.form(tmp_path)
+    with journal.opened(tmp_path) as book:
+        book.record_page("a", RESULT)
+        book.keep_limits("a", [form])
+        book.keep_limits("a", [form])
+        assert book.limits() == {}
+        for setup in ("b", "a"):
+            with book.listing(setup, [RESULT]) as rows:
+                list(rows)
+            known = book.limits()
+            assert bool(known) == (setup == "a")
+    district, age, _ = form.fields
+    assert known == {
+        ("census", name): Limits(*(getattr(field, f.name) for f in fields(Limits)))
+        for name, field in (("district", district), ("person[].age", age))
+    }
+
+
+def test_a_journal_from_before_limits_were_kept_has_none(tmp_path: Path) -> None:
+    with journal.opened(tmp_path) as book:
+        book.connection.execute("DROP TABLE limits")
+    with journal.opened(tmp_path) as book:
+        assert book.limits() == {}
 
 
 def test_a_journal_of_another_format_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from digitscan.errors import DigitscanError, UsageError
+from digitscan.forms import Limits
 from digitscan.review import corrections
 from digitscan.review.queue import Change, Decision, Key
 from tests.review.made import latest
@@ -77,6 +78,17 @@ def test_the_clock_of_the_browser_may_be_ahead_by_hours(tmp_path: Path) -> None:
         path = written(tmp_path / "c.csv", GOOD.replace("2021-01-02T03:04:05.678Z", when))
         with nullcontext() if known else pytest.raises(UsageError, match="still to come"):
             assert corrections.read(path)
+
+
+def test_a_number_that_does_not_fit_its_field_is_refused(tmp_path: Path) -> None:
+    limits = {("census", "person[].age"): Limits((0, 2), False, None, 9, None, None)}
+    line = GOOD.replace("district", "person[3].age")
+    long = written(tmp_path / "c.csv", line.replace("007", "07"), line)
+    told = r"c.csv: line 3: person\[3\].age: 007 has 3 digits, and the form has room for 2: key what stands"
+    with pytest.raises(UsageError, match=told):
+        corrections.read(long, limits=limits)
+    odd = written(tmp_path / "d.csv", line.replace("007", "77"), GOOD)
+    assert [c.decision.value for c in corrections.read(odd, limits=limits)] == ["77", "007"]
 
 
 def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
