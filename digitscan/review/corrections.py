@@ -8,7 +8,8 @@ import io
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,7 +21,6 @@ from digitscan.review.queue import Change, Decision, Key, too_long
 COLUMNS = ("file", "page", "form", "field", "sha256", "place", "state", "value", "shown", "who", "when")
 FOLDER = "corrections"
 _LONGEST = 40  # digits, as in report.html
-_AHEAD = timedelta(days=1)  # what the clock of the machine with the browser may be
 
 
 def read(
@@ -61,6 +61,8 @@ def keep(directory: Path, changes: Sequence[Change]) -> None:
         rows.writerow([*where, end.state, end.value, cell(change.shown), cell(end.who), end.when])
     content = text.getvalue().encode()
     path = directory / FOLDER / f"{hashlib.sha256(content).hexdigest()[:16]}.csv"
+    if path.exists():  # its own time is when it was first handed in
+        return
     aside = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -75,17 +77,26 @@ def keep(directory: Path, changes: Sequence[Change]) -> None:
 
 
 def kept(directory: Path) -> list[Change]:
-    """All that was ever handed in; raises as `read` does. What was handed in twice counts once."""
+    """All that was ever handed in; raises as `read` does. What was handed in twice counts once.
+
+    A browser's clock may be ahead: what was decided was decided when it was first handed in, at the latest.
+    """
     folder = directory / FOLDER
     try:
-        files = sorted(folder.iterdir())  # `glob` finds nothing in a folder that it may not read
+        # `glob` finds nothing in a folder that it may not read
+        files = sorted((path.stat().st_mtime, path) for path in folder.iterdir() if path.suffix == ".csv")
     except FileNotFoundError:
         return []
     except OSError as error:
         raise UsageError(f"{folder}: cannot be read: {error.strerror}") from None
-    changes = [change for path in files if path.suffix == ".csv" for change in read(path)]
     # of one file that names nobody, under the names of two people, one decision does not become two
-    return list({(change.key, change.decision.when): change for change in changes}.values())
+    changes: dict[tuple[Key, str], Change] = {}
+    for seconds, path in files:
+        latest = _written(datetime.fromtimestamp(seconds, UTC))
+        for change in read(path):
+            end = replace(change.decision, when=min(change.decision.when, latest))
+            changes.setdefault((change.key, change.decision.when), replace(change, decision=end))
+    return list(changes.values())
 
 
 def _changes(path: Path, who: str, limits: Mapping[tuple[str, str], Limits]) -> Iterator[Change]:
@@ -118,12 +129,13 @@ def _text(cell: str | None) -> str:
 
 def _time(text: str) -> datetime:
     try:
-        when = datetime.fromisoformat(text).astimezone(UTC)
+        return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"when {text!r} is no time: ISO 8601 is expected") from None
-    if when > datetime.now(UTC) + _AHEAD:  # it would outrank all that is decided until then
-        raise ValueError(f"when {text!r} is still to come: give the time of the decision")
-    return when
+
+
+def _written(when: datetime) -> str:
+    return when.isoformat(timespec="milliseconds")
 
 
 def _change(row: dict[str, str], who: str) -> Change:
@@ -141,7 +153,7 @@ def _change(row: dict[str, str], who: str) -> Change:
         raise ValueError(f"page {row['page']!r} is no number")
     when = _time(row["when"])
     key = Key(row["sha256"], int(row["page"]), row["form"], row["field"])
-    decision = Decision(state, value, "person", row["who"] or who, when.isoformat(timespec="milliseconds"))
+    decision = Decision(state, value, "person", row["who"] or who, _written(when))
     if not re.fullmatch(r"(-?\d{1,9}( -?\d{1,9}){3})?", row["place"], re.ASCII):
         raise ValueError(f"place {row['place']!r} is none: x, y, width and height are expected")
     return Change(key, row["file"], decision, row["shown"], row["place"])

@@ -77,9 +77,10 @@ class Desk:
         self._claims = claims or Claims()
         self._skipped: set[tuple[str, Key]] = set()
         accepted = partial(queue.accepted, book)
-        entries = in_place(book, gathered(directory, store))
+        entries = gathered(directory, store)
+        store.follow(entries)
         self._limits = book.limits()
-        self._ledger = Ledger(entries, store.doubled(), accepted)
+        self._ledger = Ledger(in_place(book, entries), store.doubled(), accepted)
         self._carpets = Carpets(book, store, cut, self._needs_no_carpet)
         self._carpet: dict[str, Carpet] = {}
         self._doubtful = {item.key: item for item in queue.doubtful(book)}
