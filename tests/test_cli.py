@@ -251,6 +251,24 @@ def test_check_tells_what_the_picture_of_a_form_is_good_for(tmp_path: Path) -> N
     assert "on blank.png, its own picture, the form was not found" in done.stderr
 
 
+def test_check_draws_over_nothing_that_it_is_drawn_from(tmp_path: Path) -> None:
+    form, page, blank = (tmp_path / name for name in ("form.toml", "page.png", "blank.png"))
+    form.write_text(
+        SMALL_FORM.replace("[registration]", '[registration]\nimage = "blank.png"'), encoding="utf-8"
+    )
+    for path in (page, blank):
+        path.write_bytes(PAGE.read_bytes())
+    link = tmp_path / "link.png"
+    link.symlink_to(page)
+    before = {path: path.read_bytes() for path in (form, page, blank)}
+    for preview in (form, page, blank, link):
+        done = called("check", form, "--page", page, "--preview", preview)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"{preview}: is " in done.stderr
+        assert "give --preview another name" in done.stderr
+    assert {path: path.read_bytes() for path in before} == before
+
+
 def test_evaluate_prints_tables_or_one_json_object(tmp_path: Path) -> None:
     line = ["evaluate", "--run", tmp_path, "--truth", tmp_path / "truth.csv", "--target-error", "0.5"]
     for name, text in (("fields", FIELDS), ("digits", DIGITS), ("truth", TRUTH)):

@@ -49,6 +49,7 @@ def check(
         if definition.registration.image is not None:
             click.echo(_print_taken_out(definition))
         return
+    _refuse_overwriting(preview, page, definition)
     import cv2
 
     from digitscan import pipeline
@@ -67,6 +68,14 @@ def check(
     except OSError as error:
         raise UsageError(f"{preview}: cannot be written: {error.strerror}") from None
     click.echo(preview)
+
+
+def _refuse_overwriting(preview: Path, page: Path, form: Form) -> None:
+    """`UsageError` where the drawing would take the place of what it is drawn from."""
+    image = form.registration.image
+    for given in (page, form.path, *([form.path.parent / image] if image else [])):
+        if preview.exists() and given.exists() and preview.samefile(given):
+            raise UsageError(f"{preview}: is {given}, which would be lost: give --preview another name")
 
 
 def _print_taken_out(form: Form) -> str:
