@@ -59,7 +59,8 @@ def check(
 
     try:
         ref = PageRef(page.resolve(), page.name, 1, "")
-        drawn = pipeline.preview(ref, definition, load(model, engine, *FIELD_CLASSES), load_strings())
+        strings = load_strings() if definition.has_open_boxes else None
+        drawn = pipeline.preview(ref, definition, load(model, engine, *FIELD_CLASSES), strings)
     except PageError as error:
         raise UsageError(f"{page}: {error.reason}") from None
     _, content = cv2.imencode(".png", drawn)
