@@ -57,9 +57,11 @@ def _finetune(directory: Path, forms: tuple[Path, ...], data: str, output: Path,
         raise UsageError("--from-reviews: the forms that the run was given are needed: name them with --form")
     definitions = load_forms(forms)
     from digitscan.recognition import finetuning
+    from digitscan.recognition.cards import prepare
     from digitscan.recognition.datasets import read_digits
     from digitscan.review.learning import lessons
 
+    prepare(output)  # to find the lessons takes minutes
     digits = read_digits(data)
     found = lessons(directory, definitions, seed)
     tuned = finetuning.finetune(
