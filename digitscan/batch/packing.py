@@ -17,7 +17,8 @@ def packed(outcome: PageResult | PageFailure) -> str:
         known = [outcome.stage, outcome.reason]
     else:
         o = outcome
-        known = [o.form, o.rotation, o.registration_score, o.size, [_packed(r) for r in o.readings]]
+        readings = [_packed(r) for r in o.readings]
+        known = [o.form, o.rotation, o.registration_score, o.size, readings, o.negative]
     # measured values may come as numpy scalars
     return json.dumps(known, separators=(",", ":"), default=lambda value: value.item())
 
@@ -27,8 +28,9 @@ def unpacked(ref: PageRef, text: str) -> PageResult | PageFailure:
     known = json.loads(text)
     if len(known) == 2:
         return PageFailure(ref, *known)
-    form, rotation, score, size, readings = known
-    return PageResult(ref, form, rotation, score, tuple(map(_unpacked, readings)), tuple(size))
+    form, rotation, score, size, readings, *negative = known  # which older journals do not tell
+    said = tuple(map(_unpacked, readings))
+    return PageResult(ref, form, rotation, score, said, tuple(size), negative=any(negative))
 
 
 def packed_limits(form: Form) -> str:

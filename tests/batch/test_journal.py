@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import fields, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digitscan.batch import journal
+from digitscan.batch import journal, packing
 from digitscan.errors import DigitscanError, UsageError
 from digitscan.forms import Limits
 from digitscan.records import Candidate, DigitReading, FieldReading, PageFailure, PageRef, PageResult
@@ -32,6 +33,16 @@ def test_outcomes_are_kept_to_the_last_bit(tmp_path: Path) -> None:
         with journal.opened(tmp_path) as book:
             assert list(book.stages(REF.sha256, setup)) == [REF.page]
             assert book.outcome(REF, setup) == outcome
+
+
+def test_a_page_from_before_negatives_were_told_is_none(tmp_path: Path) -> None:
+    for negative in (True, False):
+        page = replace(RESULT, negative=negative)
+        with journal.opened(tmp_path) as book:
+            book.record_page("a", page)
+            assert book.outcome(REF, "a") == page
+    known = json.loads(packing.packed(RESULT))
+    assert packing.unpacked(REF, json.dumps(known[:-1])) == RESULT
 
 
 def test_an_outcome_goes_to_every_copy_of_its_file(tmp_path: Path) -> None:
