@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from digitscan.cli.options import PATH, engine_option, load_forms, model_option
+from digitscan.cli.options import PATH, echo_path, engine_option, load_forms, model_option
 from digitscan.errors import PageError, UsageError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def check(
         preview.write_bytes(content.tobytes())
     except OSError as error:
         raise UsageError(f"{preview}: cannot be written: {error.strerror}") from None
-    click.echo(preview)
+    echo_path(preview)
 
 
 def _refuse_overwriting(preview: Path, page: Path, form: Form) -> None:

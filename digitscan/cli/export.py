@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from digitscan.cli.options import PATH
+from digitscan.cli.options import PATH, echo_path
 
 if TYPE_CHECKING:
     from digitscan.review.export import Wide
@@ -93,4 +93,4 @@ def export(
         _log.warning("%d pages or files were not read: see pages.csv", done.unread)
     click.echo(f"{done.fields} fields, {done.people} of them decided by people, {done.open} open")
     for path in done.paths:
-        click.echo(path)
+        echo_path(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from digitscan.cli.options import PATH, load_forms
+from digitscan.cli.options import PATH, echo_path, load_forms
 from digitscan.errors import UsageError
 
 
@@ -49,7 +49,7 @@ def train(
     card = training.train(data, architecture or "digitscan", output, seed=seed, epochs=epochs, plots=plots)
     for name, share in card.accuracy.items():
         click.echo(f"{name}: {share:.2%}")
-    click.echo(output)
+    echo_path(output)
 
 
 def _finetune(directory: Path, forms: tuple[Path, ...], data: str, output: Path, seed: int) -> None:
@@ -68,4 +68,4 @@ def _finetune(directory: Path, forms: tuple[Path, ...], data: str, output: Path,
         found.learnt, found.held, digits, output, described=found.described, seed=seed
     )
     click.echo(finetuning.told(tuned.old, tuned.new, tuned.held))
-    click.echo(output)
+    echo_path(output)
