@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from digitscan.batch.outputs import cell, formula, sync
+from digitscan.batch.outputs import cell, sync, undefused
 from digitscan.errors import DigitscanError, UsageError
 from digitscan.forms import Limits
 from digitscan.review.queue import Change, Decision, Key, too_long
@@ -124,7 +124,7 @@ def _changes(path: Path, who: str, limits: Mapping[tuple[str, str], Limits]) -> 
 def _text(cell: str | None) -> str:
     if cell is None:
         raise ValueError("the line is cut short")
-    return cell[1:] if cell.startswith("'") and formula(cell[1:]) else cell
+    return undefused(cell)
 
 
 def _time(text: str) -> datetime:
