@@ -112,8 +112,8 @@ def write(
         history: all decisions, for a table of them; None for none.
 
     Raises:
-        UsageError: no finished run, fields are open, or a wide table or one of its columns has a name that
-            is taken.
+        UsageError: no finished run, fields are open, the target is no directory and cannot be made one, or a
+            wide table or one of its columns has a name that is taken.
         DigitscanError: the files cannot be written.
     """
     tally = _Tally()

@@ -85,6 +85,15 @@ def test_what_was_not_read_is_counted_and_no_run_at_all_refused(tmp_path: Path) 
     assert export.write(tmp_path, tmp_path, {}).unread == 2
 
 
+def test_a_file_is_no_directory_for_tables(tmp_path: Path) -> None:
+    made.run(tmp_path, [made.usual("a.png")])
+    (tmp_path / "taken").write_text("mine")
+    for target in (tmp_path / "taken", tmp_path / "taken" / "deeper"):
+        with pytest.raises(UsageError, match=r"taken.*: cannot be used as output directory: "):
+            export.write(tmp_path, target, {}, with_open=True)
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
 def test_wide_tables_take_no_other_name(tmp_path: Path) -> None:
     a = made.usual("a.png")
     for form in ("fields", "Final"):
