@@ -66,7 +66,7 @@ CREATE INDEX listed_by_page ON listed (sha256, page);
 _LIMITS = """CREATE TABLE IF NOT EXISTS limits (
     setup TEXT NOT NULL, form TEXT NOT NULL, fields TEXT NOT NULL, PRIMARY KEY (setup, form)
 )"""
-"""What may be written in the fields of a form; journals from before there was this table have none."""
+"""What may be written in the fields of a form; made by a run, since older journals lack it."""
 
 _Outcome = TypeVar("_Outcome", bound=PageResult | PageRows | PageFailure)
 _LISTED = (
@@ -161,13 +161,15 @@ class Journal:
         """Keep what `limits` gives."""
         rows = [(setup, form.name, packed_limits(form)) for form in forms]
         with self.connection as book:
+            book.execute(_LIMITS)
             book.executemany("INSERT OR REPLACE INTO limits VALUES (?, ?, ?)", rows)
 
     def limits(self) -> dict[tuple[str, str], Limits]:
         """What may be written in what the outputs hold, by form and column: `person[].age`."""
-        found = self.connection.execute(
-            "SELECT form, fields FROM limits WHERE setup = (SELECT setup FROM listed LIMIT 1)"
-        )
+        one = self.connection.execute
+        if one("SELECT 1 FROM sqlite_master WHERE name = 'limits'").fetchone() is None:
+            return {}
+        found = one("SELECT form, fields FROM limits WHERE setup = (SELECT setup FROM listed LIMIT 1)")
         return {(form, name): of for form, text in found for name, of in unpacked_limits(text).items()}
 
     @contextmanager
@@ -265,7 +267,6 @@ def opened(directory: Path) -> Iterator[Journal]:
     path = directory / NAME
     try:
         with connected(path, _SCHEMA, _FORMAT, "choose another --output") as connection:
-            connection.execute(_LIMITS)
             yield Journal(connection)
     except sqlite3.DatabaseError as error:
         raise _explained(path, error) from error

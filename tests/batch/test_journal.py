@@ -132,9 +132,12 @@ def test_what_may_be_written_is_that_of_the_outputs(tmp_path: Path) -> None:
 
 def test_a_journal_from_before_limits_were_kept_has_none(tmp_path: Path) -> None:
     with journal.opened(tmp_path) as book:
-        book.connection.execute("DROP TABLE limits")
-    with journal.opened(tmp_path) as book:
         assert book.limits() == {}
+        book.keep_limits("a", [made.form(tmp_path)])
+        book.record_page("a", RESULT)
+        with book.listing("a", [RESULT]) as rows:
+            list(rows)
+        assert len(book.limits()) == 2
 
 
 def test_a_journal_of_another_format_is_refused(tmp_path: Path) -> None:
