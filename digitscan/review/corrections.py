@@ -20,6 +20,7 @@ from digitscan.review.queue import Change, Decision, Key, too_long
 
 COLUMNS = ("file", "page", "form", "field", "sha256", "place", "state", "value", "shown", "who", "when")
 FOLDER = "corrections"
+_HANDED_IN = "%Y%m%dT%H%M%S.%fZ"
 _LONGEST = 40  # digits, as in report.html
 
 
@@ -40,7 +41,7 @@ def read(
 
 
 def keep(directory: Path, changes: Sequence[Change]) -> None:
-    """Keep them in the output directory, once, as a file that is named after its content.
+    """Keep them in the output directory, once, as a file named after when that was, and after its content.
 
     Raises:
         DigitscanError: it cannot be written.
@@ -60,9 +61,10 @@ def keep(directory: Path, changes: Sequence[Change]) -> None:
         )
         rows.writerow([*where, end.state, end.value, cell(change.shown), cell(end.who), end.when])
     content = text.getvalue().encode()
-    path = directory / FOLDER / f"{hashlib.sha256(content).hexdigest()[:16]}.csv"
-    if path.exists():  # its own time is when it was first handed in
+    name = f"{hashlib.sha256(content).hexdigest()[:16]}.csv"
+    if any((directory / FOLDER).glob(f"*-{name}")):
         return
+    path = directory / FOLDER / f"{datetime.now(UTC).strftime(_HANDED_IN)}-{name}"
     aside = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -83,20 +85,28 @@ def kept(directory: Path) -> list[Change]:
     """
     folder = directory / FOLDER
     try:
-        # `glob` finds nothing in a folder that it may not read
-        files = sorted((path.stat().st_mtime, path) for path in folder.iterdir() if path.suffix == ".csv")
+        files = sorted(folder.iterdir())  # `glob` finds nothing in a folder that it may not read
     except FileNotFoundError:
         return []
     except OSError as error:
         raise UsageError(f"{folder}: cannot be read: {error.strerror}") from None
     # of one file that names nobody, under the names of two people, one decision does not become two
     changes: dict[tuple[Key, str], Change] = {}
-    for seconds, path in files:
-        latest = _written(datetime.fromtimestamp(seconds, UTC))
+    for path in (path for path in files if path.suffix == ".csv" and not path.name.startswith(".")):
+        latest = _handed_in(path)
         for change in read(path):
             end = replace(change.decision, when=min(change.decision.when, latest))
             changes.setdefault((change.key, change.decision.when), replace(change, decision=end))
     return list(changes.values())
+
+
+def _handed_in(path: Path) -> str:
+    """When a file that is kept was handed in: its name tells it, which copies keep."""
+    try:
+        when = datetime.strptime(path.name.partition("-")[0], _HANDED_IN).replace(tzinfo=UTC)
+    except ValueError:  # it is kept since before names told it
+        when = datetime.max.replace(tzinfo=UTC)
+    return _written(when)
 
 
 def _changes(path: Path, who: str, limits: Mapping[tuple[str, str], Limits]) -> Iterator[Change]:

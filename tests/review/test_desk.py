@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,7 +31,8 @@ def test_desk_and_export_agree_though_a_clock_was_ahead(tmp_path: Path, set_back
         ada = Decision("value", "11", "person", "Ada", ahead)
         corrections.keep(tmp_path, [Change(item.key, "a.png", ada, "41", item.place)])
         (path,) = (tmp_path / "corrections").iterdir()
-        os.utime(path, (time.time() + set_back,) * 2)
+        then = datetime.now(UTC) + timedelta(seconds=set_back)
+        path.rename(path.with_name(f"{then:%Y%m%dT%H%M%S.%fZ}-{path.name.partition('-')[2]}"))
         desk = Desk(tmp_path, book, store, no_scan, sample=1, seed=1)
         entry = desk.decide("doubtful", BEA, item.key, "value", "12", desk._last("doubtful", item.key))
         assert desk._ledger.decision(item.key) == ledger.known(tmp_path, book).settled[item.key]
