@@ -44,20 +44,26 @@ FEWEST_FRAMES = 3  # at different places: of fewer `lines` cannot tell where a p
 
 
 @dataclass(frozen=True, slots=True)
-class FormField:
+class Limits:
+    """What may be written in a field."""
+
+    digits: tuple[int, int]
+    """Fewest and most; of cells, as few as none."""
+    required: bool
+    minimum: int | None
+    maximum: int | None
+    values: frozenset[str] | None
+    pattern: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FormField(Limits):
     """One field; boxes in mm in the form's frame."""
 
     name: str
     box: Box
     cells: tuple[Box, ...]
     """Empty for an open box."""
-    digits: tuple[int, int]
-    """Fewest and most digits."""
-    required: bool
-    minimum: int | None
-    maximum: int | None
-    values: frozenset[str] | None
-    pattern: str | None
     crossed: str
     accept_confidence: float
     accept_digit_confidence: tuple[float, ...] = (0.0,) * 10

@@ -49,7 +49,8 @@ def read_page(
     registered, readings = _read(register_page(ref, forms), classifier, strings)
     height, width = registered.page.image.shape
     said = PageResult(ref, registered.form.name, registered.rotation, registered.score, readings)
-    return with_views(replace(said, size=(width, height)), registered.page.image)
+    said = replace(said, size=(width, height), negative=registered.page.negative)
+    return with_views(said, registered.page.image)
 
 
 def register_page(ref: PageRef, forms: Sequence[Form]) -> RegisteredPage:
@@ -68,7 +69,8 @@ def register_page(ref: PageRef, forms: Sequence[Form]) -> RegisteredPage:
         if np.median(page.image) > DARK:
             raise
         try:
-            return register(replace(page, image=np.asarray(255 - page.image, np.uint8)), tried)
+            image = np.asarray(255 - page.image, np.uint8)
+            return register(replace(page, image=image, negative=True), tried)
         except PageError:
             raise unfit from None
 

@@ -62,6 +62,8 @@ class Page:
     image: Image
     dpi: float | None
     """None where the file does not say, or says something impossible."""
+    negative: bool = False
+    """Whether `image` is the negative of what was scanned: of white writing on black."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ class PageResult:
     """Width and height of the page as scanned, px."""
     view: bytes = b""
     """JPEG of the page, upright; empty where all of its fields were accepted."""
+    negative: bool = False
+    """Whether it was read as its negative."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from digitscan.deck.drawing import draw_form
 from digitscan.forms import load_form
 from tests.batch.test_scoring import DIGITS, FIELDS, TRUTH
 from tests.drawn_pages import DPI, SMALL_FORM
+from tests.review import made
 
 ROOT = Path(__file__).parents[1]
 FORM = ROOT / "configs" / "household.toml"
@@ -249,6 +250,35 @@ def test_check_tells_what_the_picture_of_a_form_is_good_for(tmp_path: Path) -> N
     done = called("check", form)
     assert done.returncode == 2
     assert "on blank.png, its own picture, the form was not found" in done.stderr
+
+
+def test_check_draws_over_nothing_that_it_is_drawn_from(tmp_path: Path) -> None:
+    form, page, blank = (tmp_path / name for name in ("form.toml", "page.png", "blank.png"))
+    form.write_text(
+        SMALL_FORM.replace("[registration]", '[registration]\nimage = "blank.png"'), encoding="utf-8"
+    )
+    for path in (page, blank):
+        path.write_bytes(PAGE.read_bytes())
+    link = tmp_path / "link.png"
+    link.symlink_to(page)
+    before = {path: path.read_bytes() for path in (form, page, blank)}
+    for preview in (form, page, blank, link):
+        done = called("check", form, "--page", page, "--preview", preview)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"{preview}: is " in done.stderr
+        assert "give --preview another name" in done.stderr
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_names_that_are_no_text_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+    made.run(tmp_path / "out\udcff", [])
+    told = f"{tmp_path}/out\\xff/report.html\n"
+    done = called("report", tmp_path / "out\udcff")
+    assert (done.returncode, done.stdout, done.stderr) == (0, told, "")
+    done = called("deck", FORM, "--pages", "1", "--seed", "3", "--output", tmp_path / "\udcff")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{tmp_path}/\\xff/")
 
 
 def test_evaluate_prints_tables_or_one_json_object(tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 
 from digitscan.batch.database import connected
 from digitscan.batch.outputs import PageRows, rendered
-from digitscan.batch.packing import packed, unpacked
+from digitscan.batch.packing import packed, packed_limits, unpacked, unpacked_limits
 from digitscan.errors import DigitscanError, UsageError
+from digitscan.forms import Form, Limits
 from digitscan.records import PageFailure, PageRef, PageResult
 
 NAME = "journal.sqlite"
@@ -62,6 +63,10 @@ CREATE TABLE listed (
 CREATE INDEX listed_by_page ON listed (sha256, page);
 """
 """inputs: the files found by a run, in order of rows; listed: the rows of the outputs as last written."""
+_LIMITS = """CREATE TABLE IF NOT EXISTS limits (
+    setup TEXT NOT NULL, form TEXT NOT NULL, fields TEXT NOT NULL, PRIMARY KEY (setup, form)
+)"""
+"""What may be written in the fields of a form; made by a run, since older journals lack it."""
 
 _Outcome = TypeVar("_Outcome", bound=PageResult | PageRows | PageFailure)
 _LISTED = (
@@ -151,6 +156,21 @@ class Journal:
             book.execute(
                 "INSERT INTO reads (sha256, page, setup, at) VALUES (?, ?, ?, ?)", (*key, time.time())
             )
+
+    def keep_limits(self, setup: str, forms: Iterable[Form]) -> None:
+        """Keep what `limits` gives."""
+        rows = [(setup, form.name, packed_limits(form)) for form in forms]
+        with self.connection as book:
+            book.execute(_LIMITS)
+            book.executemany("INSERT OR REPLACE INTO limits VALUES (?, ?, ?)", rows)
+
+    def limits(self) -> dict[tuple[str, str], Limits]:
+        """What may be written in what the outputs hold, by form and column: `person[].age`."""
+        one = self.connection.execute
+        if one("SELECT 1 FROM sqlite_master WHERE name = 'limits'").fetchone() is None:
+            return {}
+        found = one("SELECT form, fields FROM limits WHERE setup = (SELECT setup FROM listed LIMIT 1)")
+        return {(form, name): of for form, text in found for name, of in unpacked_limits(text).items()}
 
     @contextmanager
     def listing(self, setup: str, outcomes: Iterable[_Outcome]) -> Iterator[Iterator[_Outcome]]:

@@ -187,6 +187,11 @@ def cell(text: str) -> str:
     return plain(f"'{text}" if formula(text) else text)
 
 
+def undefused(text: str) -> str:
+    """The text of which `cell` made this."""
+    return text[1:] if text.startswith("'") and formula(text[1:]) else text
+
+
 def formula(text: str) -> bool:
     """Whether a spreadsheet may run it."""
     return text.startswith(_FORMULA)

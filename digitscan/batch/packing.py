@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
+from digitscan.forms import Form, Limits
 from digitscan.records import Candidate, DigitReading, FieldReading, PageFailure, PageRef, PageResult
 
 
@@ -15,7 +17,8 @@ def packed(outcome: PageResult | PageFailure) -> str:
         known = [outcome.stage, outcome.reason]
     else:
         o = outcome
-        known = [o.form, o.rotation, o.registration_score, o.size, [_packed(r) for r in o.readings]]
+        readings = [_packed(r) for r in o.readings]
+        known = [o.form, o.rotation, o.registration_score, o.size, readings, o.negative]
     # measured values may come as numpy scalars
     return json.dumps(known, separators=(",", ":"), default=lambda value: value.item())
 
@@ -25,8 +28,29 @@ def unpacked(ref: PageRef, text: str) -> PageResult | PageFailure:
     known = json.loads(text)
     if len(known) == 2:
         return PageFailure(ref, *known)
-    form, rotation, score, size, readings = known
-    return PageResult(ref, form, rotation, score, tuple(map(_unpacked, readings)), tuple(size))
+    form, rotation, score, size, readings, *negative = known  # which older journals do not tell
+    said = tuple(map(_unpacked, readings))
+    return PageResult(ref, form, rotation, score, said, tuple(size), negative=any(negative))
+
+
+def packed_limits(form: Form) -> str:
+    """What may be written in the fields of a form, a table's column once: `person[].age`."""
+    fields = {re.sub(r"\[\d+\]", "[]", field.name): field for field in form.fields}
+    return json.dumps(
+        {
+            name: [f.digits, f.required, f.minimum, f.maximum, f.values and sorted(f.values), f.pattern]
+            for name, f in fields.items()
+        },
+        separators=(",", ":"),
+    )
+
+
+def unpacked_limits(text: str) -> dict[str, Limits]:
+    """The same, by the name of the field or column."""
+    return {
+        name: Limits((fewest, most), required, low, high, None if values is None else frozenset(values), like)
+        for name, ((fewest, most), required, low, high, values, like) in json.loads(text).items()
+    }
 
 
 def _packed(r: FieldReading) -> list[Any]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from digitscan.batch.outputs import undefused
 from digitscan.errors import UsageError
 from digitscan.recognition.reliability import Floats, Measured, Share, measure, share_of
 from digitscan.recognition.thresholds import Advice, Effect, Threshold, effect, recommend
@@ -209,7 +210,9 @@ def _table(path: Path, columns: list[str]) -> pd.DataFrame:
     missing = [c for c in columns if c not in table.columns]
     if missing:
         raise UsageError(f"{path}: column {', '.join(missing)} is missing")
-    return table[columns].copy()
+    table = table[columns].copy()
+    table["file"] = table["file"].map(undefused)  # the truth need not come from where names are defused
+    return table
 
 
 def _paths(files: pd.Series, read: pd.Series) -> pd.Series:

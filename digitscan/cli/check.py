@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from digitscan.cli.options import PATH, engine_option, load_forms, model_option
+from digitscan.cli.options import PATH, echo_path, engine_option, load_forms, model_option
 from digitscan.errors import PageError, UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def check(
         if definition.registration.image is not None:
             click.echo(_print_taken_out(definition))
         return
+    _refuse_overwriting(preview, page, definition)
     import cv2
 
     from digitscan import pipeline
@@ -58,7 +59,8 @@ def check(
 
     try:
         ref = PageRef(page.resolve(), page.name, 1, "")
-        drawn = pipeline.preview(ref, definition, load(model, engine, *FIELD_CLASSES), load_strings())
+        strings = load_strings() if definition.has_open_boxes else None
+        drawn = pipeline.preview(ref, definition, load(model, engine, *FIELD_CLASSES), strings)
     except PageError as error:
         raise UsageError(f"{page}: {error.reason}") from None
     _, content = cv2.imencode(".png", drawn)
@@ -66,7 +68,15 @@ def check(
         preview.write_bytes(content.tobytes())
     except OSError as error:
         raise UsageError(f"{preview}: cannot be written: {error.strerror}") from None
-    click.echo(preview)
+    echo_path(preview)
+
+
+def _refuse_overwriting(preview: Path, page: Path, form: Form) -> None:
+    """`UsageError` where the drawing would take the place of what it is drawn from."""
+    image = form.registration.image
+    for given in (page, form.path, *([form.path.parent / image] if image else [])):
+        if preview.exists() and given.exists() and preview.samefile(given):
+            raise UsageError(f"{preview}: is {given}, which would be lost: give --preview another name")
 
 
 def _print_taken_out(form: Form) -> str:

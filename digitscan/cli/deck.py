@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from digitscan.cli.options import PATH, load_forms
+from digitscan.cli.options import PATH, echo_path, load_forms
 
 
 @click.command()
@@ -22,4 +22,4 @@ def deck(form: Path, pages: int, seed: int, output: Path, digits: Path | None, h
     from digitscan.deck.deck import make_deck
 
     for path in make_deck(definition, pages, seed, output, digits=digits, hand=hand):
-        click.echo(path)
+        echo_path(path)

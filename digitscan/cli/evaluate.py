@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from digitscan.cli.options import PATH, engine_option
+from digitscan.cli.options import PATH, echo_path, engine_option
 from digitscan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def evaluate(
             raise UsageError(f"{plots}: plots cannot be written there: {error.strerror}") from None
     click.echo(summaries.as_json(score) if as_json else summaries.as_text(score))
     for path in [] if as_json else written:
-        click.echo(path)
+        echo_path(path)
 
 
 def _evaluated_model(

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from digitscan.cli.options import PATH
+from digitscan.cli.options import PATH, echo_path
 
 if TYPE_CHECKING:
     from digitscan.review.export import Wide
     from digitscan.review.tables import Format
 
 _log = logging.getLogger("digitscan")
+
+NAMED = 10
+"""Values that are not as the form allows that are named: all stand in final.csv."""
 
 
 @click.command()
@@ -61,7 +64,8 @@ def export(
     from digitscan.review.queue import opened
 
     with opened(directory) as book:
-        for changes in [read(path, who) for path in corrections]:
+        limits = book.limits()
+        for changes in [read(path, who, limits) for path in corrections]:
             keep(directory, changes)
         known = ledger.known(directory, book)
     done = exporting.write(
@@ -78,8 +82,15 @@ def export(
         _log.warning("%d decisions are on fields that this run does not hold: they are kept", done.stray)
     if known.moved:
         _log.warning("%d decisions are on fields that lay elsewhere: they no longer count", known.moved)
+    if done.odd:
+        told = "; ".join(done.odd[:NAMED]) + ("; ..." if len(done.odd) > NAMED else "")
+        _log.warning(
+            "%d decided values are not as the form allows, or lost zeros in front, and are exported as they"
+            " are: look whether they stand so on the scans: %s",
+            *(len(done.odd), told),
+        )
     if done.unread:
         _log.warning("%d pages or files were not read: see pages.csv", done.unread)
     click.echo(f"{done.fields} fields, {done.people} of them decided by people, {done.open} open")
     for path in done.paths:
-        click.echo(path)
+        echo_path(path)

@@ -24,6 +24,13 @@ engine_option = click.option(
 )
 
 
+def echo_path(path: Path) -> None:
+    """Print a path, bytes of it that are no UTF-8 as the CSVs have them."""
+    from digitscan.batch.outputs import plain
+
+    click.echo(plain(str(path)))
+
+
 def load_forms(paths: Sequence[Path]) -> list[Form]:
     """The definitions; `FormError` names all faults of all of them, `UsageError` a name used twice."""
     from digitscan.forms import load_form

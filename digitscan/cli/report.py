@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from digitscan.cli.options import PATH
+from digitscan.cli.options import PATH, echo_path
 
 
 @click.command()
@@ -15,4 +15,4 @@ def report(directory: Path) -> None:
     """Write report.html of an output directory anew, with what is still in doubt."""
     from digitscan.review.report import write
 
-    click.echo(write(directory))
+    echo_path(write(directory))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from digitscan.cli.options import PATH
+from digitscan.cli.options import PATH, echo_path
 
 
 @click.command()
@@ -38,4 +38,4 @@ def review(
         click.echo(f"Open {address}\nThe address is the key: who has it can decide. Ctrl+C ends.")
 
     serve(directory, ready, port=port, sample=sample, seed=seed, double=double, single=single)
-    click.echo(write(directory))
+    echo_path(write(directory))

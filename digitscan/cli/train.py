@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from digitscan.cli.options import PATH, load_forms
+from digitscan.cli.options import PATH, echo_path, load_forms
 from digitscan.errors import UsageError
 
 
@@ -49,7 +49,7 @@ def train(
     card = training.train(data, architecture or "digitscan", output, seed=seed, epochs=epochs, plots=plots)
     for name, share in card.accuracy.items():
         click.echo(f"{name}: {share:.2%}")
-    click.echo(output)
+    echo_path(output)
 
 
 def _finetune(directory: Path, forms: tuple[Path, ...], data: str, output: Path, seed: int) -> None:
@@ -57,13 +57,15 @@ def _finetune(directory: Path, forms: tuple[Path, ...], data: str, output: Path,
         raise UsageError("--from-reviews: the forms that the run was given are needed: name them with --form")
     definitions = load_forms(forms)
     from digitscan.recognition import finetuning
+    from digitscan.recognition.cards import prepare
     from digitscan.recognition.datasets import read_digits
     from digitscan.review.learning import lessons
 
+    prepare(output)  # to find the lessons takes minutes
     digits = read_digits(data)
     found = lessons(directory, definitions, seed)
     tuned = finetuning.finetune(
         found.learnt, found.held, digits, output, described=found.described, seed=seed
     )
     click.echo(finetuning.told(tuned.old, tuned.new, tuned.held))
-    click.echo(output)
+    echo_path(output)

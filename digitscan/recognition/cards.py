@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from digitscan.errors import ModelError
+from digitscan.errors import ModelError, UsageError
 from digitscan.recognition.architectures import Architecture
 from digitscan.recognition.litert import LiteRT
 
@@ -39,6 +39,18 @@ class Card:
     """Of the `keras` and the `tflite` file, in hexadecimal."""
 
 
+def prepare(output: Path) -> None:
+    """See before the training that a model can be written there; raises `UsageError`."""
+    if output.suffix != ".keras":
+        raise UsageError(f"{output}: a model is written as FILE.keras: give a name that ends so")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise UsageError(f"{output}: cannot be written: {error.strerror}: choose another --output") from None
+
+
 def write_model(
     model: keras.Model,
     recipe: Architecture,
@@ -54,7 +66,6 @@ def write_model(
     """
     import keras
 
-    output.parent.mkdir(parents=True, exist_ok=True)
     bare = keras.Model(model.inputs, model.outputs, name=model.name)  # without the optimiser's state
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".training-") as aside:
         master, exported = Path(aside) / "model.keras", Path(aside) / "model.tflite"

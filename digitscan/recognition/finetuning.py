@@ -18,7 +18,7 @@ from digitscan.recognition import evaluation
 from digitscan.recognition.architectures import find
 from digitscan.recognition.augmentation import GENTLE, another_hand, sample
 from digitscan.recognition.calibration import predict
-from digitscan.recognition.cards import Card, write_model
+from digitscan.recognition.cards import prepare, write_model
 from digitscan.recognition.classifier import default_model, read_card, verified
 from digitscan.recognition.datasets import Digits, Labels
 from digitscan.recognition.litert import no_stderr
@@ -66,7 +66,6 @@ class Figures:
 class Tuned:
     """A network that was written since it reads better."""
 
-    card: Card
     old: Figures
     new: Figures
     held: int
@@ -92,9 +91,10 @@ def finetune(
         UsageError: a wrong name, or too little to learn from.
         ModelError: the new network is not better; nothing is written.
     """
-    if output.suffix != ".keras":
-        raise UsageError(f"{output}: a model is written as FILE.keras: give a name that ends so")
+    prepare(output)
     base = default_model()
+    if output.exists() and output.samefile(base):
+        raise UsageError(f"{output}: is the network that comes along, which would be lost: give another name")
     recipe = find(str(read_card(base)["architecture"]))
     model = _opened(base, seed)
     old = _figures(model, held, digits)
@@ -129,8 +129,8 @@ def finetune(
         f"error on {digits.name} test": new.calibration_error,
         f"error on {digits.name} test, before": old.calibration_error,
     }
-    card = write_model(model, recipe, output, training=training, result=result, calibration=calibration)
-    return Tuned(card, old, new, count)
+    write_model(model, recipe, output, training=training, result=result, calibration=calibration)
+    return Tuned(old, new, count)
 
 
 def is_better(old: Figures, new: Figures) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from digitscan.forms import Check, FormField
+from digitscan.forms import Check, FormField, Limits
 from digitscan.records import Alternative
 
 BROKEN_UP = "blank between digits"
@@ -29,14 +29,14 @@ def broken_up(reading: Alternative) -> bool:
     return re.search(r"\d[_X]+\d", reading.raw) is not None
 
 
-def broken_rules(field: FormField, value: str) -> Iterator[str]:
+def broken_rules(field: Limits, value: str) -> Iterator[str]:
     """The rules of its field that a value breaks; an empty field breaks none but `required`."""
     if not value:
         if field.required:
             yield "rule: required"
         return
     fewest, most = field.digits
-    if not field.cells and not fewest <= len(value) <= most:
+    if not fewest <= len(value) <= most:
         yield f"rule: {fewest} to {most} digits"
     if field.minimum is not None and int(value) < field.minimum:
         yield f"rule: minimum {field.minimum}"

@@ -22,7 +22,7 @@ from digitscan.recognition import evaluation, string_training
 from digitscan.recognition.architectures import Architecture, Builder, find
 from digitscan.recognition.augmentation import GENTLE, STEEP, Mix, sample
 from digitscan.recognition.calibration import calibrate, predict
-from digitscan.recognition.cards import Card, write_model
+from digitscan.recognition.cards import Card, prepare, write_model
 from digitscan.recognition.datasets import Digits, Labels, held_back, read_digits
 from digitscan.recognition.litert import no_stderr
 from digitscan.recognition.plots import plot_confusion, plot_learning
@@ -57,8 +57,7 @@ def train(
     of the learning curves and the confusion; `progress` shows a bar where stderr is a terminal. The same
     seed gives the same model on the same machine. Raises `UsageError` for bad arguments or data.
     """
-    if output.suffix != ".keras":
-        raise UsageError(f"{output}: a model is written as FILE.keras: give a name that ends so")
+    prepare(output)
     if epochs is not None and epochs < 1:
         raise UsageError(f"{epochs} epochs: at least one is needed")
     recipe = find(architecture)

@@ -7,31 +7,41 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
-from digitscan.batch.outputs import cell, formula, sync
+from digitscan.batch.outputs import cell, sync, undefused
 from digitscan.errors import DigitscanError, UsageError
-from digitscan.review.queue import Change, Decision, Key
+from digitscan.forms import Limits
+from digitscan.review.queue import Change, Decision, Key, too_long
 
 COLUMNS = ("file", "page", "form", "field", "sha256", "place", "state", "value", "shown", "who", "when")
 FOLDER = "corrections"
+_HANDED_IN = "%Y%m%dT%H%M%S.%fZ"
 _LONGEST = 40  # digits, as in report.html
-_AHEAD = timedelta(days=1)  # what the clock of the machine with the browser may be
 
 
-def read(path: Path, who: str = "") -> list[Change]:
-    """The decisions in a corrections.csv. who: stands in where the file names nobody.
+def read(
+    path: Path, who: str = "", limits: Mapping[tuple[str, str], Limits] = MappingProxyType({})
+) -> list[Change]:
+    """The decisions in a corrections.csv.
+
+    Args:
+        path: of the file.
+        who: stands in where it names nobody.
+        limits: of the fields, as of `Journal.limits`; a number with more digits is refused.
 
     Raises:
         UsageError: the file cannot be read, or a row is not as report.html writes it; nothing is taken then.
     """
-    return list(_changes(path, who))
+    return list(_changes(path, who, limits))
 
 
 def keep(directory: Path, changes: Sequence[Change]) -> None:
-    """Keep them in the output directory, once, as a file that is named after its content.
+    """Keep them in the output directory, once, as a file named after when that was, and after its content.
 
     Raises:
         DigitscanError: it cannot be written.
@@ -51,7 +61,10 @@ def keep(directory: Path, changes: Sequence[Change]) -> None:
         )
         rows.writerow([*where, end.state, end.value, cell(change.shown), cell(end.who), end.when])
     content = text.getvalue().encode()
-    path = directory / FOLDER / f"{hashlib.sha256(content).hexdigest()[:16]}.csv"
+    name = f"{hashlib.sha256(content).hexdigest()[:16]}.csv"
+    if any((directory / FOLDER).glob(f"*-{name}")):
+        return
+    path = directory / FOLDER / f"{datetime.now(UTC).strftime(_HANDED_IN)}-{name}"
     aside = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -66,7 +79,10 @@ def keep(directory: Path, changes: Sequence[Change]) -> None:
 
 
 def kept(directory: Path) -> list[Change]:
-    """All that was ever handed in; raises as `read` does. What was handed in twice counts once."""
+    """All that was ever handed in; raises as `read` does. What was handed in twice counts once.
+
+    A browser's clock may be ahead: what was decided was decided when it was first handed in, at the latest.
+    """
     folder = directory / FOLDER
     try:
         files = sorted(folder.iterdir())  # `glob` finds nothing in a folder that it may not read
@@ -74,12 +90,26 @@ def kept(directory: Path) -> list[Change]:
         return []
     except OSError as error:
         raise UsageError(f"{folder}: cannot be read: {error.strerror}") from None
-    changes = [change for path in files if path.suffix == ".csv" for change in read(path)]
     # of one file that names nobody, under the names of two people, one decision does not become two
-    return list({(change.key, change.decision.when): change for change in changes}.values())
+    changes: dict[tuple[Key, str], Change] = {}
+    for path in (path for path in files if path.suffix == ".csv" and not path.name.startswith(".")):
+        latest = _handed_in(path)
+        for change in read(path):
+            end = replace(change.decision, when=min(change.decision.when, latest))
+            changes.setdefault((change.key, change.decision.when), replace(change, decision=end))
+    return list(changes.values())
 
 
-def _changes(path: Path, who: str) -> Iterator[Change]:
+def _handed_in(path: Path) -> str:
+    """When a file that is kept was handed in: its name tells it, which copies keep."""
+    try:
+        when = datetime.strptime(path.name.partition("-")[0], _HANDED_IN).replace(tzinfo=UTC)
+    except ValueError:  # it is kept since before names told it
+        when = datetime.max.replace(tzinfo=UTC)
+    return _written(when)
+
+
+def _changes(path: Path, who: str, limits: Mapping[tuple[str, str], Limits]) -> Iterator[Change]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
@@ -88,7 +118,11 @@ def _changes(path: Path, who: str) -> Iterator[Change]:
                 raise UsageError(f"{path}: column {', '.join(missing)} is missing")
             for row in rows:
                 try:
-                    yield _change({name: _text(row[name]) for name in COLUMNS}, who)
+                    change = _change({name: _text(row[name]) for name in COLUMNS}, who)
+                    key = change.key
+                    if long := too_long(change.decision.value, limits.get((key.form, key.column))):
+                        raise ValueError(f"{key.field}: {long}: key what stands on the scan")
+                    yield change
                 except ValueError as error:
                     raise UsageError(f"{path}: line {rows.line_num}: {error}") from None
     except OSError as error:
@@ -100,17 +134,18 @@ def _changes(path: Path, who: str) -> Iterator[Change]:
 def _text(cell: str | None) -> str:
     if cell is None:
         raise ValueError("the line is cut short")
-    return cell[1:] if cell.startswith("'") and formula(cell[1:]) else cell
+    return undefused(cell)
 
 
 def _time(text: str) -> datetime:
     try:
-        when = datetime.fromisoformat(text).astimezone(UTC)
+        return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"when {text!r} is no time: ISO 8601 is expected") from None
-    if when > datetime.now(UTC) + _AHEAD:  # it would outrank all that is decided until then
-        raise ValueError(f"when {text!r} is still to come: give the time of the decision")
-    return when
+
+
+def _written(when: datetime) -> str:
+    return when.isoformat(timespec="milliseconds")
 
 
 def _change(row: dict[str, str], who: str) -> Change:
@@ -128,7 +163,7 @@ def _change(row: dict[str, str], who: str) -> Change:
         raise ValueError(f"page {row['page']!r} is no number")
     when = _time(row["when"])
     key = Key(row["sha256"], int(row["page"]), row["form"], row["field"])
-    decision = Decision(state, value, "person", row["who"] or who, when.isoformat(timespec="milliseconds"))
+    decision = Decision(state, value, "person", row["who"] or who, _written(when))
     if not re.fullmatch(r"(-?\d{1,9}( -?\d{1,9}){3})?", row["place"], re.ASCII):
         raise ValueError(f"place {row['place']!r} is none: x, y, width and height are expected")
     return Change(key, row["file"], decision, row["shown"], row["place"])

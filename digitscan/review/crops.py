@@ -110,7 +110,7 @@ def _decoded(page: PageResult) -> Image:
         image = pages.read_page(copied, resolution=DRAWN_AT, size=PLAUSIBLE).image
     if image.shape[::-1] != page.size:  # drawn at another resolution than it was read at
         image = np.asarray(cv2.resize(image, page.size, interpolation=cv2.INTER_AREA), np.uint8)
-    return image
+    return np.asarray(255 - image, np.uint8) if page.negative else image
 
 
 def _tile(image: Image, box: Box) -> Image:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -104,6 +104,11 @@ class Store:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._book = connection
+        self._after = datetime.min.replace(tzinfo=UTC)
+
+    def follow(self, entries: Iterable[Entry]) -> None:
+        """Date all that comes later than these: some were handed in, and are not in the store."""
+        self._after = max((datetime.fromisoformat(e.at) for e in entries), default=self._after)
 
     def decide(self, entry: Entry) -> Entry:
         """Keep what a person said; the entry with its number and time."""
@@ -202,15 +207,13 @@ class Store:
             yield Entry(number, at, who, mode, Key(*rest[:4]), *rest[4:])
 
     def _now(self) -> str:
-        """The time, later than that of all rows, even where the clock was set back."""
+        """The time, later than that of all rows and what they follow, even where the clock was set back."""
         latest = [
             self._book.execute(f"SELECT at FROM {name} ORDER BY id DESC LIMIT 1").fetchone()
             for name in ("entries", "carpets", "undone", "audits")
         ]
-        now = datetime.now(UTC)
-        for row in filter(None, latest):
-            now = max(now, datetime.fromisoformat(row[0]) + timedelta(milliseconds=1))
-        return now.isoformat(timespec="milliseconds")
+        last = max([self._after, *(datetime.fromisoformat(row[0]) for row in latest if row)])
+        return max(datetime.now(UTC), last + timedelta(milliseconds=1)).isoformat(timespec="milliseconds")
 
 
 @contextmanager

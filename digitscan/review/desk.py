@@ -16,7 +16,7 @@ from digitscan.review.claims import Claims
 from digitscan.review.decisions import Entry, Mode, Store
 from digitscan.review.ledger import Ledger, gathered, in_place, person
 from digitscan.review.queue import Item, Key, State
-from digitscan.review.report import as_data
+from digitscan.review.report import as_data, as_rules
 
 FieldMode = Literal["doubtful", "audit", "keying"]
 
@@ -77,8 +77,10 @@ class Desk:
         self._claims = claims or Claims()
         self._skipped: set[tuple[str, Key]] = set()
         accepted = partial(queue.accepted, book)
-        entries = in_place(book, gathered(directory, store))
-        self._ledger = Ledger(entries, store.doubled(), accepted)
+        entries = gathered(directory, store)
+        store.follow(entries)
+        self._limits = book.limits()
+        self._ledger = Ledger(in_place(book, entries), store.doubled(), accepted)
         self._carpets = Carpets(book, store, cut, self._needs_no_carpet)
         self._carpet: dict[str, Carpet] = {}
         self._doubtful = {item.key: item for item in queue.doubtful(book)}
@@ -155,6 +157,10 @@ class Desk:
         self._ledger.add(entry)
         self._turn(entry)
         return entry
+
+    def too_long(self, key: Key, value: str) -> str:
+        """Why a number cannot stand in a field, as of `queue.too_long`."""
+        return queue.too_long(value, self._limits.get((key.form, key.column)))
 
     def undo(self, mode: FieldMode, by: Reviewer) -> dict[str, Any] | None:
         """Take back the person's last answer in a mode; that field, to decide anew, or None."""
@@ -252,7 +258,8 @@ class Desk:
 
     def _shown(self, mode: FieldMode, item: Item) -> dict[str, Any]:
         """A field as the screen takes it; what is blind holds nothing that was read or keyed."""
-        data = {**as_data(item), "seen": self._last(mode, item.key), "blind": False}
+        rules = as_rules(self._limits.get((item.key.form, item.column)))
+        data = {**as_data(item), "rules": rules, "seen": self._last(mode, item.key), "blind": False}
         keyed = self._ledger.keyed(item.key) if mode == "keying" else []
         if mode == "audit" or len(keyed) == 1:
             hidden = {"value": "", "raw": "?", "confidence": 0, "candidates": [], "reason": ""}

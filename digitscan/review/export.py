@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from digitscan.batch.journal import Journal
-from digitscan.batch.outputs import NAMES, SKIPPED
+from digitscan.batch.outputs import NAMES, SKIPPED, plain
 from digitscan.errors import DigitscanError, UsageError
+from digitscan.forms import Limits
 from digitscan.records import PageResult
 from digitscan.review import queue
 from digitscan.review.queue import Change, Decision, Item, Key
@@ -61,6 +62,8 @@ class Exported:
     """Fields that people decided."""
     stray: int
     """Decisions on fields that the run does not hold."""
+    odd: tuple[str, ...]
+    """What people decided although it breaks a rule of the form, or lacks zeros that were read, in words."""
     unread: int
     """Pages, and files, that could not be read or are left: none of their fields is in the tables."""
     paths: tuple[Path, ...]
@@ -71,6 +74,17 @@ class _Tally:
     fields: int = 0
     open: int = 0
     people: int = 0
+    odd: list[str] = field(default_factory=list)
+
+    def count(self, item: Item, end: Decision, limits: Limits | None) -> None:
+        """Count a field in."""
+        by_people = end.source in ("person", "agreed")
+        self.fields += 1
+        self.open += end.state == "open"
+        self.people += by_people
+        if by_people and end.state == "value" and (odd := queue.oddities(end.value, item.reading, limits)):
+            where = f"{plain(item.page.ref.file)} page {item.key.page} {item.key.field}"
+            self.odd.append(f"{where}: {end.value} ({', '.join(odd)})")
 
 
 def write(
@@ -98,8 +112,8 @@ def write(
         history: all decisions, for a table of them; None for none.
 
     Raises:
-        UsageError: no finished run, fields are open, or a wide table or one of its columns has a name that
-            is taken.
+        UsageError: no finished run, fields are open, the target is no directory and cannot be made one, or a
+            wide table or one of its columns has a name that is taken.
         DigitscanError: the files cannot be written.
     """
     tally = _Tally()
@@ -110,7 +124,7 @@ def write(
                 raise UsageError(f"{directory}: no run has finished there yet: start it again")
             if not with_open:
                 _check_settled(directory, book, settled, reopened)
-            final = begin(FINAL)
+            final, limits = begin(FINAL), book.limits()
             tables = _WideTables(begin, frozenset(wide))
             for page in (p for p in book.listed() if isinstance(p, PageResult)):
                 values: dict[str, str | None] = {}
@@ -119,9 +133,7 @@ def write(
                     final(_row(item, end))
                     stray.discard(item.key)
                     values[item.key.field] = end.value if end.state in ("value", "blank") else None
-                    tally.fields += 1
-                    tally.open += end.state == "open"
-                    tally.people += end.source in ("person", "agreed")
+                    tally.count(item, end, limits.get((item.key.form, item.column)))
                 tables.add(page, values)
             unread = sum(failure.stage != SKIPPED for failure in book.failures())
             if history is not None:
@@ -130,7 +142,8 @@ def write(
                     past(_past(change))
     except OSError as error:
         raise DigitscanError(f"{target}: cannot be written: {error.strerror}") from error
-    return Exported(tally.fields, tally.open, tally.people, len(stray), unread, tuple(paths))
+    counts = (tally.fields, tally.open, tally.people, len(stray), tuple(tally.odd), unread)
+    return Exported(*counts, tuple(paths))
 
 
 def _check_settled(

@@ -17,6 +17,8 @@ from typing import Literal, NamedTuple
 from digitscan.batch import journal
 from digitscan.batch.journal import Journal
 from digitscan.errors import UsageError
+from digitscan.forms import Limits
+from digitscan.recognition.rules import broken_rules
 from digitscan.records import FieldReading, PageResult
 
 State = Literal["value", "blank", "unreadable", "open"]
@@ -105,6 +107,22 @@ class Item:
     def worth(self) -> float:
         """Of a decision: the probability that it changes the value."""
         return 1 - self.reading.confidence
+
+
+def too_long(value: str, limits: Limits | None) -> str:
+    """Why a number cannot stand in a field: it has more digits than there is room for; empty where it can."""
+    if limits is None or len(value) <= limits.digits[1]:
+        return ""
+    return f"{value} has {len(value)} digits, and the form has room for {limits.digits[1]}"
+
+
+def oddities(value: str, reading: FieldReading, limits: Limits | None) -> list[str]:
+    """What in a value is not as the form allows it, or as the field was read: as screen.js asks about it."""
+    odd = list(broken_rules(limits, value)) if limits else []
+    written = re.sub("[_X]", "", reading.raw)
+    if written.startswith("0") and len(value) < len(written):
+        odd.append(f"read {written}")  # a spreadsheet takes zeros away
+    return odd
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from markupsafe import Markup
 from digitscan.batch.journal import Journal
 from digitscan.batch.outputs import LEFT, SKIPPED, plain, sync
 from digitscan.errors import DigitscanError, UsageError
+from digitscan.forms import Limits
 from digitscan.records import PageFailure
 from digitscan.review import ledger, queue
 from digitscan.review.queue import Item
@@ -111,6 +112,21 @@ def as_data(item: Item) -> dict[str, Any]:
     }
 
 
+def as_rules(limits: Limits | None) -> dict[str, Any] | None:
+    """The limits of a field as screen.js takes them; numbers as text, which no script rounds."""
+    if limits is None:
+        return None
+    fewest, most = limits.digits
+    return {
+        "fewest": fewest,
+        "most": most,
+        "minimum": None if limits.minimum is None else str(limits.minimum),
+        "maximum": None if limits.maximum is None else str(limits.maximum),
+        "values": limits.values and sorted(limits.values),
+        "pattern": limits.pattern,
+    }
+
+
 def _told(directory: Path, book: Journal) -> dict[str, Any]:
     """What the template asks for."""
     known = ledger.known(directory, book)
@@ -127,9 +143,14 @@ def _told(directory: Path, book: Journal) -> dict[str, Any]:
     page_ids: dict[tuple[str, int], int] = {}
     for item in items:
         page_ids.setdefault(item.key[:2], len(page_ids))
+    limits = book.limits()
+    columns_at = {name: place for place, name in enumerate(limits)}
     alike = {item.key: place for place, item in enumerate(queue.like_with_like(items))}
     data = [
-        {"id": i, **as_data(item), "pageId": page_ids[item.key[:2]], "like": alike[item.key]}
+        {
+            **{"id": i, **as_data(item), "pageId": page_ids[item.key[:2]], "like": alike[item.key]},
+            "rules": columns_at.get((item.key.form, item.column)),
+        }
         for i, item in enumerate(items)
     ]
     style, script = static("look.css"), static("screen.js") + static("report.js")
@@ -138,7 +159,8 @@ def _told(directory: Path, book: Journal) -> dict[str, Any]:
         "open": columns.total(),
         "settled_before": before,
         "items": items,
-        "items_json": Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")),
+        "items_json": _json(data),
+        "rules_json": _json([as_rules(of) for of in limits.values()]),
         "chunk": CHUNK,
         "chunks": _chunks(book, items),
         "pages": (_text(book.view_of_page(*key)) for key in page_ids),
@@ -151,6 +173,11 @@ def _told(directory: Path, book: Journal) -> dict[str, Any]:
         "script": Markup(script),
         "script_hash": _source(script),
     }
+
+
+def _json(data: object) -> Markup:
+    """As it may stand in an element."""
+    return Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"))
 
 
 def _counts(directory: Path) -> dict[str, int]:

@@ -29,7 +29,7 @@ from starlette.routing import Route
 from digitscan.batch.journal import Journal
 from digitscan.errors import OutputLocked, PageError, UsageError
 from digitscan.records import PageResult
-from digitscan.review import decisions, queue, report
+from digitscan.review import carpets, decisions, queue, report
 from digitscan.review.crops import Cuttings, Scans
 from digitscan.review.desk import Desk, FieldMode, OvertakenError, Reviewer
 from digitscan.review.guards import Guard, Patient
@@ -75,7 +75,7 @@ class _Decide(_Skip):
 
 class _Odd(_Sent):
     id: Annotated[str, Field(max_length=16)]
-    odd: Annotated[list[Annotated[int, Field(ge=0, lt=100)]], Field(max_length=100)]
+    odd: Annotated[list[Annotated[int, Field(ge=0, lt=carpets.SIZE)]], Field(max_length=carpets.SIZE)]
 
 
 class _Undo(_Sent):
@@ -128,6 +128,8 @@ def application(desk: Desk, scanner: _Scanner, token: str) -> Guard:
         sent = await _sent(request, _Decide)
         if (sent.state == "value") is not bool(sent.value):
             return _no(400, "A value, and only that, has digits.")
+        if long := desk.too_long(sent.key.key, sent.value):
+            return _no(400, f"{long}: key what stands there.")
         try:
             entry = desk.decide(sent.mode, by, sent.key.key, sent.state, sent.value, sent.seen)
         except KeyError:
@@ -159,7 +161,7 @@ def application(desk: Desk, scanner: _Scanner, token: str) -> Guard:
         found = desk.carpet(by, request.query_params.get("id", ""))
         if found is None:
             return _no(404, "That carpet is not on this screen.")
-        return Response(await scanner.sheet(found.places, 10), media_type="image/jpeg")
+        return Response(await scanner.sheet(found.places, carpets.ACROSS), media_type="image/jpeg")
 
     async def view(request: Request, _: Reviewer) -> Response:
         asked = dict(request.query_params)

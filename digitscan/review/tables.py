@@ -16,6 +16,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from digitscan.batch.outputs import cell, plain
+from digitscan.errors import UsageError
 
 Format = Literal["csv", "jsonl", "parquet"]
 Row = Sequence[str | int | None]
@@ -50,7 +51,8 @@ def written(
     """Gives what begins a table and returns what adds a row to it, and the list of files, as it grows.
 
     With the CSVs comes datapackage.json, a Table Schema, and csv-metadata.json, CSV on the Web. After an
-    exception all files are as they were; OSError where they cannot be written.
+    exception all files are as they were; OSError where they cannot be written, UsageError where there can be
+    no such directory.
     """
     begun: list[Table] = []
     paths: list[Path] = []
@@ -59,7 +61,10 @@ def written(
         paths.append(directory / name)
         return _aside(paths[-1])
 
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{directory}: cannot be used as output directory: {error.strerror}") from None
     try:
         with ExitStack() as stack:
 

@@ -74,6 +74,12 @@ def test_every_page_has_one_row_in_order_of_names(run: Run, scans: Path, tmp_pat
     }
 
 
+def test_what_may_be_written_is_kept_for_the_review(run: Run, scans: Path, tmp_path: Path) -> None:
+    run(scans)
+    with journal.opened(tmp_path / "out") as book:
+        assert [(key, of.digits) for key, of in book.limits().items()] == [(("level", "level"), (0, 3))]
+
+
 def test_a_second_run_reads_nothing_again(run: Run, scans: Path, tmp_path: Path) -> None:
     run(scans)
     before = tables(tmp_path / "out")

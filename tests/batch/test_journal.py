@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from digitscan.batch import journal
+from digitscan.batch import journal, packing
 from digitscan.errors import DigitscanError, UsageError
+from digitscan.forms import Limits
 from digitscan.records import Candidate, DigitReading, FieldReading, PageFailure, PageRef, PageResult
+from tests.review import made
 
 REF = PageRef(Path("/in/a.pdf"), "a.pdf", 3, "f" * 64)
 DIGIT = DigitReading(1, "7", 0.1 + 0.2, "1", 1 / 3, (1, 2, 3, 4))
@@ -30,6 +33,16 @@ def test_outcomes_are_kept_to_the_last_bit(tmp_path: Path) -> None:
         with journal.opened(tmp_path) as book:
             assert list(book.stages(REF.sha256, setup)) == [REF.page]
             assert book.outcome(REF, setup) == outcome
+
+
+def test_a_page_from_before_negatives_were_told_is_none(tmp_path: Path) -> None:
+    for negative in (True, False):
+        page = replace(RESULT, negative=negative)
+        with journal.opened(tmp_path) as book:
+            book.record_page("a", page)
+            assert book.outcome(REF, "a") == page
+    known = json.loads(packing.packed(RESULT))
+    assert packing.unpacked(REF, json.dumps(known[:-1])) == RESULT
 
 
 def test_an_outcome_goes_to_every_copy_of_its_file(tmp_path: Path) -> None:
@@ -96,6 +109,35 @@ def test_what_the_outputs_hold_is_known_once_they_are_written(tmp_path: Path) ->
             list(rows)
             raise OSError("the disk is full: the outputs are not renamed")
         assert list(book.listed()) == [RESULT, failed]
+
+
+def test_what_may_be_written_is_that_of_the_outputs(tmp_path: Path) -> None:
+    form = made.form(tmp_path)
+    with journal.opened(tmp_path) as book:
+        book.record_page("a", RESULT)
+        book.keep_limits("a", [form])
+        book.keep_limits("a", [form])
+        assert book.limits() == {}
+        for setup in ("b", "a"):
+            with book.listing(setup, [RESULT]) as rows:
+                list(rows)
+            known = book.limits()
+            assert bool(known) == (setup == "a")
+    district, age, _ = form.fields
+    assert known == {
+        ("census", name): Limits(*(getattr(field, f.name) for f in fields(Limits)))
+        for name, field in (("district", district), ("person[].age", age))
+    }
+
+
+def test_a_journal_from_before_limits_were_kept_has_none(tmp_path: Path) -> None:
+    with journal.opened(tmp_path) as book:
+        assert book.limits() == {}
+        book.keep_limits("a", [made.form(tmp_path)])
+        book.record_page("a", RESULT)
+        with book.listing("a", [RESULT]) as rows:
+            list(rows)
+        assert len(book.limits()) == 2
 
 
 def test_a_journal_of_another_format_is_refused(tmp_path: Path) -> None:

@@ -105,6 +105,17 @@ def test_files_of_one_name_in_two_folders_are_two(run: Path) -> None:
     assert list(score.wrong["file"]) == ["day2/a.png", "a.png"]  # which of the two the last is nobody knows
 
 
+@pytest.mark.parametrize("name", ["-a.png", "'-a.png"])
+def test_a_truth_names_files_as_they_are_called_or_as_tables_do(run: Path, name: str) -> None:
+    """A name that a spreadsheet would run has a quote in front in fields.csv and digits.csv."""
+    expected = score_run(run, run / "truth.csv")
+    for table, text in (("fields", FIELDS), ("digits", DIGITS)):
+        (run / f"{table}.csv").write_text(text.replace("deep/a.png", "'-a.png"), encoding="utf-8")
+    (run / "truth.csv").write_text(TRUTH.replace("a.png", name), encoding="utf-8")
+    score = score_run(run, run / "truth.csv")
+    assert (score.whole, score.by_digit) == (expected.whole, expected.by_digit)
+
+
 def test_digits_are_right_or_wrong_by_their_place(run: Path) -> None:
     score = score_run(run, run / "truth.csv")
     shares = {digit: (m.right.count, m.right.of) for digit, m in score.by_digit.items() if m.right.of}

@@ -11,7 +11,7 @@ import pytest
 
 from digitscan.errors import ModelError, UsageError
 from digitscan.recognition import finetuning
-from digitscan.recognition.classifier import load
+from digitscan.recognition.classifier import default_model, load
 from digitscan.recognition.finetuning import Decided, Figures, finetune, is_better
 from digitscan.vision.glyphs import SIZE
 from tests.recognition.drawn import data_set, drawn_digits
@@ -56,6 +56,8 @@ def test_what_is_not_better_is_not_written(tmp_path: Path) -> None:
         finetune(wrong, held, data_set(), tmp_path / "tuned.keras", described={})
     with pytest.raises(UsageError, match=r"FILE\.keras"):
         finetune(learnt, held, data_set(), tmp_path / "tuned.h5", described={})
+    with pytest.raises(UsageError, match="which would be lost: give another name"):
+        finetune(learnt, held, data_set(), default_model(), described={})
     assert not list(tmp_path.iterdir())
 
 

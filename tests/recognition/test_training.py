@@ -134,6 +134,8 @@ def test_bad_arguments(data: Path, tmp_path: Path) -> None:
         train(data, "conv3-sgd", tmp_path / "model.keras", epochs=0)
     with pytest.raises(UsageError, match="no architecture"):
         train(data, "conv9", tmp_path / "model.keras")
+    with pytest.raises(UsageError, match=r"npz/model\.keras: cannot be written: .*choose another --output"):
+        train(tmp_path / "nowhere", output=data / "model.keras")  # before anything else takes long
     assert not list(tmp_path.iterdir())
 
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from digitscan.batch import journal
+from digitscan.forms import Form, load_form
 from digitscan.records import (
     Candidate,
     Corners,
@@ -29,6 +30,27 @@ from digitscan.vision.views import with_views
 SIZE = (300, 200)
 """Width and height of a page, px."""
 NAMES = ("district", "person[1].age", "person[2].age")
+FORM = """
+name = "census"
+[page]
+size = [100, 100]
+[[field]]
+name = "district"
+box = [10, 10, 30, 10]
+cells = 3
+minimum = 2
+maximum = 290
+[[table]]
+name = "person"
+rows = 2
+pitch = 30
+[[table.field]]
+name = "age"
+box = [10, 30, 30, 10]
+digits = [2, 4]
+values = ["41", "0041", "77"]
+pattern = "[^8]+"
+"""
 
 
 def corners(left: int, top: int, width: int = 80, height: int = 30) -> Corners:
@@ -79,7 +101,7 @@ def usual(file: str, doubt: float = 0.5, value: str = "007", path: Path | None =
     return page(file, readings, path=path)
 
 
-def run(directory: Path, outcomes: Sequence[PageResult | PageFailure]) -> Path:
+def run(directory: Path, outcomes: Sequence[PageResult | PageFailure], forms: Sequence[Form] = ()) -> Path:
     """A directory as a run leaves it, without the CSVs."""
     results = [o for o in outcomes if isinstance(o, PageResult)]
     readings = [r for o in results for r in o.readings]
@@ -96,10 +118,18 @@ def run(directory: Path, outcomes: Sequence[PageResult | PageFailure]) -> Path:
     with journal.opened(directory) as book:
         for result in results:
             book.record_page("setup", result)
+        book.keep_limits("setup", forms)
         with book.listing("setup", outcomes) as rows:
             list(rows)
     (directory / "summary.json").write_text(json.dumps({"counts": counts}))
     return directory
+
+
+def form(folder: Path) -> Form:
+    """That of these pages, with rules."""
+    path = folder / "census.toml"
+    path.write_text(FORM, encoding="utf-8")
+    return load_form(path)
 
 
 def renamed(result: PageResult, file: str) -> PageResult:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from digitscan.errors import DigitscanError, UsageError
+from digitscan.forms import Limits
 from digitscan.review import corrections
 from digitscan.review.queue import Change, Decision, Key
 from tests.review.made import latest
@@ -61,7 +61,6 @@ def test_names_are_put_in_where_they_are_missing_and_formulas_come_back(tmp_path
         (GOOD.replace("1,census", "x,census"), "page 'x' is no number"),
         (GOOD.replace("2021-01-02", "yesterday"), "is no time"),
         (GOOD.replace("2021-01-02T03:04:05.678Z", "0001-01-01T00:00:00+14:00"), "is no time"),
-        (GOOD.replace("2021", "2099"), "when '2099-01-02T03:04:05.678Z' is still to come"),
         (GOOD.replace("-5 6 70 30", "6 70 30"), "place '6 70 30' is none"),
         ("a.png,1,census", "cut short"),
     ],
@@ -71,12 +70,31 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str, said: str) -> None:
         corrections.read(written(tmp_path / "c.csv", GOOD, line))
 
 
-def test_the_clock_of_the_browser_may_be_ahead_by_hours(tmp_path: Path) -> None:
-    for hours, known in ((23, True), (25, False)):
-        when = (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
-        path = written(tmp_path / "c.csv", GOOD.replace("2021-01-02T03:04:05.678Z", when))
-        with nullcontext() if known else pytest.raises(UsageError, match="still to come"):
-            assert corrections.read(path)
+@pytest.mark.parametrize("ahead", [timedelta(minutes=5), timedelta(hours=23), timedelta(days=3000)])
+def test_what_a_clock_ahead_decided_was_decided_when_first_handed_in(
+    tmp_path: Path, ahead: timedelta
+) -> None:
+    line = GOOD.replace("2021-01-02T03:04:05.678Z", (datetime.now(UTC) + ahead).isoformat())
+    corrections.keep(tmp_path, corrections.read(written(tmp_path / "c.csv", line)))
+    (path,) = (tmp_path / "corrections").iterdir()
+    path.rename(path.with_name(f"20260102T030405.000000Z-{path.name.partition('-')[2]}"))
+    again = [GOOD.replace("district", "x"), line]  # a report's file holds what was handed in before, too
+    for lines in ([line], again, again[::-1]):
+        corrections.keep(tmp_path, corrections.read(written(tmp_path / "d.csv", *lines)))
+        held = {c.key.field: c.decision.when for c in corrections.kept(tmp_path)}
+        assert held["district"] == "2026-01-02T03:04:05.000+00:00"
+    assert held["x"] == "2021-01-02T03:04:05.678+00:00"
+
+
+def test_a_number_that_does_not_fit_its_field_is_refused(tmp_path: Path) -> None:
+    limits = {("census", "person[].age"): Limits((0, 2), False, None, 9, None, None)}
+    line = GOOD.replace("district", "person[3].age")
+    long = written(tmp_path / "c.csv", line.replace("007", "07"), line)
+    told = r"c.csv: line 3: person\[3\].age: 007 has 3 digits, and the form has room for 2: key what stands"
+    with pytest.raises(UsageError, match=told):
+        corrections.read(long, limits=limits)
+    odd = written(tmp_path / "d.csv", line.replace("007", "77"), GOOD)
+    assert [c.decision.value for c in corrections.read(odd, limits=limits)] == ["77", "007"]
 
 
 def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -40,6 +42,19 @@ def test_a_page_is_cut_from_its_scan_while_that_is_the_same(tmp_path: Path) -> N
     scan.unlink()
     with pytest.raises(PageError, match="not where it was"):
         Scans().cuttings(page)
+
+
+def test_a_page_that_was_read_as_its_negative_is_shown_as_that(tmp_path: Path) -> None:
+    usual = made.usual("a.png", path=tmp_path / "a.png")
+    negative = 255 - made.picture(usual.readings)
+    content = bytes(cv2.imencode(".png", negative)[1])
+    (tmp_path / "a.png").write_bytes(content)
+    ref = replace(usual.ref, sha256=hashlib.sha256(content).hexdigest())
+    page = accepted(made.run(tmp_path / "out", [replace(usual, ref=ref, negative=True)]))
+    cuttings = Scans().cuttings(page)
+    shown = [decoded(cuttings.page), decoded(cuttings.fields["district"]), *cuttings.glyphs.values()]
+    assert len(shown) > 3
+    assert [np.median(picture) > 200 for picture in shown] == [True] * len(shown)
 
 
 def test_another_file_in_the_place_of_the_scan_is_not_shown(tmp_path: Path) -> None:

@@ -51,6 +51,30 @@ def test_one_row_a_field_and_who_decided_it(tmp_path: Path) -> None:
     assert found[1]["when"] == ADA.when
 
 
+def test_values_that_the_form_does_not_allow_are_exported_and_told(tmp_path: Path) -> None:
+    pages = [made.usual(f"{name}.png", value="012") for name in "ab"]
+    made.run(tmp_path, pages, [made.form(tmp_path)])
+    lines = [",".join(corrections.COLUMNS)]
+    for page, field, value in (
+        *((pages[0], "district", "12"), (pages[0], "person[1].age", "0042")),
+        *((pages[1], "district", "291"), (pages[1], "person[1].age", "77")),
+    ):
+        said = f"{page.ref.file},1,census,{field},{page.ref.sha256},,value,{value},,Ada,2021-01-02T03:04:05Z"
+        lines.append(said)
+    (tmp_path / "c.csv").write_text("\n".join(lines))
+    done = called("export", tmp_path, "--corrections", tmp_path / "c.csv")
+    assert done.returncode == 0
+    assert "3 decided values are not as the form allows, or lost zeros in front" in done.stderr
+    assert "a.png page 1 district: 12 (read 012); a.png page 1 person[1].age: 0042 (rule: not" in done.stderr
+    assert "b.png page 1 district: 291 (rule: maximum 290)\n" in done.stderr
+    values = {(r["file"], r["field"]): r["value"] for r in rows(tmp_path / "final.csv")}
+    assert values["a.png", "district"] == "12"
+    (tmp_path / "c.csv").write_text("\n".join([lines[0], lines[1].replace(",12,", ",0012,")]))
+    refused = called("export", tmp_path, "--corrections", tmp_path / "c.csv")
+    assert (refused.returncode, "c.csv: line 2: district: 0012 has 4 digits" in refused.stderr) == (2, True)
+    assert "3 decided values" in called("export", tmp_path).stderr
+
+
 def test_what_was_not_read_is_counted_and_no_run_at_all_refused(tmp_path: Path) -> None:
     with journal.opened(tmp_path), pytest.raises(UsageError, match="no run has finished there yet"):
         export.write(tmp_path, tmp_path, {})
@@ -59,6 +83,15 @@ def test_what_was_not_read_is_counted_and_no_run_at_all_refused(tmp_path: Path) 
     ]
     made.run(tmp_path, gone)
     assert export.write(tmp_path, tmp_path, {}).unread == 2
+
+
+def test_a_file_is_no_directory_for_tables(tmp_path: Path) -> None:
+    made.run(tmp_path, [made.usual("a.png")])
+    (tmp_path / "taken").write_text("mine")
+    for target in (tmp_path / "taken", tmp_path / "taken" / "deeper"):
+        with pytest.raises(UsageError, match=r"taken.*: cannot be used as output directory: "):
+            export.write(tmp_path, target, {}, with_open=True)
+    assert (tmp_path / "taken").read_text() == "mine"
 
 
 def test_wide_tables_take_no_other_name(tmp_path: Path) -> None:

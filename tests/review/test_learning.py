@@ -19,7 +19,6 @@ from digitscan.errors import UsageError
 from digitscan.forms import Form
 from digitscan.pipeline import read_glyphs, read_page, register_page
 from digitscan.recognition import finetuning
-from digitscan.recognition.cards import Card
 from digitscan.recognition.classifier import FakeClassifier, Probabilities
 from digitscan.records import CROSSED, FieldReading, Image, PageRef, PageResult
 from digitscan.review import corrections, learning
@@ -179,13 +178,15 @@ def test_the_command_hands_over_what_was_decided(
 
     def finetune(learnt: finetuning.Decided, *_: object, seed: int, **__: object) -> finetuning.Tuned:
         handed.append((learnt, seed))
-        return finetuning.Tuned(Card("digitscan", [], 0, "", {}, {}, {}, {}, {}), figures, figures, 10)
+        return finetuning.Tuned(figures, figures, 10)
 
     monkeypatch.setattr(finetuning, "finetune", finetune)
     where = ("--from-reviews", reviewed.output, "--form", reviewed.form.path)
     said = train(*where, "--data", mnist, "--output", "tuned.keras", "--seed", "4")
     assert said.exception is None
     assert said.output.endswith("\ntuned.keras\n")
+    said = train(*where, "--data", "nowhere", "--output", mnist / "tuned.keras")
+    assert "choose another --output" in str(said.exception)
     expected = lessons(reviewed.output, [reviewed.form], seed=4).learnt
     ((learnt, seed),) = handed
     assert seed == 4

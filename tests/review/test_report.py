@@ -177,6 +177,49 @@ def test_what_was_not_wholly_read_is_not_confirmed(tmp_path: Path, opened: Opene
     assert page.locator("[data-done]").is_visible()
 
 
+def test_numbers_that_do_not_fit_are_not_taken_and_odd_ones_asked_about_once(
+    tmp_path: Path, opened: Opened
+) -> None:
+    readings = [made.reading("district", "045", 0.1 * i, "review", made.corners(20, 10)) for i in range(1, 5)]
+    pages = [made.page(f"{i}.png", [reading]) for i, reading in enumerate(readings, 1)]
+    page = begun(opened, report.write(made.run(tmp_path, pages, [made.form(tmp_path)])))
+    press(page, *"0123", "Enter")
+    assert part(page, "hint") == "There is room for 3 digits at most."
+    assert part(page, "file") == "1.png, page 1"
+    press(page, "Backspace")
+    assert part(page, "hint") == ""
+    press(page, "Enter")
+    press(page, *"45", "Enter")
+    assert part(page, "hint") == "It was read with zeros in front: 045. Keep 45? Enter keeps it."
+    press(page, *"9", "Enter")
+    assert part(page, "hint") == "The form allows at most 290. Keep 459? Enter keeps it."
+    press(page, "Enter", "Enter")
+    assert part(page, "file") == "4.png, page 1"
+    said = handed_in(page, tmp_path / "c.csv")
+    assert said == {"1.png": "value 012", "2.png": "value 459", "3.png": "value 045"}
+
+
+def test_the_screen_asks_about_what_export_tells(tmp_path: Path, opened: Opened) -> None:
+    form = made.form(tmp_path)
+    raws = {"district": ("045", "0?5", "_45", "_X_", "000"), "person[1].age": ("0041", "41", "8")}
+    values = ("1", "2", "7", "45", "045", "290", "291", "41", "0041", "77", "88", "1" * 30)
+    asked = 0
+    for name, written in raws.items():
+        for raw in written:
+            reading = made.reading(name, raw.strip("_X"), 0.1, "review", made.corners(20, 10), raw)
+            made.run(tmp_path / raw, [made.page("a.png", [reading])], [form])
+            page = begun(opened, report.write(tmp_path / raw))
+            with queue.opened(tmp_path / raw) as book:
+                (item,), limits = queue.doubtful(book), book.limits()
+            of = limits["census", item.column]
+            for value in values:
+                long, odd = page.evaluate("(v) => [tooLong(items[0], v), objection(items[0], v)]", value)
+                assert bool(long) == bool(queue.too_long(value, of)), (raw, value)
+                assert bool(long or odd) == bool(queue.oddities(value, item.reading, of)), (raw, value)
+                asked += bool(odd)
+    assert 0 < asked < sum(map(len, raws.values())) * len(values)
+
+
 def test_decisions_outlive_the_page(three: Path, opened: Opened, tmp_path: Path) -> None:
     page = begun(opened, three)
     press(page, "1", "Enter", "Enter")

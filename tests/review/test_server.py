@@ -302,6 +302,26 @@ def test_hostile_texts_do_nothing(tmp_path: Path, opened: Opened) -> None:
             assert not any(cell.startswith(("=", "+", "-", "@")) for row in csv.reader(file) for cell in row)
 
 
+def test_what_does_not_fit_is_refused_and_what_is_odd_asked_about_once(
+    tmp_path: Path, opened: Opened
+) -> None:
+    made.run(tmp_path, [made.usual(f"{name}.png") for name in "ab"], [made.form(tmp_path)])
+    with served(tmp_path) as server:
+        item = server.next()
+        told = "00041 has 5 digits, and the form has room for 4: key what stands there."
+        assert server.decide(item, "value", "00041") == (400, {"told": told})
+        page = begun(opened, server)
+        before = seen(page)[3]
+        press(page, *"00041", "Enter")
+        says(page, "hint", "There is room for 4 digits at most.")
+        press(page, "Backspace", "Enter")
+        says(page, "hint", "The form does not list that value. Keep 0004? Enter keeps it.")
+        press(page, "Enter")
+        seen(page, before)
+    with decisions.opened(tmp_path) as store:
+        assert [e.value for e in store.entries()] == ["0004"]
+
+
 def test_somebody_was_quicker(tmp_path: Path, opened: Opened) -> None:
     out = made.run(tmp_path / "out", [made.usual(f"{name}.png", 0.5) for name in "ab"])
     with served(out) as server:

@@ -58,6 +58,7 @@ def test_kept_seams_never_cross(seed: int) -> None:
     ink = rng.random((30, 80)) < 0.4
     seams = Seams(ink)
     kept = not_crossing([(c, seams.through(c)) for c in seams.cheap(apart=3, limit=40)])
+    assert len(kept) > 1
     for (_, left), (_, right) in pairwise(kept):
         assert (left <= right).all()
         assert (left < right).any()

@@ -9,6 +9,8 @@ const data = (id) => document.getElementById(id);
 
 const items = JSON.parse(data("items").textContent);
 const chunk = Number(data("items").dataset.chunk);
+const rules = JSON.parse(data("rules").textContent);
+for (const item of items) item.rules = rules[item.rules];
 const names = items.map((item) => ["digitscan", item.sha256, item.page, item.form, item.field, item.box].join(" "));
 const decisions = new Map();
 const withdrawn = new Map();

@@ -3,7 +3,8 @@
 
    An item has: file, page, form, field, value, raw, confidence, candidates [[value, probability]], reason,
    frame [width, height, x, y, width, height of the field] in px of its view, place [x, y, width, height] as
-   shares of the page's view; where it is keyed blind, also blind, and then nothing of what was read. `on` has: decide(state, value), move(step), undo(), skip(), view(item) and
+   shares of the page's view, and rules {fewest, most (digits), minimum, maximum, values, pattern}, if they are
+   known; where it is keyed blind, also blind, and then nothing of what was read. `on` has: decide(state, value), move(step), undo(), skip(), view(item) and
    pageView(item), which give or promise an address for <img>, or "" where there is none.
    States: value, blank, unreadable. */
 
@@ -25,17 +26,45 @@ function confirmable(item) {
   return item.value === "" ? { state: "blank", value: "" } : { state: "value", value: item.value };
 }
 
+/* Why a number cannot stand in a field; "" where it can. */
+function tooLong({ rules }, value) {
+  return rules && value.length > rules.most ? "There is room for " + rules.most + " digits at most." : "";
+}
+
+function fits(pattern, value) {
+  try {
+    return new RegExp("^(?:" + pattern + ")$").test(value);
+  } catch {
+    return true; /* it is a regular expression of Python's, and not of browsers: export looks at it */
+  }
+}
+
+/* What of a number is not as the form allows it, or as it was read; "" where all is. */
+function objection({ rules, raw }, value) {
+  const { fewest, minimum, maximum, values, pattern } = rules || {};
+  if (fewest && value.length < fewest) return "The form wants at least " + fewest + " digits.";
+  if (minimum && BigInt(value) < BigInt(minimum)) return "The form allows at least " + minimum + ".";
+  if (maximum && BigInt(value) > BigInt(maximum)) return "The form allows at most " + maximum + ".";
+  if (values && !values.includes(value)) return "The form does not list that value.";
+  if (pattern && !fits(pattern, value)) return "The form wants values like " + pattern + ".";
+  const written = raw.replace(/[_X]/g, "");
+  if (written[0] === "0" && value.length < written.length) return "It was read with zeros in front: " + written + ".";
+  return "";
+}
+
 class Screen {
   constructor(root, on) {
     this.root = root;
     this.on = on;
     this.item = null;
+    this.asked = null; /* the value about which a question is on the screen */
     this.part = (name) => root.querySelector("[data-" + name + "]");
     this.input = this.part("input");
     this.input.addEventListener("input", () => {
       const digits = this.input.value.replace(/[^0-9]/g, "");
       if (digits !== this.input.value) this.input.value = digits;
-      this.hint("");
+      this.asked = null;
+      this.hint(tooLong(this.item, digits));
     });
     document.addEventListener("keydown", (event) => this.key(event));
     for (const button of root.querySelectorAll("[data-do]")) {
@@ -52,6 +81,7 @@ class Screen {
 
   show(item, state) {
     this.item = item;
+    this.asked = null;
     const text = (name, said) => { this.part(name).textContent = said; };
     text("field", item.field);
     text("file", item.file + ", page " + item.page);
@@ -133,9 +163,19 @@ class Screen {
   confirm() {
     const typed = this.input.value;
     const answer = typed === "" ? confirmable(this.item) : { state: "value", value: typed };
-    if (answer) this.on.decide(answer.state, answer.value);
+    if (answer) this.take(answer);
     else if (this.item.blind) this.hint("Type what stands there, or b for blank, u for unreadable.");
     else this.hint("Not all of it was read: type the value, or b for blank, u for unreadable.");
+  }
+
+  /* What does not fit is refused; what people may well have written, though no rule allows it, asked about once. */
+  take({ state, value }) {
+    const refused = tooLong(this.item, value);
+    if (refused) return this.hint(refused);
+    const odd = value && value !== this.asked ? objection(this.item, value) : "";
+    if (!odd) return this.on.decide(state, value);
+    this.asked = value;
+    return this.hint(odd + " Keep " + value + "? Enter keeps it.");
   }
 
   unreadable() { this.on.decide("unreadable", ""); }
