@@ -113,6 +113,14 @@ def test_a_run_reads_without_tensorflow_and_says_what_it_did(tmp_path: Path) -> 
     assert json.loads(called("status", "--json", tmp_path / "out").stdout)["ending"] == "done"
 
 
+def test_standard_streams_may_be_closed(tmp_path: Path) -> None:
+    line = command("run", PAGE, "--form", FORM, "--output", tmp_path, "--workers", "1")
+    closed = ["sh", "-c", '"$@" <&- >&- 2>&-', "sh", *line]
+    assert subprocess.run(closed, check=False, timeout=120, cwd=ROOT).returncode == 0
+    assert '"ok": 1' in (tmp_path / "summary.json").read_text()
+    assert (tmp_path / "report.html").exists()
+
+
 def test_a_bad_page_is_a_row_and_exit_code_3(tmp_path: Path) -> None:
     (tmp_path / "scans").mkdir()
     (tmp_path / "scans" / "broken.pdf").write_bytes(b"%PDF-1.7 half")
