@@ -292,7 +292,10 @@ def test_the_same_run_has_the_same_report(three: Path) -> None:
 def test_a_lock_that_is_not_let_go_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = made.run(tmp_path / "out", [made.usual("a.png")])
     monkeypatch.setattr(report, "_LOCK_SECONDS", 0.1)
-    with FileLock(out / ".report.lock"), pytest.raises(DigitscanError, match=r"report\.lock: held by another"):
+    with (
+        FileLock(out / ".report.lock"),
+        pytest.raises(DigitscanError, match=r"report\.lock: held by"),
+    ):
         report.write(out)
     (out / ".report.lock").unlink(missing_ok=True)
     (out / ".report.lock").mkdir()
