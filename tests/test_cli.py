@@ -121,6 +121,20 @@ def test_standard_streams_may_be_closed(tmp_path: Path) -> None:
     assert (tmp_path / "report.html").exists()
 
 
+def test_neither_the_summary_nor_the_report_decides_how_a_run_ends(tmp_path: Path) -> None:
+    line = command("run", PAGE, "--form", FORM, "--output", tmp_path, "--workers", "1")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, len(done.stderr.splitlines())) == (0, 1)
+    assert "standard output: cannot be written: No space left" in done.stderr
+    assert (tmp_path / "report.html").exists()
+    (tmp_path / "corrections").write_text("in the way")
+    again = called(*line[3:])
+    assert (again.returncode, len(again.stdout.splitlines()), len(again.stderr.splitlines())) == (0, 1, 1)
+    assert "no report was made" in again.stderr
+    assert "ERROR no report was made" in (tmp_path / "digitscan.log").read_text()
+
+
 def test_a_bad_page_is_a_row_and_exit_code_3(tmp_path: Path) -> None:
     (tmp_path / "scans").mkdir()
     (tmp_path / "scans" / "broken.pdf").write_bytes(b"%PDF-1.7 half")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from digitscan.cli.options import PATH, engine_option, load_forms, model_option
-from digitscan.errors import EXIT_OK, EXIT_SOME_FAILED
+from digitscan.errors import EXIT_OK, EXIT_SOME_FAILED, DigitscanError
 
 if TYPE_CHECKING:
     from digitscan.batch.job import Summary
@@ -83,7 +83,6 @@ def run(
         handler.setLevel(logging.WARNING if listened and not quiet else logging.ERROR)
     forms = load_forms(form_paths)
     from digitscan.batch import job
-    from digitscan.review.report import write as write_report
 
     summary = job.run(
         inputs,
@@ -97,13 +96,36 @@ def run(
         progress=not quiet,
         log_format=log_format,
     )
-    if not quiet:
-        click.echo(_told(summary, output))
-    write_report(output)
+    with logs.kept(output, log_format):
+        _report(output)
+        if not quiet:
+            _say(_told(summary, output))
     return EXIT_SOME_FAILED if summary.counts.failed else EXIT_OK
 
 
 _TEXT = "digitscan: %(message)s"
+_log = logging.getLogger(__name__)
+
+
+def _report(output: Path) -> None:
+    """Write the report; where that cannot be, all was read nevertheless, and the tables are whole."""
+    from digitscan.review.report import write
+
+    try:
+        write(output)
+    except (DigitscanError, OSError) as error:
+        _log.error("no report was made: %s; mend that, then `digitscan report %s`", error, output)
+
+
+def _say(line: str) -> None:
+    """Print it; where that cannot be, all was read nevertheless."""
+    try:
+        click.echo(line)
+    except OSError as error:
+        _log.error("standard output: cannot be written: %s", error.strerror)
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # or Python ends with a code of its own
 
 
 def _told(summary: Summary, output: Path) -> str:

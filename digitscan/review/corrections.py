@@ -74,7 +74,8 @@ def kept(directory: Path) -> list[Change]:
         return []
     except OSError as error:
         raise UsageError(f"{folder}: cannot be read: {error.strerror}") from None
-    changes = [change for path in files if path.suffix == ".csv" for change in read(path)]
+    whole = [path for path in files if path.suffix == ".csv" and not path.name.startswith(".")]
+    changes = [change for path in whole for change in read(path)]
     # of one file that names nobody, under the names of two people, one decision does not become two
     return list({(change.key, change.decision.when): change for change in changes}.values())
 
