@@ -79,6 +79,8 @@ class Summary:
     counts: outputs.Counts
     read: int
     """Pages read by this run, well or badly; the rest had been read before, or are copies."""
+    gone: int
+    """Pages that the last run had in its outputs, and that are no longer in the inputs."""
     seconds: float
     paths: tuple[Path, ...]
 
@@ -137,8 +139,7 @@ def run(
         _log.info("begun: %s into %s", ", ".join(map(str, inputs)), output)
         listing = Listing(book, this.number)
         listing.fill(find(inputs, output, listing.known, settle))
-        if next(iter(listing), None) is None:
-            raise UsageError(f"no input: there are no files in {', '.join(map(str, inputs))}")
+        gone = _missed(listing, inputs)
         make = work.maker(make_read, tuple(forms), model, engine, limits.until)
         with executor(make, workers=workers, seconds=PAGE_SECONDS, memory=PAGE_MEMORY) as each:
             _count_pages(listing, book, limits, each)
@@ -149,6 +150,7 @@ def run(
                 "started": _iso(this.started),
                 "ended": _iso(time.time()),
                 "read": read,
+                "gone": gone,
                 **known,
                 "forms": [{"name": form.name, "fingerprint": form.fingerprint} for form in forms],
                 "versions": _versions(),
@@ -160,7 +162,7 @@ def run(
         seconds = time.time() - this.started
         told = (read, counts.ok, counts.failed, counts.left)
         _log.info("ended: %d pages read; %d ok, %d failed, %d left for the next run", *told)
-    return Summary(counts, read, seconds, tuple(output / name for name in outputs.NAMES))
+    return Summary(counts, read, gone, seconds, tuple(output / name for name in outputs.NAMES))
 
 
 @contextmanager
@@ -189,6 +191,19 @@ def _disk_named(output: Path) -> Iterator[None]:
             f"{error.filename or output}: cannot be read or written ({error.strerror}):"
             " what was read is kept, start again when that is mended"
         ) from error
+
+
+def _missed(listing: Listing, inputs: Sequence[Path]) -> int:
+    """Tell what may have been unmounted; pages of the last run that are no longer there."""
+    if next(iter(listing), None) is None:
+        raise UsageError(f"no input: there are no files in {', '.join(map(str, inputs))}")
+    for directory in inputs:
+        if directory.is_dir() and not listing.holds(directory):
+            _log.warning("%s: there are no files in it", directory)
+    gone = listing.gone()
+    if gone:
+        _log.warning("%d pages of the last run are no longer in the inputs", gone)
+    return gone
 
 
 def _count_pages(listing: Listing, book: journal.Journal, limits: Limits, each: Each[Any, Any]) -> None:

@@ -39,6 +39,12 @@ _UNFINISHED = (
     " AND (SELECT pages FROM files WHERE files.sha256 = inputs.sha256 AND version = ?)"
     " > (SELECT count(*) FROM pages WHERE pages.sha256 = inputs.sha256 AND setup = ? AND pages.stage = '')"
 )
+# a file that was only moved is none of them
+_GONE = (
+    "SELECT count(*) FROM listed WHERE page > 0"
+    " AND NOT EXISTS (SELECT 1 FROM inputs WHERE run = ? AND inputs.path = listed.path)"
+    " AND NOT EXISTS (SELECT 1 FROM inputs WHERE run = ? AND inputs.sha256 = listed.sha256)"
+)
 
 
 class Listing:
@@ -64,6 +70,18 @@ class Listing:
                 book.executemany(_ADD, some)
         with self._connection as book:
             book.execute("DELETE FROM inputs WHERE run <> ?", (self._run,))
+
+    def holds(self, directory: Path) -> bool:
+        """Whether anything was found in a directory."""
+        first = os.fsencode(directory.resolve()).rstrip(b"/") + b"/"
+        query = "SELECT 1 FROM inputs WHERE run = ? AND path >= ? AND path < ? LIMIT 1"
+        found = self._connection.execute(query, (self._run, first, first[:-1] + b"0"))  # the sign after `/`
+        return found.fetchone() is not None
+
+    def gone(self) -> int:
+        """Pages that the outputs as last written hold, and that are no longer in the inputs."""
+        (count,) = self._connection.execute(_GONE, (self._run, self._run)).fetchone()
+        return int(count)
 
     def __iter__(self) -> Iterator[InputFile | PageFailure]:
         """All that was found, in its order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import os
 import signal
 import sqlite3
@@ -16,10 +17,12 @@ from threading import Timer
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from filelock import FileLock
 
 from digitscan.batch import job, journal, listing, logs, runs, work
 from digitscan.batch.job import Limits
+from digitscan.cli import commands
 from digitscan.errors import DigitscanError, OutputLocked, UsageError
 from digitscan.forms import Form, load_form
 from digitscan.records import PageRef
@@ -215,6 +218,27 @@ def test_files_that_were_renamed_or_changed(run: Run, scans: Path, tmp_path: Pat
     os.utime(scans / "1.png", ns=(times.st_atime_ns, times.st_mtime_ns))
     assert run(scans).read == 1
     assert rows(tmp_path / "out" / "fields.csv")[0]["value"] == "99"
+
+
+def test_pages_that_are_no_longer_in_the_inputs_are_told_once(run: Run, scans: Path, tmp_path: Path) -> None:
+    assert run(scans).gone == 0
+    (scans / "0.png").rename(scans / "moved.png")
+    fakes.scan(scans / "1.png", 99)
+    (scans / "2.png").unlink()
+    (scans / "deep" / "book.TIF").unlink()
+    assert run(scans).gone == 4
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["gone"] == 4
+    assert "WARNING 4 pages of the last run are no longer" in (tmp_path / "out" / logs.NAME).read_text()
+    assert "gone     4 pages" in CliRunner().invoke(commands, ["status", str(tmp_path / "out")]).output
+    assert run(scans).gone == 0
+
+
+def test_an_input_without_files_is_named_beside_others(run: Run, scans: Path, tmp_path: Path) -> None:
+    (tmp_path / "unmounted").mkdir()
+    run(tmp_path / "unmounted", scans)
+    log = (tmp_path / "out" / logs.NAME).read_text()
+    assert f"WARNING {tmp_path / 'unmounted'}: there are no files in it" in log
+    assert log.count("there are no files") == 1
 
 
 def test_files_that_lie_still_are_hashed_once(run: Run, scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
