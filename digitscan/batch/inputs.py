@@ -28,18 +28,6 @@ class InputFile:
     sha256: str
     stamp: tuple[int, ...]
 
-    def unchanged(self) -> bool:
-        """Whether the file is still the one that was hashed."""
-        try:
-            return stamp(self.path.lstat())[:3] == self.stamp[:3]
-        except OSError:
-            return False
-
-
-def stamp(status: os.stat_result) -> tuple[int, ...]:
-    """What changes when a file does; the last, the change time, also when its mode or its links do."""
-    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
 
 _HIDDEN = re.compile(r"\.[^.]")
 _NO_SUFFIX = "not a page format (no suffix)"
@@ -178,7 +166,7 @@ def _hashed(path: Path, file: str, known: Known, *, sure: bool) -> InputFile | P
                 return PageFailure(_ref(path, file), SKIPPED, _NO_SUFFIX)
             # told here, and not with its pages: those it shares with copies that have the right name
             pages.check_name(path.suffix.lower(), beginning)
-            found = stamp(os.fstat(content.fileno()))
+            found = pages.stamp(os.fstat(content.fileno()))
             sha256 = known(path, found) or hashlib.file_digest(content, "sha256").hexdigest()
             return InputFile(path, file, sha256, found)
     except PageError as error:
@@ -193,7 +181,7 @@ def _kept(path: Path, file: str, known: Known) -> InputFile | None:
     To open tens of thousands only to close them again takes minutes on a disk that is slow or far away.
     """
     try:
-        found = stamp(path.lstat())
+        found = pages.stamp(path.lstat())
     except OSError:
         return None  # what is wrong with it shows when it is opened
     sha256 = known(path, found)

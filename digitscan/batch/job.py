@@ -25,7 +25,7 @@ from digitscan.batch.executors import Each, Lost, executor
 from digitscan.batch.inputs import InputFile, find
 from digitscan.batch.listing import Listing
 from digitscan.batch.work import Broken, MakeRead, pipeline_reader
-from digitscan.errors import ACCESS, LIMIT, PASSING, DigitscanError, OutputLocked, UsageError
+from digitscan.errors import LIMIT, PASSING, DigitscanError, OutputLocked, UsageError
 from digitscan.forms import Form
 from digitscan.recognition.classifier import FIELD_CLASSES, Engine, fingerprint
 from digitscan.recognition.strings import fingerprint as strings_fingerprint
@@ -222,9 +222,7 @@ def _count_pages(listing: Listing, book: journal.Journal, limits: Limits, each: 
     for file, outcome in each(limits.until_over(uncounted())):
         if outcome is None:
             continue
-        count = _settled(_ref(file, 0), outcome)
-        if file.unchanged():
-            book.record_file(file.sha256, __version__, count)
+        book.record_file(file.sha256, __version__, _settled(_ref(file, 0), outcome))
 
 
 def _read_pages(
@@ -258,8 +256,7 @@ def _read_pages(
             if done is None:
                 continue
             outcome = _settled(ref, done)
-            if listing.unchanged(ref):
-                book.record_page(setup, outcome)
+            book.record_page(setup, outcome)
             if isinstance(outcome, PageResult):
                 doubtful = sum(reading.status == "review" for reading in outcome.readings)
                 told = (outcome.form, len(outcome.readings), doubtful)
@@ -299,13 +296,11 @@ def _rows(listing: Listing, book: journal.Journal, setup: str) -> Iterator[outpu
 
 
 def _unread(file: InputFile, page: int) -> PageFailure:
-    if file.unchanged():
-        return PageFailure(_ref(file, page), outputs.LEFT, "left for the next run")
-    return PageFailure(_ref(file, page), ACCESS, "the file changed while it was read")
+    return PageFailure(_ref(file, page), outputs.LEFT, "left for the next run")
 
 
 def _ref(file: InputFile, page: int) -> PageRef:
-    return PageRef(file.path, file.file, page, file.sha256)
+    return PageRef(file.path, file.file, page, file.sha256, file.stamp)
 
 
 def _iso(seconds: float) -> str:

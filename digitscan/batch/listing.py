@@ -99,14 +99,6 @@ class Listing:
         found = self._listed(f" AND stage = ''{_FIRST}{what}", *values)
         return (file for file in found if isinstance(file, InputFile))
 
-    def unchanged(self, ref: PageRef) -> bool:
-        """Whether a page's file is still the one that was hashed."""
-        found = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM inputs WHERE path = ?", (os.fsencode(ref.path),)
-        ).fetchone()
-        file = _found(found)
-        return isinstance(file, InputFile) and file.unchanged()
-
     def _listed(self, more: str, *values: str) -> Iterator[InputFile | PageFailure]:
         last = 0
         query = (

@@ -22,6 +22,7 @@ from filelock import FileLock
 
 from digitscan.batch import job, journal, listing, logs, runs, work
 from digitscan.batch.job import Limits
+from digitscan.batch.work import Read
 from digitscan.cli import commands
 from digitscan.errors import DigitscanError, OutputLocked, UsageError
 from digitscan.forms import Form, load_form
@@ -218,6 +219,26 @@ def test_files_that_were_renamed_or_changed(run: Run, scans: Path, tmp_path: Pat
     os.utime(scans / "1.png", ns=(times.st_atime_ns, times.st_mtime_ns))
     assert run(scans).read == 1
     assert rows(tmp_path / "out" / "fields.csv")[0]["value"] == "99"
+
+
+def test_a_scan_overwritten_before_it_is_read_is_read_by_the_next_run(
+    run: Run, scans: Path, tmp_path: Path
+) -> None:
+    """Its size and times are as they were: what was read must not stand under the other's hash."""
+    first, other = (fakes.scan(tmp_path / f"{level}.png", level).read_bytes() for level in (10, 99))
+    times = (scans / "0.png").stat()
+
+    def late(*given: Any) -> Read:
+        (scans / "0.png").write_bytes(other)
+        os.utime(scans / "0.png", ns=(times.st_atime_ns, times.st_mtime_ns))
+        return fakes.plain_read(*given)
+
+    assert run(scans, make_read=late).counts.failed == 1
+    row = rows(tmp_path / "out" / "pages.csv")[0]
+    assert row["reason"] == "changed since it was listed: read again by the next run"
+    (scans / "0.png").write_bytes(first)
+    assert run(scans).read == 1
+    assert rows(tmp_path / "out" / "fields.csv")[0]["value"] == "10"
 
 
 def test_pages_that_are_no_longer_in_the_inputs_are_told_once(run: Run, scans: Path, tmp_path: Path) -> None:
