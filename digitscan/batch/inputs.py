@@ -98,7 +98,7 @@ def _listed(inputs: Sequence[Path], output: Path) -> Iterator[_Listed]:
             raise UsageError(f"{given}: no such file or directory") from None
         found = _walk(root, output) if root.is_dir() else iter([(root, given.name, "")])
         for path, file, skipped in found:
-            yield _Listed(path, file, skipped, bool(path.suffix) or path == root)
+            yield _Listed(path, file, skipped, bool(_suffix(path)) or path == root)
 
 
 def _walk(root: Path, output: Path) -> Iterator[tuple[Path, str, str]]:
@@ -122,12 +122,18 @@ def _walk(root: Path, output: Path) -> Iterator[tuple[Path, str, str]]:
                 continue
             for name in sorted(names, key=os.fsencode, reverse=True):
                 stack.append((path / name, f"{file}/{name}" if file else name))
-        elif path.suffix and path.suffix.lower() not in pages.SUFFIXES:
+        elif kind and _suffix(path) not in ("", *pages.SUFFIXES):
             yield path, file, f"not a page format ({path.suffix})"
         elif kind and not stat.S_ISREG(kind):
             yield path, file, "not a regular file"
         else:
             yield path, file, ""
+
+
+def _suffix(path: Path) -> str:
+    """In lower case; none where it is a number, as that of `scan 30.11.2026`."""
+    suffix = path.suffix.lower()
+    return "" if suffix[1:].isdecimal() else suffix
 
 
 def _kind(path: Path) -> int:
@@ -158,14 +164,14 @@ def _rests(path: Path, began: float, settle: float) -> bool:
 def _hashed(path: Path, file: str, known: Known, *, sure: bool) -> InputFile | PageFailure:
     """The file; where it is not sure that it is meant to be one of pages, its beginning decides."""
     try:
-        if path.suffix and (kept := _kept(path, file, known)):
+        if _suffix(path) and (kept := _kept(path, file, known)):
             return kept
         with pages.open_file(path) as content:
             beginning = content.peek(_BEGINNING)[:_BEGINNING]
             if not sure and not pages.looks_like_page(beginning):
                 return PageFailure(_ref(path, file), SKIPPED, _NO_SUFFIX)
             # told here, and not with its pages: those it shares with copies that have the right name
-            pages.check_name(path.suffix.lower(), beginning)
+            pages.check_name(_suffix(path), beginning)
             found = pages.stamp(os.fstat(content.fileno()))
             sha256 = known(path, found) or hashlib.file_digest(content, "sha256").hexdigest()
             return InputFile(path, file, sha256, found)

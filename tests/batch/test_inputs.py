@@ -90,6 +90,12 @@ def test_a_beginning_tells_what_has_no_suffix(tmp_path: Path) -> None:
     assert found(tmp_path, 0) == {"page": "", "README": SKIPPED, "nothing": SKIPPED}
 
 
+def test_a_number_is_no_suffix(tmp_path: Path) -> None:
+    (tmp_path / "scan 30.11.2026").write_bytes(b"%PDF-1.7 and so on")
+    (tmp_path / "notes.1").write_bytes(b"Read me")
+    assert found(tmp_path, 0) == {"scan 30.11.2026": "", "notes.1": SKIPPED}
+
+
 def test_what_is_hidden_is_listed_and_not_opened(tmp_path: Path) -> None:
     for name in (".scan.png", "..png", ".trash/scan.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -97,9 +103,9 @@ def test_what_is_hidden_is_listed_and_not_opened(tmp_path: Path) -> None:
     assert found(tmp_path, 0) == {".scan.png": SKIPPED, ".trash": SKIPPED, "..png": ""}
 
 
-def test_a_path_that_is_too_long_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["e" * 200, "e" * 196 + ".old"])
+def test_a_path_that_is_too_long_is_named(tmp_path: Path, name: str) -> None:
     handle = os.open(tmp_path, os.O_RDONLY)
-    name = "e" * 200
     for _ in range(25):
         os.mkdir(name, dir_fd=handle)
         deeper = os.open(name, os.O_RDONLY, dir_fd=handle)
