@@ -30,6 +30,8 @@ class InputFile:
 
 
 _HIDDEN = re.compile(r"\.[^.]")
+_ESCAPE = re.compile(r"\\(?=x[0-9a-f]{2})")
+"""What begins a byte that is not UTF-8 in the outputs; a file may be named so itself."""
 _NO_SUFFIX = "not a page format (no suffix)"
 _SHARED = "two inputs hold a file of this name: give the directory above both"
 _BEGINNING = 1024
@@ -98,7 +100,7 @@ def _listed(inputs: Sequence[Path], output: Path) -> Iterator[_Listed]:
             raise UsageError(f"{given}: no such file or directory") from None
         found = _walk(root, output) if root.is_dir() else iter([(root, given.name, "")])
         for path, file, skipped in found:
-            yield _Listed(path, file, skipped, bool(_suffix(path)) or path == root)
+            yield _Listed(path, _ESCAPE.sub(r"\\x5c", file), skipped, bool(_suffix(path)) or path == root)
 
 
 def _walk(root: Path, output: Path) -> Iterator[tuple[Path, str, str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from digitscan.batch import inputs
-from digitscan.batch.outputs import LEFT, SKIPPED
+from digitscan.batch.outputs import LEFT, SKIPPED, cell
 from digitscan.errors import ACCESS
 from digitscan.records import PageFailure
 from digitscan.vision import pages
@@ -159,6 +159,14 @@ def test_files_of_one_name_in_two_inputs_are_not_read(tmp_path: Path) -> None:
     told_of = {f.ref.file: f.stage for f in listed if isinstance(f, PageFailure)}
     assert told_of == {"1.png": "open", "notes.txt": SKIPPED, "README": SKIPPED, "broken.pdf": "open"}
     assert told(one / "1.png", other / "1.png") == [("1.png", "open"), ("1.png", "open")]
+
+
+def test_no_two_files_have_one_name_in_the_outputs(tmp_path: Path) -> None:
+    names = [b"a\\.png", b"a\\x5cxff.png", b"a\\xff.png", b"a\xff.png"]
+    for name in names:
+        (tmp_path / os.fsdecode(name)).write_bytes(b"x")
+    shown = [cell(file) for file in found(tmp_path, 0)]
+    assert shown == [r"a\.png", r"a\x5cx5cxff.png", r"a\x5cxff.png", r"a\xff.png"]
 
 
 def test_an_input_given_twice_is_read_once(tmp_path: Path) -> None:
