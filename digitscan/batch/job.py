@@ -81,6 +81,8 @@ class Summary:
     """Pages read by this run, well or badly; the rest had been read before, or are copies."""
     gone: int
     """Pages that the last run had in its outputs, and that are no longer in the inputs."""
+    copies: int
+    """Pages of files that have the same content as another one: they count among the others."""
     seconds: float
     paths: tuple[Path, ...]
 
@@ -145,12 +147,15 @@ def run(
             _count_pages(listing, book, limits, each)
             read = _read_pages(listing, book, setup, limits, each, progress)
 
+        copies = listing.copies(__version__)
+
         def about() -> dict[str, Any]:
             return {
                 "started": _iso(this.started),
                 "ended": _iso(time.time()),
                 "read": read,
                 "gone": gone,
+                "copies": copies,
                 **known,
                 "forms": [{"name": form.name, "fingerprint": form.fingerprint} for form in forms],
                 "versions": _versions(),
@@ -160,9 +165,9 @@ def run(
             counts = outputs.write(output, rows, about)
         this.end("stopped" if counts.left and limits.may_stop else "done")
         seconds = time.time() - this.started
-        told = (read, counts.ok, counts.failed, counts.left)
-        _log.info("ended: %d pages read; %d ok, %d failed, %d left for the next run", *told)
-    return Summary(counts, read, gone, seconds, tuple(output / name for name in outputs.NAMES))
+        told = (read, counts.ok, counts.failed, counts.left, copies)
+        _log.info("ended: %d pages read; %d ok, %d failed, %d left for the next run, %d are copies", *told)
+    return Summary(counts, read, gone, copies, seconds, tuple(output / name for name in outputs.NAMES))
 
 
 @contextmanager

@@ -45,6 +45,11 @@ _GONE = (
     " AND NOT EXISTS (SELECT 1 FROM inputs WHERE run = ? AND inputs.path = listed.path)"
     " AND NOT EXISTS (SELECT 1 FROM inputs WHERE run = ? AND inputs.sha256 = listed.sha256)"
 )
+_COPIES = (
+    "SELECT coalesce(sum(pages * (times - 1)), 0) FROM files JOIN"
+    " (SELECT sha256, count(*) AS times FROM inputs WHERE run = ? GROUP BY sha256) USING (sha256)"
+    " WHERE version = ?"
+)
 
 
 class Listing:
@@ -81,6 +86,11 @@ class Listing:
     def gone(self) -> int:
         """Pages that the outputs as last written hold, and that are no longer in the inputs."""
         (count,) = self._connection.execute(_GONE, (self._run, self._run)).fetchone()
+        return int(count)
+
+    def copies(self, version: str) -> int:
+        """Pages of files that have the same content as another, but for the first of them."""
+        (count,) = self._connection.execute(_COPIES, (self._run, version)).fetchone()
         return int(count)
 
     def __iter__(self) -> Iterator[InputFile | PageFailure]:

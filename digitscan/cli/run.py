@@ -135,9 +135,10 @@ def _told(summary: Summary, output: Path) -> str:
     counts, took = summary.counts, timedelta(seconds=round(summary.seconds))
     read = f"{summary.read} pages read now" if summary.read else "nothing to read"
     pace = f" in {took}" if summary.read else ": all that can be read was read before"
-    left = f", {counts.left} left for the next run" if counts.left else ""
-    gone = f"; {summary.gone} pages of the last run are no longer in the inputs" if summary.gone else ""
+    more = f", {counts.left} left for the next run" if counts.left else ""
+    more += f"; {summary.gone} pages of the last run are no longer in the inputs" if summary.gone else ""
+    more += f"; {summary.copies} pages are copies of others" if summary.copies else ""
     return (
-        f"{read}{pace}; {counts.ok} pages ok, {counts.failed} failed; files skipped: {counts.skipped}{left}"
-        f"{gone}; {counts.fields} fields, {counts.review} of them for review: see {plain(str(output))}"
+        f"{read}{pace}; {counts.ok} pages ok, {counts.failed} failed; files skipped: {counts.skipped}{more};"
+        f" {counts.fields} fields, {counts.review} of them for review: see {plain(str(output))}"
     )

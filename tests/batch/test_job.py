@@ -118,7 +118,8 @@ def test_workers_change_no_byte(run: Run, scans: Path, tmp_path: Path) -> None:
 
 def test_copies_of_a_file_are_read_once(run: Run, scans: Path, tmp_path: Path) -> None:
     (scans / "copy.tif").write_bytes((scans / "deep" / "book.TIF").read_bytes())
-    assert run(scans).read == 9
+    summary = run(scans)
+    assert (summary.read, summary.counts.ok, summary.copies) == (9, 12, 3)
     values = [(row["file"], row["value"]) for row in rows(tmp_path / "out" / "fields.csv")]
     for name in ("copy.tif", "deep/book.TIF"):
         assert [value for file, value in values if file == name] == ["101", "102", "103"]
