@@ -58,7 +58,7 @@ def find(
     Raises:
         UsageError: an input does not exist.
     """
-    began = time.time()
+    began, end = time.time(), time.monotonic() + settle
     listed: Iterable[_Listed] = _listed(inputs, output.resolve())
     shared = set[str]()
     if len(inputs) > 1:  # only then may a file come twice, and another of its name
@@ -71,7 +71,7 @@ def find(
     for path, file, skipped, sure in listed:
         if skipped:
             yield PageFailure(_ref(path, file), SKIPPED, skipped)
-        elif not _rests(path, began, settle):
+        elif not _rests(path, began, end, settle):
             yield PageFailure(_ref(path, file), LEFT, "still being written: left for the next run")
         else:
             found = _hashed(path, file, known, sure=sure)
@@ -146,8 +146,11 @@ def _kind(path: Path) -> int:
         return 0
 
 
-def _rests(path: Path, began: float, settle: float) -> bool:
-    """Whether a file has stood still for so many seconds, perhaps after a wait for that."""
+def _rests(path: Path, began: float, end: float, settle: float) -> bool:
+    """Whether a file has stood still for so many seconds, perhaps after a wait for that.
+
+    end: on the monotonic clock, when no wait is begun any more: the other clock may be set back meanwhile.
+    """
     while True:
         try:
             status = path.lstat()
@@ -158,7 +161,7 @@ def _rests(path: Path, began: float, settle: float) -> bool:
         changed = max((min(t, now) for t in times if t <= now + _SKEW), default=0.0)
         if now >= changed + settle:
             return True
-        if changed > began:
+        if changed > began or time.monotonic() >= end:
             return False
         time.sleep(changed + settle - now)
 

@@ -25,6 +25,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that goes on only while one sleeps; how long that was."""
     begun, slept = time.time() + 0.5, list[float]()  # later than the files of the test
     monkeypatch.setattr(time, "time", lambda: begun + sum(slept))
+    monkeypatch.setattr(time, "monotonic", lambda: sum(slept))
     monkeypatch.setattr(time, "sleep", slept.append)
     return slept
 
@@ -67,6 +68,22 @@ def test_a_file_that_goes_on_changing_is_left(
 
     monkeypatch.setattr(time, "sleep", sleep)
     assert found(tmp_path, 10) == {"growing.png": LEFT, "still.png": ""}
+
+
+def test_a_clock_set_back_makes_no_wait_endless(
+    tmp_path: Path, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.png").write_bytes(b"x")
+    set_back = time.time() - 1800
+    real = time.sleep
+
+    def sleep(seconds: float) -> None:
+        real(seconds)
+        monkeypatch.setattr(time, "time", lambda: set_back + sum(waits))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert found(tmp_path, 10) == {"a.png": LEFT}
+    assert sum(waits) <= 20
 
 
 def test_a_server_ahead_of_us_has_its_files_left(tmp_path: Path, waits: list[float]) -> None:
