@@ -11,8 +11,10 @@ import sqlite3
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from filelock import FileLock
@@ -20,6 +22,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 import digitscan
+from digitscan.cli import run as run_command
 from digitscan.deck.drawing import draw_form
 from digitscan.forms import load_form
 from tests.batch.test_scoring import DIGITS, FIELDS, TRUTH
@@ -179,6 +182,38 @@ def test_usage_errors_are_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
         assert done.returncode == 2, arguments
         assert done.stdout == ""
         assert all(word in done.stderr for word in words), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("now", "until", "minutes"),
+    [
+        ("00:10+00:00", "02:30", 20),  # 02:10, summer time
+        ("01:10+00:00", "02:30", 20),  # 02:10 once more, the clock was set back at three
+        ("01:40+00:00", "02:30", 24 * 60 - 10),
+        ("01:40+00:00", "06:00", 3 * 60 + 20),
+    ],
+)
+def test_until_in_the_night_in_which_the_clock_is_set_back(
+    now: str, until: str, minutes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = datetime.fromisoformat(f"2026-10-25T{now}").timestamp()
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        patch.setattr(time, "time", lambda: seconds)
+        time.tzset()
+        clock = datetime.strptime(until, "%H:%M")
+        then = run_command._next(click.Context(run_command.run), click.Option(["--until"]), clock)
+    time.tzset()
+    assert then == seconds + 60 * minutes
+
+
+def test_pipes_are_refused_where_files_are_expected(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "form.toml")
+    os.mkfifo(tmp_path / "digitscan.log")
+    for form in (tmp_path / "form.toml", FORM):
+        done = called("run", PAGE, "--form", form, "--output", tmp_path)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+        assert "a pipe, not a file" in done.stderr
 
 
 def test_a_missing_model_is_exit_code_5(tmp_path: Path) -> None:

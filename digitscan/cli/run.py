@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -22,9 +23,11 @@ def _next(_context: click.Context, _parameter: click.Parameter, clock: datetime 
     """When the clock next shows that time, as Unix time."""
     if clock is None:
         return None
-    now = datetime.now()  # local, as the clock on the wall
-    then = datetime.combine(now.date(), clock.time())
-    return (then if then > now else then + timedelta(days=1)).timestamp()
+    now = time.time()
+    today = datetime.combine(datetime.fromtimestamp(now), clock.time())  # local, as the clock on the wall
+    # in the night in which it is set back it shows some times twice
+    thens = (today, today.replace(fold=1), today + timedelta(days=1))
+    return next(then.timestamp() for then in thens if then.timestamp() > now)
 
 
 @click.command()

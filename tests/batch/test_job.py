@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import os
 import signal
 import sqlite3
@@ -17,13 +16,11 @@ from threading import Timer
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from filelock import FileLock
 
 from digitscan.batch import job, journal, listing, logs, runs, work
 from digitscan.batch.job import Limits
 from digitscan.batch.work import Read
-from digitscan.cli import commands
 from digitscan.errors import DigitscanError, OutputLocked, UsageError
 from digitscan.forms import Form, load_form
 from digitscan.records import PageRef
@@ -240,27 +237,6 @@ def test_a_scan_overwritten_before_it_is_read_is_read_by_the_next_run(
     (scans / "0.png").write_bytes(first)
     assert run(scans).read == 1
     assert rows(tmp_path / "out" / "fields.csv")[0]["value"] == "10"
-
-
-def test_pages_that_are_no_longer_in_the_inputs_are_told_once(run: Run, scans: Path, tmp_path: Path) -> None:
-    assert run(scans).gone == 0
-    (scans / "0.png").rename(scans / "moved.png")
-    fakes.scan(scans / "1.png", 99)
-    (scans / "2.png").unlink()
-    (scans / "deep" / "book.TIF").unlink()
-    assert run(scans).gone == 4
-    assert json.loads((tmp_path / "out" / "summary.json").read_text())["gone"] == 4
-    assert "WARNING 4 pages of the last run are no longer" in (tmp_path / "out" / logs.NAME).read_text()
-    assert "gone     4 pages" in CliRunner().invoke(commands, ["status", str(tmp_path / "out")]).output
-    assert run(scans).gone == 0
-
-
-def test_an_input_without_files_is_named_beside_others(run: Run, scans: Path, tmp_path: Path) -> None:
-    (tmp_path / "unmounted").mkdir()
-    run(tmp_path / "unmounted", scans)
-    log = (tmp_path / "out" / logs.NAME).read_text()
-    assert f"WARNING {tmp_path / 'unmounted'}: there are no files in it" in log
-    assert log.count("there are no files") == 1
 
 
 def test_files_that_lie_still_are_hashed_once(run: Run, scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
