@@ -141,7 +141,7 @@ def run(
         _log.info("begun: %s into %s", ", ".join(map(str, inputs)), output)
         listing = Listing(book, this.number)
         listing.fill(find(inputs, output, listing.known, settle))
-        gone = _missed(listing, inputs)
+        gone = _missed(listing, inputs, output)
         make = work.maker(make_read, tuple(forms), model, engine, limits.until)
         with executor(make, workers=workers, seconds=PAGE_SECONDS, memory=PAGE_MEMORY) as each:
             _count_pages(listing, book, limits, each)
@@ -198,9 +198,11 @@ def _disk_named(output: Path) -> Iterator[None]:
         ) from error
 
 
-def _missed(listing: Listing, inputs: Sequence[Path]) -> int:
+def _missed(listing: Listing, inputs: Sequence[Path], output: Path) -> int:
     """Tell what may have been unmounted; pages of the last run that are no longer there."""
     if next(iter(listing), None) is None:
+        if any(directory.resolve() == output.resolve() for directory in inputs):
+            raise UsageError(f"no input: {output} is the output directory, give another --output")
         raise UsageError(f"no input: there are no files in {', '.join(map(str, inputs))}")
     for directory in inputs:
         if directory.is_dir() and not listing.holds(directory):

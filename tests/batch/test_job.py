@@ -319,6 +319,8 @@ def test_no_input(run: Run, tmp_path: Path) -> None:
     for name in ("empty", "missing"):
         with pytest.raises(UsageError):
             run(tmp_path / name)
+    with pytest.raises(UsageError, match="out is the output directory"):
+        run(tmp_path / "out")
 
 
 def test_a_damaged_journal_is_named(run: Run, scans: Path, tmp_path: Path) -> None:
