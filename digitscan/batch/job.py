@@ -174,7 +174,7 @@ def run(
 def _held(output: Path) -> Iterator[None]:
     try:
         output.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(output / ".lock", timeout=_LOCK_SECONDS)
+        lock = FileLock(output / runs.LOCK, timeout=_LOCK_SECONDS)
         lock.acquire()
     except Timeout:
         raise OutputLocked(f"{output}: another run holds this output directory") from None

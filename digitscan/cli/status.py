@@ -22,16 +22,19 @@ if TYPE_CHECKING:
 def status(directory: Path, as_json: bool) -> None:
     """Say what is done, failed, in doubt and left, how quickly it goes, and what an audit gave."""
     import json
+    import os
     import time
     from dataclasses import asdict
 
     from digitscan.batch import runs
-    from digitscan.review import ledger
+    from digitscan.review import decisions, ledger
     from digitscan.review.queue import opened
 
     with opened(directory) as book:
-        state = runs.state(book)
-        audit = ledger.audit_figure(directory, book)
+        state = runs.state(book, held=runs.held(directory))
+        # what people decide is for the service's user alone
+        mine = os.access(directory / decisions.FOLDER / decisions.NAME, os.R_OK | os.W_OK)
+        audit = ledger.audit_figure(directory, book) if mine else None
     if state is None:
         raise UsageError(f"{directory}: no run was begun there yet")
     gone = _gone(directory)

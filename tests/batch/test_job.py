@@ -256,13 +256,13 @@ def test_how_far_a_run_is(run: Run, scans: Path, tmp_path: Path) -> None:
     (scans / "notes.txt").write_text("no page")
     run(scans, limits=Limits(pages=8), make_read=fakes.deadly_read)
     with journal.opened(tmp_path / "out") as book:
-        state = runs.state(book)
+        state = runs.state(book, held=False)
     assert state is not None
     assert (state.ending, state.pages, state.done, state.left, state.unopened) == ("stopped", 10, 8, 2, 0)
     assert (state.failed, state.skipped, state.fields, state.review) == (1, 1, 8, 8)
     run(scans, make_read=fakes.deadly_read)
     with journal.opened(tmp_path / "out") as book:
-        state = runs.state(book)
+        state = runs.state(book, held=False)
     assert state is not None
     assert (state.ending, state.done, state.left, state.failed) == ("done", 10, 0, 2)
     assert state.pace is not None
@@ -275,7 +275,7 @@ def test_a_file_still_being_written_is_neither_failed_nor_a_limit(
     os.utime(scans / "0.png", (soon, soon))
     assert run(scans, settle=1).counts.left == 1
     with journal.opened(tmp_path / "out") as book:
-        state = runs.state(book)
+        state = runs.state(book, held=False)
     assert state is not None
     assert (state.ending, state.failed, state.unopened) == ("done", 0, 1)
 
