@@ -22,6 +22,8 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 import digitscan
+from digitscan.batch.job import Summary
+from digitscan.batch.outputs import Counts
 from digitscan.cli import run as run_command
 from digitscan.deck.drawing import draw_form
 from digitscan.forms import load_form
@@ -136,6 +138,14 @@ def test_neither_the_summary_nor_the_report_decides_how_a_run_ends(tmp_path: Pat
     assert (again.returncode, len(again.stdout.splitlines()), len(again.stderr.splitlines())) == (0, 1, 1)
     assert "no report was made" in again.stderr
     assert "ERROR no report was made" in (tmp_path / "digitscan.log").read_text()
+
+
+def test_the_summary_tells_what_no_table_holds() -> None:
+    counts = Counts(ok=9, failed=0, skipped=0, left=0, fields=9, review=0)
+    usual = run_command._told(Summary(counts, 9, gone=0, copies=0, seconds=1, paths=()), Path("out"))
+    assert not set(usual.split()) & {"inputs;", "copies"}
+    told = run_command._told(Summary(counts, 9, gone=4, copies=3, seconds=1, paths=()), Path("out"))
+    assert "; 4 pages of the last run are no longer in the inputs; 3 pages are copies of others;" in told
 
 
 def test_a_bad_page_is_a_row_and_exit_code_3(tmp_path: Path) -> None:
