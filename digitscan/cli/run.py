@@ -126,9 +126,8 @@ def _say(line: str) -> None:
         click.echo(line)
     except OSError as error:
         _log.error("standard output: cannot be written: %s", error.strerror)
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # or Python ends with a code of its own
+        # or Python tries once more at its end, and exits with a code of its own
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _told(summary: Summary, output: Path) -> str:
