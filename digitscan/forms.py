@@ -126,6 +126,8 @@ def load_form(path: Path) -> Form:
 
 
 def _parsed(path: Path) -> dict[str, Any]:
+    if path.is_fifo():  # opening it waits until somebody writes
+        raise FormError(str(path), ["a pipe, not a file"])
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:

@@ -8,7 +8,7 @@ Coordinate frames used throughout:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,6 +52,8 @@ class PageRef:
     """From 1; 0 stands for a file none of whose pages can be named."""
     sha256: str
     """Of the whole file's bytes, in hexadecimal; empty where the file could not be read."""
+    stamp: tuple[int, ...] = field(default=(), compare=False)
+    """What the file's status was when it was hashed, as of `vision.pages.stamp`; empty where nobody asks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,10 @@ import sqlite3
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from filelock import FileLock
@@ -20,6 +22,9 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 import digitscan
+from digitscan.batch.job import Summary
+from digitscan.batch.outputs import Counts
+from digitscan.cli import run as run_command
 from digitscan.deck.drawing import draw_form
 from digitscan.forms import load_form
 from tests.batch.test_scoring import DIGITS, FIELDS, TRUTH
@@ -114,6 +119,36 @@ def test_a_run_reads_without_tensorflow_and_says_what_it_did(tmp_path: Path) -> 
     assert json.loads(called("status", "--json", tmp_path / "out").stdout)["ending"] == "done"
 
 
+def test_standard_streams_may_be_closed(tmp_path: Path) -> None:
+    line = command("run", PAGE, "--form", FORM, "--output", tmp_path, "--workers", "1")
+    closed = ["sh", "-c", '"$@" <&- >&- 2>&-', "sh", *line]
+    assert subprocess.run(closed, check=False, timeout=120, cwd=ROOT).returncode == 0
+    assert '"ok": 1' in (tmp_path / "summary.json").read_text()
+    assert (tmp_path / "report.html").exists()
+
+
+def test_neither_the_summary_nor_the_report_decides_how_a_run_ends(tmp_path: Path) -> None:
+    line = command("run", PAGE, "--form", FORM, "--output", tmp_path, "--workers", "1")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, len(done.stderr.splitlines())) == (0, 1)
+    assert "standard output: cannot be written: No space left" in done.stderr
+    assert (tmp_path / "report.html").exists()
+    (tmp_path / "corrections").write_text("in the way")
+    again = called(*line[3:])
+    assert (again.returncode, len(again.stdout.splitlines()), len(again.stderr.splitlines())) == (0, 1, 1)
+    assert "no report was made" in again.stderr
+    assert "ERROR no report was made" in (tmp_path / "digitscan.log").read_text()
+
+
+def test_the_summary_tells_what_no_table_holds() -> None:
+    counts = Counts(ok=9, failed=0, skipped=0, left=0, fields=9, review=0)
+    usual = run_command._told(Summary(counts, 9, gone=0, copies=0, seconds=1, paths=()), Path("out"))
+    assert not set(usual.split()) & {"inputs;", "copies"}
+    told = run_command._told(Summary(counts, 9, gone=4, copies=3, seconds=1, paths=()), Path("out"))
+    assert "; 4 pages of the last run are no longer in the inputs; 3 pages are copies of others;" in told
+
+
 def test_a_bad_page_is_a_row_and_exit_code_3(tmp_path: Path) -> None:
     (tmp_path / "scans").mkdir()
     (tmp_path / "scans" / "broken.pdf").write_bytes(b"%PDF-1.7 half")
@@ -158,6 +193,38 @@ def test_usage_errors_are_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
         assert done.returncode == 2, arguments
         assert done.stdout == ""
         assert all(word in done.stderr for word in words), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("now", "until", "minutes"),
+    [
+        ("00:10+00:00", "02:30", 20),  # 02:10, summer time
+        ("01:10+00:00", "02:30", 20),  # 02:10 once more, the clock was set back at three
+        ("01:40+00:00", "02:30", 24 * 60 - 10),
+        ("01:40+00:00", "06:00", 3 * 60 + 20),
+    ],
+)
+def test_until_in_the_night_in_which_the_clock_is_set_back(
+    now: str, until: str, minutes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = datetime.fromisoformat(f"2026-10-25T{now}").timestamp()
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        patch.setattr(time, "time", lambda: seconds)
+        time.tzset()
+        clock = datetime.strptime(until, "%H:%M")
+        then = run_command._next(click.Context(run_command.run), click.Option(["--until"]), clock)
+    time.tzset()
+    assert then == seconds + 60 * minutes
+
+
+def test_pipes_are_refused_where_files_are_expected(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "form.toml")
+    os.mkfifo(tmp_path / "digitscan.log")
+    for form in (tmp_path / "form.toml", FORM):
+        done = called("run", PAGE, "--form", form, "--output", tmp_path)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+        assert "a pipe, not a file" in done.stderr
 
 
 def test_a_missing_model_is_exit_code_5(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
+from digitscan.errors import DigitscanError
+
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
 Work = Callable[[Task], Outcome]
@@ -63,7 +65,8 @@ def executor(make: Make, *, workers: int, seconds: float, memory: int) -> Iterat
     """What does tasks in `workers` processes, or in this one where that is 0.
 
     `seconds` is the time limit of a task, `memory` the bytes of data that a worker may hold; in this process
-    there is neither. Exceptions that the work raises end the run.
+    there is neither. Exceptions that the work raises end the run, as does `DigitscanError` where no process
+    can be started.
     """
     if workers == 0:
         yield partial(_each_here, make)
@@ -124,17 +127,22 @@ def _each_once(
     pending: dict[Any, Task] = {}
     again: list[Task] = []
     breaks = 0
+    why: BaseException | None = None
     while True:
         ready = again + list(islice(remaining, at_once - len(pending) - len(again)))
         again = []
         if ready and not pools:
             context = multiprocessing.get_context("spawn")  # forking after threads have run hangs the child
             pools.append(ProcessPool(workers, initializer=begin, context=context))
-        for task in ready:
-            pending[pools[0].schedule(_do, args=[task], timeout=seconds)] = task
-        if not pending:
+        for number, task in enumerate(ready):
+            try:
+                pending[pools[0].schedule(_do, args=[task], timeout=seconds)] = task
+            except (RuntimeError, OSError) as error:  # it cannot be started, or was given up
+                again, why = ready[number:], error.__cause__ or error
+                break
+        if not pending and not again:
             return
-        done, _ = wait(pending, return_when=FIRST_COMPLETED)
+        done, _ = wait(pending, timeout=0 if again else None, return_when=FIRST_COMPLETED)
         for future in done:
             task = pending.pop(future)
             try:
@@ -145,16 +153,17 @@ def _each_once(
                 outcome = _NO_MEMORY
             except ProcessExpired as error:
                 outcome = Lost(f"the process that read it died ({_ending(error.exitcode)})")
-            except BrokenProcessPool:
+            except BrokenProcessPool as error:
                 # Pebble gives a pool up when a worker dies between two tasks
                 again.append(task)
+                why = error.__cause__ or error
                 continue
             breaks = 0
             yield task, outcome
         if again:
             breaks += 1
             if breaks > _REVIVALS:
-                raise RuntimeError("worker processes die as soon as they are started")
+                raise DigitscanError(f"no worker process can be started ({why}): give fewer --workers")
             again += pending.values()
             pending.clear()
             _stop(pools.pop())

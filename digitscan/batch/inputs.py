@@ -28,20 +28,10 @@ class InputFile:
     sha256: str
     stamp: tuple[int, ...]
 
-    def unchanged(self) -> bool:
-        """Whether the file is still the one that was hashed."""
-        try:
-            return stamp(self.path.lstat())[:3] == self.stamp[:3]
-        except OSError:
-            return False
-
-
-def stamp(status: os.stat_result) -> tuple[int, ...]:
-    """What changes when a file does; the last, the change time, also when its mode or its links do."""
-    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
 
 _HIDDEN = re.compile(r"\.[^.]")
+_ESCAPE = re.compile(r"\\(?=x[0-9a-f]{2})")
+"""What begins a byte that is not UTF-8 in the outputs; a file may be named so itself."""
 _NO_SUFFIX = "not a page format (no suffix)"
 _SHARED = "two inputs hold a file of this name: give the directory above both"
 _BEGINNING = 1024
@@ -68,7 +58,7 @@ def find(
     Raises:
         UsageError: an input does not exist.
     """
-    began = time.time()
+    began, end = time.time(), time.monotonic() + settle
     listed: Iterable[_Listed] = _listed(inputs, output.resolve())
     shared = set[str]()
     if len(inputs) > 1:  # only then may a file come twice, and another of its name
@@ -81,7 +71,7 @@ def find(
     for path, file, skipped, sure in listed:
         if skipped:
             yield PageFailure(_ref(path, file), SKIPPED, skipped)
-        elif not _rests(path, began, settle):
+        elif not _rests(path, began, end, settle):
             yield PageFailure(_ref(path, file), LEFT, "still being written: left for the next run")
         else:
             found = _hashed(path, file, known, sure=sure)
@@ -110,7 +100,7 @@ def _listed(inputs: Sequence[Path], output: Path) -> Iterator[_Listed]:
             raise UsageError(f"{given}: no such file or directory") from None
         found = _walk(root, output) if root.is_dir() else iter([(root, given.name, "")])
         for path, file, skipped in found:
-            yield _Listed(path, file, skipped, bool(path.suffix) or path == root)
+            yield _Listed(path, _ESCAPE.sub(r"\\x5c", file), skipped, bool(_suffix(path)) or path == root)
 
 
 def _walk(root: Path, output: Path) -> Iterator[tuple[Path, str, str]]:
@@ -134,12 +124,18 @@ def _walk(root: Path, output: Path) -> Iterator[tuple[Path, str, str]]:
                 continue
             for name in sorted(names, key=os.fsencode, reverse=True):
                 stack.append((path / name, f"{file}/{name}" if file else name))
-        elif path.suffix and path.suffix.lower() not in pages.SUFFIXES:
+        elif kind and _suffix(path) not in ("", *pages.SUFFIXES):
             yield path, file, f"not a page format ({path.suffix})"
         elif kind and not stat.S_ISREG(kind):
             yield path, file, "not a regular file"
         else:
             yield path, file, ""
+
+
+def _suffix(path: Path) -> str:
+    """In lower case; none where it is a number, as that of `scan 30.11.2026`."""
+    suffix = path.suffix.lower()
+    return "" if suffix[1:].isdecimal() else suffix
 
 
 def _kind(path: Path) -> int:
@@ -150,8 +146,11 @@ def _kind(path: Path) -> int:
         return 0
 
 
-def _rests(path: Path, began: float, settle: float) -> bool:
-    """Whether a file has stood still for so many seconds, perhaps after a wait for that."""
+def _rests(path: Path, began: float, end: float, settle: float) -> bool:
+    """Whether a file has stood still for so many seconds, perhaps after a wait for that.
+
+    end: on the monotonic clock, when no wait is begun any more: the other clock may be set back meanwhile.
+    """
     while True:
         try:
             status = path.lstat()
@@ -162,7 +161,7 @@ def _rests(path: Path, began: float, settle: float) -> bool:
         changed = max((min(t, now) for t in times if t <= now + _SKEW), default=0.0)
         if now >= changed + settle:
             return True
-        if changed > began:
+        if changed > began or time.monotonic() >= end:
             return False
         time.sleep(changed + settle - now)
 
@@ -170,15 +169,15 @@ def _rests(path: Path, began: float, settle: float) -> bool:
 def _hashed(path: Path, file: str, known: Known, *, sure: bool) -> InputFile | PageFailure:
     """The file; where it is not sure that it is meant to be one of pages, its beginning decides."""
     try:
-        if path.suffix and (kept := _kept(path, file, known)):
+        if _suffix(path) and (kept := _kept(path, file, known)):
             return kept
         with pages.open_file(path) as content:
             beginning = content.peek(_BEGINNING)[:_BEGINNING]
             if not sure and not pages.looks_like_page(beginning):
                 return PageFailure(_ref(path, file), SKIPPED, _NO_SUFFIX)
             # told here, and not with its pages: those it shares with copies that have the right name
-            pages.check_name(path.suffix.lower(), beginning)
-            found = stamp(os.fstat(content.fileno()))
+            pages.check_name(_suffix(path), beginning)
+            found = pages.stamp(os.fstat(content.fileno()))
             sha256 = known(path, found) or hashlib.file_digest(content, "sha256").hexdigest()
             return InputFile(path, file, sha256, found)
     except PageError as error:
@@ -193,7 +192,7 @@ def _kept(path: Path, file: str, known: Known) -> InputFile | None:
     To open tens of thousands only to close them again takes minutes on a disk that is slow or far away.
     """
     try:
-        found = stamp(path.lstat())
+        found = pages.stamp(path.lstat())
     except OSError:
         return None  # what is wrong with it shows when it is opened
     sha256 = known(path, found)

@@ -25,7 +25,7 @@ from digitscan.batch.executors import Each, Lost, executor
 from digitscan.batch.inputs import InputFile, find
 from digitscan.batch.listing import Listing
 from digitscan.batch.work import Broken, MakeRead, pipeline_reader
-from digitscan.errors import ACCESS, LIMIT, PASSING, DigitscanError, OutputLocked, UsageError
+from digitscan.errors import LIMIT, PASSING, DigitscanError, OutputLocked, UsageError
 from digitscan.forms import Form
 from digitscan.recognition.classifier import FIELD_CLASSES, Engine, fingerprint
 from digitscan.recognition.strings import fingerprint as strings_fingerprint
@@ -79,6 +79,10 @@ class Summary:
     counts: outputs.Counts
     read: int
     """Pages read by this run, well or badly; the rest had been read before, or are copies."""
+    gone: int
+    """Pages that the last run had in its outputs, and that are no longer in the inputs."""
+    copies: int
+    """Pages of files that have the same content as another one: they count among the others."""
     seconds: float
     paths: tuple[Path, ...]
 
@@ -137,18 +141,21 @@ def run(
         _log.info("begun: %s into %s", ", ".join(map(str, inputs)), output)
         listing = Listing(book, this.number)
         listing.fill(find(inputs, output, listing.known, settle))
-        if next(iter(listing), None) is None:
-            raise UsageError(f"no input: there are no files in {', '.join(map(str, inputs))}")
+        gone = _missed(listing, inputs, output)
         make = work.maker(make_read, tuple(forms), model, engine, limits.until)
         with executor(make, workers=workers, seconds=PAGE_SECONDS, memory=PAGE_MEMORY) as each:
             _count_pages(listing, book, limits, each)
             read = _read_pages(listing, book, setup, limits, each, progress)
+
+        copies = listing.copies(__version__)
 
         def about() -> dict[str, Any]:
             return {
                 "started": _iso(this.started),
                 "ended": _iso(time.time()),
                 "read": read,
+                "gone": gone,
+                "copies": copies,
                 **known,
                 "forms": [{"name": form.name, "fingerprint": form.fingerprint} for form in forms],
                 "versions": _versions(),
@@ -159,16 +166,16 @@ def run(
             counts = outputs.write(output, rows, about)
         this.end("stopped" if counts.left and limits.may_stop else "done")
         seconds = time.time() - this.started
-        told = (read, counts.ok, counts.failed, counts.left)
-        _log.info("ended: %d pages read; %d ok, %d failed, %d left for the next run", *told)
-    return Summary(counts, read, seconds, tuple(output / name for name in outputs.NAMES))
+        told = (read, counts.ok, counts.failed, counts.left, copies)
+        _log.info("ended: %d pages read; %d ok, %d failed, %d left for the next run, %d are copies", *told)
+    return Summary(counts, read, gone, copies, seconds, tuple(output / name for name in outputs.NAMES))
 
 
 @contextmanager
 def _held(output: Path) -> Iterator[None]:
     try:
         output.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(output / ".lock", timeout=_LOCK_SECONDS)
+        lock = FileLock(output / runs.LOCK, timeout=_LOCK_SECONDS)
         lock.acquire()
     except Timeout:
         raise OutputLocked(f"{output}: another run holds this output directory") from None
@@ -192,6 +199,21 @@ def _disk_named(output: Path) -> Iterator[None]:
         ) from error
 
 
+def _missed(listing: Listing, inputs: Sequence[Path], output: Path) -> int:
+    """Tell what may have been unmounted; pages of the last run that are no longer there."""
+    if next(iter(listing), None) is None:
+        if any(directory.resolve() == output.resolve() for directory in inputs):
+            raise UsageError(f"no input: {output} is the output directory, give another --output")
+        raise UsageError(f"no input: there are no files in {', '.join(map(str, inputs))}")
+    for directory in inputs:
+        if directory.is_dir() and not listing.holds(directory):
+            _log.warning("%s: there are no files in it", directory)
+    gone = listing.gone()
+    if gone:
+        _log.warning("%d pages of the last run are no longer in the inputs", gone)
+    return gone
+
+
 def _count_pages(listing: Listing, book: journal.Journal, limits: Limits, each: Each[Any, Any]) -> None:
     """Let the journal know how many pages each file has."""
 
@@ -208,9 +230,7 @@ def _count_pages(listing: Listing, book: journal.Journal, limits: Limits, each: 
     for file, outcome in each(limits.until_over(uncounted())):
         if outcome is None:
             continue
-        count = _settled(_ref(file, 0), outcome)
-        if file.unchanged():
-            book.record_file(file.sha256, __version__, count)
+        book.record_file(file.sha256, __version__, _settled(_ref(file, 0), outcome))
 
 
 def _read_pages(
@@ -244,8 +264,7 @@ def _read_pages(
             if done is None:
                 continue
             outcome = _settled(ref, done)
-            if listing.unchanged(ref):
-                book.record_page(setup, outcome)
+            book.record_page(setup, outcome)
             if isinstance(outcome, PageResult):
                 doubtful = sum(reading.status == "review" for reading in outcome.readings)
                 told = (outcome.form, len(outcome.readings), doubtful)
@@ -285,13 +304,11 @@ def _rows(listing: Listing, book: journal.Journal, setup: str) -> Iterator[outpu
 
 
 def _unread(file: InputFile, page: int) -> PageFailure:
-    if file.unchanged():
-        return PageFailure(_ref(file, page), outputs.LEFT, "left for the next run")
-    return PageFailure(_ref(file, page), ACCESS, "the file changed while it was read")
+    return PageFailure(_ref(file, page), outputs.LEFT, "left for the next run")
 
 
 def _ref(file: InputFile, page: int) -> PageRef:
-    return PageRef(file.path, file.file, page, file.sha256)
+    return PageRef(file.path, file.file, page, file.sha256, file.stamp)
 
 
 def _iso(seconds: float) -> str:

@@ -39,6 +39,17 @@ _UNFINISHED = (
     " AND (SELECT pages FROM files WHERE files.sha256 = inputs.sha256 AND version = ?)"
     " > (SELECT count(*) FROM pages WHERE pages.sha256 = inputs.sha256 AND setup = ? AND pages.stage = '')"
 )
+# a file that was only moved is none of them
+_GONE = (
+    "SELECT count(*) FROM listed WHERE page > 0"
+    " AND NOT EXISTS (SELECT 1 FROM inputs WHERE run = ? AND inputs.path = listed.path)"
+    " AND NOT EXISTS (SELECT 1 FROM inputs WHERE run = ? AND inputs.sha256 = listed.sha256)"
+)
+_COPIES = (
+    "SELECT coalesce(sum(pages * (times - 1)), 0) FROM files JOIN"
+    " (SELECT sha256, count(*) AS times FROM inputs WHERE run = ? GROUP BY sha256) USING (sha256)"
+    " WHERE version = ?"
+)
 
 
 class Listing:
@@ -65,6 +76,23 @@ class Listing:
         with self._connection as book:
             book.execute("DELETE FROM inputs WHERE run <> ?", (self._run,))
 
+    def holds(self, directory: Path) -> bool:
+        """Whether anything was found in a directory."""
+        first = os.fsencode(directory.resolve()).rstrip(b"/") + b"/"
+        query = "SELECT 1 FROM inputs WHERE run = ? AND path >= ? AND path < ? LIMIT 1"
+        found = self._connection.execute(query, (self._run, first, first[:-1] + b"0"))  # the sign after `/`
+        return found.fetchone() is not None
+
+    def gone(self) -> int:
+        """Pages that the outputs as last written hold, and that are no longer in the inputs."""
+        (count,) = self._connection.execute(_GONE, (self._run, self._run)).fetchone()
+        return int(count)
+
+    def copies(self, version: str) -> int:
+        """Pages of files that have the same content as another, but for the first of them."""
+        (count,) = self._connection.execute(_COPIES, (self._run, version)).fetchone()
+        return int(count)
+
     def __iter__(self) -> Iterator[InputFile | PageFailure]:
         """All that was found, in its order."""
         return self._listed("")
@@ -80,14 +108,6 @@ class Listing:
     def _wanting(self, what: str, *values: str) -> Iterator[InputFile]:
         found = self._listed(f" AND stage = ''{_FIRST}{what}", *values)
         return (file for file in found if isinstance(file, InputFile))
-
-    def unchanged(self, ref: PageRef) -> bool:
-        """Whether a page's file is still the one that was hashed."""
-        found = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM inputs WHERE path = ?", (os.fsencode(ref.path),)
-        ).fetchone()
-        file = _found(found)
-        return isinstance(file, InputFile) and file.unchanged()
 
     def _listed(self, more: str, *values: str) -> Iterator[InputFile | PageFailure]:
         last = 0

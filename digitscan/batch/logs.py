@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from digitscan.batch.outputs import plain
-from digitscan.errors import DigitscanError
+from digitscan.errors import DigitscanError, UsageError
 
 NAME = "digitscan.log"
 Format = Literal["text", "json"]
@@ -62,7 +62,12 @@ class _LogFile(WatchedFileHandler):
 
 @contextmanager
 def kept(directory: Path, form: Format) -> Iterator[None]:
-    """Within the block, what digitscan logs from level INFO on also goes to the directory's digitscan.log."""
+    """Within the block, what digitscan logs from level INFO on also goes to the directory's digitscan.log.
+
+    Raises `UsageError` where that is a pipe: opening it waits until somebody reads.
+    """
+    if (directory / NAME).is_fifo():
+        raise UsageError(f"{directory / NAME}: a pipe, not a file: move it away")
     handler = _LogFile(directory / NAME, encoding="utf-8", delay=True)
     text = TextLines("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
     handler.setFormatter(JsonLines() if form == "json" else text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import time
@@ -14,6 +15,7 @@ from typing import Literal
 from digitscan.batch.journal import Journal
 from digitscan.batch.outputs import LEFT, SKIPPED
 
+LOCK = ".lock"
 Ending = Literal["running", "done", "stopped", "interrupted", "failed", "died"]
 """`stopped` where a limit was reached, `died` where the process is gone and nobody wrote down why."""
 
@@ -57,7 +59,7 @@ def begun(book: Journal, setup: str, version: str) -> Iterator[Run]:
         (first,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM reads").fetchone()
         number = connection.execute(
             "INSERT INTO runs (process, setup, version, started, first_read) VALUES (?, ?, ?, ?, ?)",
-            (_process(os.getpid()), setup, version, started, first),
+            (str(os.getpid()), setup, version, started, first),
         ).lastrowid
     assert number is not None
     run = Run(book, number, started)
@@ -85,15 +87,29 @@ class Run:
             )
 
 
-def state(book: Journal) -> State | None:
-    """How far the last run is; None where there never was one."""
+def held(directory: Path) -> bool:
+    """Whether a run holds an output directory: asked of its lock, since its process may be in a container."""
+    try:
+        handle = os.open(directory / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def state(book: Journal, *, held: bool) -> State | None:
+    """How far the last run is; None where there never was one. held: as the function of that name says."""
     row = book.connection.execute(
-        "SELECT id, process, setup, version, started, ended, ending, first_read"
-        " FROM runs ORDER BY id DESC LIMIT 1"
+        "SELECT id, setup, version, started, ended, ending, first_read FROM runs ORDER BY id DESC LIMIT 1"
     ).fetchone()
     if row is None:
         return None
-    number, process, setup, version, started, ended, ending, first = row
+    number, setup, version, started, ended, ending, first = row
     one = book.connection.execute
     pages, unopened, unreadable = one(
         "SELECT coalesce(sum(pages), 0), coalesce(sum(pages IS NULL), 0), coalesce(sum(pages = 0), 0)"
@@ -112,7 +128,7 @@ def state(book: Journal) -> State | None:
         (number, setup),
     ).fetchone()
     if ending is None:
-        ending = "running" if process == _process(int(process.split()[0])) else "died"
+        ending = "running" if held else "died"
     failed += unreadable + unfit
     unopened += waiting
     pace = _pace(book, first)
@@ -128,12 +144,3 @@ def _pace(book: Journal, first: int) -> float | None:
         "SELECT count(*), min(at) FROM reads WHERE id >= ? AND at >= ?", (first, last - _PACE_SECONDS)
     ).fetchone()
     return None if last <= begin else float((count - 1) / (last - begin))
-
-
-def _process(number: int) -> str:
-    """A process, told from later ones that get the same number by when it started."""
-    try:
-        stat = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return f"{number} gone"
-    return f"{number} {stat.rpartition(')')[2].split()[19]}"

@@ -63,17 +63,13 @@ def _worker(
         if until is not None and time.time() >= until:
             return None  # it was handed over in time, and waited for others
         if isinstance(task, InputFile):
-            ref = PageRef(task.path, task.file, 0, task.sha256)
-            return _guarded(ref, lambda: _counted(task.path))
+            ref = PageRef(task.path, task.file, 0, task.sha256, task.stamp)
+            return _guarded(ref, lambda: pages.count_pages(pages.read_listed(ref)))
         if read is None:
             read = make_read(forms, model, engine)
         return _guarded(task, partial(read, task))
 
     return work
-
-
-def _counted(path: Path) -> int:
-    return pages.count_pages(pages.read_file(path))
 
 
 def _guarded(ref: PageRef, read: Callable[[], _Value]) -> _Value | PageFailure | Broken:

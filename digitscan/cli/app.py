@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import traceback
@@ -36,6 +37,7 @@ for _command in (run, status, check, classify, deck, train, evaluate, report, re
 
 def main() -> NoReturn:
     """Run the command line and exit with its code, as listed in `digitscan.errors`."""
+    _open_standard_streams()
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
         signal.signal(signal.SIGHUP, _interrupt)
@@ -67,6 +69,15 @@ def main() -> NoReturn:
         traceback.print_exc()
         code = EXIT_INTERNAL
     sys.exit(code)
+
+
+def _open_standard_streams() -> None:
+    """Daemons may close stdin, stdout and stderr: the next file opened would get one of their numbers."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            handle = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            os.set_inheritable(handle, True)  # for workers
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w"))
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from digitscan.cli.options import PATH, engine_option, load_forms, model_option
-from digitscan.errors import EXIT_OK, EXIT_SOME_FAILED
+from digitscan.errors import EXIT_OK, EXIT_SOME_FAILED, DigitscanError
 
 if TYPE_CHECKING:
     from digitscan.batch.job import Summary
@@ -22,9 +23,11 @@ def _next(_context: click.Context, _parameter: click.Parameter, clock: datetime 
     """When the clock next shows that time, as Unix time."""
     if clock is None:
         return None
-    now = datetime.now()  # local, as the clock on the wall
-    then = datetime.combine(now.date(), clock.time())
-    return (then if then > now else then + timedelta(days=1)).timestamp()
+    now = time.time()
+    today = datetime.combine(datetime.fromtimestamp(now), clock.time())  # local, as the clock on the wall
+    # in the night in which it is set back it shows some times twice
+    thens = (today, today.replace(fold=1), today + timedelta(days=1))
+    return next(then.timestamp() for then in thens if then.timestamp() > now)
 
 
 @click.command()
@@ -83,7 +86,6 @@ def run(
         handler.setLevel(logging.WARNING if listened and not quiet else logging.ERROR)
     forms = load_forms(form_paths)
     from digitscan.batch import job
-    from digitscan.review.report import write as write_report
 
     summary = job.run(
         inputs,
@@ -97,13 +99,35 @@ def run(
         progress=not quiet,
         log_format=log_format,
     )
-    if not quiet:
-        click.echo(_told(summary, output))
-    write_report(output)
+    with logs.kept(output, log_format):
+        _report(output)
+        if not quiet:
+            _say(_told(summary, output))
     return EXIT_SOME_FAILED if summary.counts.failed else EXIT_OK
 
 
 _TEXT = "digitscan: %(message)s"
+_log = logging.getLogger(__name__)
+
+
+def _report(output: Path) -> None:
+    """Write the report; where that cannot be, all was read nevertheless, and the tables are whole."""
+    from digitscan.review.report import write
+
+    try:
+        write(output)
+    except (DigitscanError, OSError) as error:
+        _log.error("no report was made: %s; mend that, then `digitscan report %s`", error, output)
+
+
+def _say(line: str) -> None:
+    """Print it; where that cannot be, all was read nevertheless."""
+    try:
+        click.echo(line)
+    except OSError as error:
+        _log.error("standard output: cannot be written: %s", error.strerror)
+        # or Python tries once more at its end, and exits with a code of its own
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _told(summary: Summary, output: Path) -> str:
@@ -113,8 +137,10 @@ def _told(summary: Summary, output: Path) -> str:
     counts, took = summary.counts, timedelta(seconds=round(summary.seconds))
     read = f"{summary.read} pages read now" if summary.read else "nothing to read"
     pace = f" in {took}" if summary.read else ": all that can be read was read before"
-    left = f", {counts.left} left for the next run" if counts.left else ""
+    more = f", {counts.left} left for the next run" if counts.left else ""
+    more += f"; {summary.gone} pages of the last run are no longer in the inputs" if summary.gone else ""
+    more += f"; {summary.copies} pages are copies of others" if summary.copies else ""
     return (
-        f"{read}{pace}; {counts.ok} pages ok, {counts.failed} failed; files skipped: {counts.skipped}{left};"
+        f"{read}{pace}; {counts.ok} pages ok, {counts.failed} failed; files skipped: {counts.skipped}{more};"
         f" {counts.fields} fields, {counts.review} of them for review: see {plain(str(output))}"
     )

@@ -22,24 +22,37 @@ if TYPE_CHECKING:
 def status(directory: Path, as_json: bool) -> None:
     """Say what is done, failed, in doubt and left, how quickly it goes, and what an audit gave."""
     import json
+    import os
     import time
     from dataclasses import asdict
 
     from digitscan.batch import runs
-    from digitscan.review import ledger
+    from digitscan.review import decisions, ledger
     from digitscan.review.queue import opened
 
     with opened(directory) as book:
-        state = runs.state(book)
-        audit = ledger.audit_figure(directory, book)
+        state = runs.state(book, held=runs.held(directory))
+        # what people decide is for the service's user alone
+        mine = os.access(directory / decisions.FOLDER / decisions.NAME, os.R_OK | os.W_OK)
+        audit = ledger.audit_figure(directory, book) if mine else None
     if state is None:
         raise UsageError(f"{directory}: no run was begun there yet")
+    gone = _gone(directory)
     if as_json:
-        click.echo(
-            json.dumps({**asdict(state), "left": state.left, "audit": asdict(audit) if audit else None})
-        )
+        more = {"left": state.left, "gone": gone, "audit": asdict(audit) if audit else None}
+        click.echo(json.dumps({**asdict(state), **more}))
     else:
-        click.echo(_told(state, audit, time.time()))
+        click.echo(_told(state, gone, audit, time.time()))
+
+
+def _gone(directory: Path) -> int:
+    """Pages that the last run that wrote its outputs no longer found in its inputs."""
+    import json
+
+    try:
+        return int(json.loads((directory / "summary.json").read_text(encoding="utf-8"))["gone"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0  # there are no outputs to be asked about
 
 
 _ENDINGS = {
@@ -52,7 +65,7 @@ _ENDINGS = {
 }
 
 
-def _told(state: State, audit: Figure | None, now: float) -> str:
+def _told(state: State, gone: int, audit: Figure | None, now: float) -> str:
     unopened = f", and {state.unopened} files not opened yet" if state.unopened else ""
     lines = [
         f"run      {_ENDINGS[state.ending]} {_when(state.ended or state.started)}",
@@ -60,6 +73,8 @@ def _told(state: State, audit: Figure | None, now: float) -> str:
         f"failed   {state.failed} pages or files; files skipped: {state.skipped}",
         f"fields   {state.fields} read, {state.review} of them for review",
     ]
+    if gone:
+        lines.append(f"gone     {gone} pages of the run before are no longer in the inputs")
     if state.pace:
         end = ""
         if state.ending == "running" and state.left:

@@ -12,12 +12,13 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
@@ -35,6 +36,7 @@ MOST = 5000  # fields: what one person settles in a day; the file has about 100 
 CHUNK = 50  # views to an element
 COLUMNS = 12  # in the plot
 FAILURES = 200  # that are told
+_LOCK_SECONDS = 60.0  # the largest report takes some
 KEYS = (
     ("g", "worst first, or like with like: the same field of all pages together"),
     ("d", "download corrections.csv"),
@@ -60,8 +62,7 @@ def write(directory: Path) -> Path:
     """
     path = directory / NAME
     aside = directory / f".{NAME}.part"
-    # a run may end while `digitscan report` is at it
-    with queue.opened(directory) as book, FileLock(directory / ".report.lock"):
+    with queue.opened(directory) as book, _held(directory / ".report.lock"):
         told = _told(directory, book)
         try:
             with aside.open("w", encoding="utf-8") as file:
@@ -75,6 +76,16 @@ def write(directory: Path) -> Path:
         finally:
             aside.unlink(missing_ok=True)
     return path
+
+
+def _held(path: Path) -> AbstractContextManager[Any]:
+    """The lock at a path: a run may end while `digitscan report` is at it."""
+    try:
+        return FileLock(path, timeout=_LOCK_SECONDS).acquire()
+    except Timeout:
+        raise DigitscanError(f"{path}: held by another program: end that, then `digitscan report`") from None
+    except OSError as error:
+        raise DigitscanError(f"{path}: cannot be locked: {error.strerror}") from error
 
 
 def _template() -> Any:

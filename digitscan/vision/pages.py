@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import cv2
@@ -39,11 +40,11 @@ _SIZE_RANGE = (0.5, 2.0)
 
 
 @contextmanager
-def open_file(path: Path) -> Iterator[io.BufferedReader]:
+def open_file(path: Path, unfit: str = "open") -> Iterator[io.BufferedReader]:
     """A regular file, open for reading.
 
     Raises:
-        PageError: stage `access` where it cannot be read; stage `open` where it is not a regular file
+        PageError: stage `access` where it cannot be read; stage `unfit` where it is not a regular file
             (symbolic links are not followed), empty or larger than `MAX_BYTES`.
     """
     try:
@@ -52,14 +53,19 @@ def open_file(path: Path) -> Iterator[io.BufferedReader]:
         with os.fdopen(handle, "rb") as file:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
-                raise PageError("open", "not a regular file")
+                raise PageError(unfit, "not a regular file")
             if not status.st_size:
-                raise PageError("open", "empty file")
+                raise PageError(unfit, "empty file")
             if status.st_size > MAX_BYTES:
-                raise PageError("open", f"larger than {MAX_BYTES >> 20} MiB")
+                raise PageError(unfit, f"larger than {MAX_BYTES >> 20} MiB")
             yield file
     except OSError as error:
         raise PageError(ACCESS, f"cannot be opened: {error.strerror}") from None
+
+
+def stamp(status: os.stat_result) -> tuple[int, ...]:
+    """What changes when a file does; the last, the change time, also when its mode or its links do."""
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def read_file(path: Path) -> bytes:
@@ -68,9 +74,29 @@ def read_file(path: Path) -> bytes:
         return _content(file)
 
 
+def read_listed(ref: PageRef) -> bytes:
+    """The bytes of a page's file; `PageError` of stage `access` where it cannot be read or has changed."""
+    with _open_listed(ref) as file:
+        return _hashed(file, ref)
+
+
+def _open_listed(ref: PageRef) -> AbstractContextManager[io.BufferedReader]:
+    # what was fit to be hashed and no longer is has changed, and may change again
+    return open_file(ref.path, ACCESS if ref.stamp else "open")
+
+
 def _content(file: io.BufferedReader) -> bytes:
     # no more than was there when it was opened: asked for more, Python sets memory for all of it aside
     return file.read(os.fstat(file.fileno()).st_size)
+
+
+def _hashed(file: io.BufferedReader, ref: PageRef) -> bytes:
+    """The bytes of a page's file that were hashed: what is read in them is kept under that hash."""
+    content = _content(file)
+    # the stamp as it is after that; only where it is another one is hashed anew, which takes as long
+    if ref.stamp in ((), stamp(os.fstat(file.fileno()))) or hashlib.sha256(content).hexdigest() == ref.sha256:
+        return content
+    raise PageError(ACCESS, "changed since it was listed: read again by the next run")
 
 
 def looks_like_page(start: bytes) -> bool:
@@ -122,10 +148,10 @@ def read_page(
             as fax machines do, the page is stretched to square pixels.
 
     Raises:
-        PageError: stage `open` or `decode`, with a reason for people.
+        PageError: stage `access`, `open` or `decode`, with a reason for people.
     """
-    with open_file(ref.path) as file:
-        content = _content(file)
+    with _open_listed(ref) as file:
+        content = _hashed(file, ref)
         if pdf.is_pdf(content):
             image, resolutions = pdf.read_page(content, file, ref.page, resolution)
         else:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from digitscan.batch import inputs
-from digitscan.batch.outputs import LEFT, SKIPPED
+from digitscan.batch.outputs import LEFT, SKIPPED, cell
 from digitscan.errors import ACCESS
 from digitscan.records import PageFailure
 from digitscan.vision import pages
@@ -25,6 +25,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that goes on only while one sleeps; how long that was."""
     begun, slept = time.time() + 0.5, list[float]()  # later than the files of the test
     monkeypatch.setattr(time, "time", lambda: begun + sum(slept))
+    monkeypatch.setattr(time, "monotonic", lambda: sum(slept))
     monkeypatch.setattr(time, "sleep", slept.append)
     return slept
 
@@ -69,6 +70,22 @@ def test_a_file_that_goes_on_changing_is_left(
     assert found(tmp_path, 10) == {"growing.png": LEFT, "still.png": ""}
 
 
+def test_a_clock_set_back_makes_no_wait_endless(
+    tmp_path: Path, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.png").write_bytes(b"x")
+    set_back = time.time() - 1800
+    real = time.sleep
+
+    def sleep(seconds: float) -> None:
+        real(seconds)
+        monkeypatch.setattr(time, "time", lambda: set_back + sum(waits))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert found(tmp_path, 10) == {"a.png": LEFT}
+    assert sum(waits) <= 20
+
+
 def test_a_server_ahead_of_us_has_its_files_left(tmp_path: Path, waits: list[float]) -> None:
     (tmp_path / "a.png").write_bytes(b"x")
     os.utime(tmp_path / "a.png", (time.time() + 60,) * 2)
@@ -90,6 +107,12 @@ def test_a_beginning_tells_what_has_no_suffix(tmp_path: Path) -> None:
     assert found(tmp_path, 0) == {"page": "", "README": SKIPPED, "nothing": SKIPPED}
 
 
+def test_a_number_is_no_suffix(tmp_path: Path) -> None:
+    (tmp_path / "scan 30.11.2026").write_bytes(b"%PDF-1.7 and so on")
+    (tmp_path / "notes.1").write_bytes(b"Read me")
+    assert found(tmp_path, 0) == {"scan 30.11.2026": "", "notes.1": SKIPPED}
+
+
 def test_what_is_hidden_is_listed_and_not_opened(tmp_path: Path) -> None:
     for name in (".scan.png", "..png", ".trash/scan.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -97,9 +120,9 @@ def test_what_is_hidden_is_listed_and_not_opened(tmp_path: Path) -> None:
     assert found(tmp_path, 0) == {".scan.png": SKIPPED, ".trash": SKIPPED, "..png": ""}
 
 
-def test_a_path_that_is_too_long_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["e" * 200, "e" * 196 + ".old"])
+def test_a_path_that_is_too_long_is_named(tmp_path: Path, name: str) -> None:
     handle = os.open(tmp_path, os.O_RDONLY)
-    name = "e" * 200
     for _ in range(25):
         os.mkdir(name, dir_fd=handle)
         deeper = os.open(name, os.O_RDONLY, dir_fd=handle)
@@ -153,6 +176,14 @@ def test_files_of_one_name_in_two_inputs_are_not_read(tmp_path: Path) -> None:
     told_of = {f.ref.file: f.stage for f in listed if isinstance(f, PageFailure)}
     assert told_of == {"1.png": "open", "notes.txt": SKIPPED, "README": SKIPPED, "broken.pdf": "open"}
     assert told(one / "1.png", other / "1.png") == [("1.png", "open"), ("1.png", "open")]
+
+
+def test_no_two_files_have_one_name_in_the_outputs(tmp_path: Path) -> None:
+    names = [b"a\\.png", b"a\\x5cxff.png", b"a\\xff.png", b"a\xff.png"]
+    for name in names:
+        (tmp_path / os.fsdecode(name)).write_bytes(b"x")
+    shown = [cell(file) for file in found(tmp_path, 0)]
+    assert shown == [r"a\.png", r"a\x5cx5cxff.png", r"a\x5cxff.png", r"a\xff.png"]
 
 
 def test_an_input_given_twice_is_read_once(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from filelock import FileLock
 
 from digitscan.batch import job, journal, listing, logs, runs, work
 from digitscan.batch.job import Limits
+from digitscan.batch.work import Read
 from digitscan.errors import DigitscanError, OutputLocked, UsageError
 from digitscan.forms import Form, load_form
 from digitscan.records import PageRef
@@ -120,7 +121,8 @@ def test_workers_change_no_byte(run: Run, scans: Path, tmp_path: Path) -> None:
 
 def test_copies_of_a_file_are_read_once(run: Run, scans: Path, tmp_path: Path) -> None:
     (scans / "copy.tif").write_bytes((scans / "deep" / "book.TIF").read_bytes())
-    assert run(scans).read == 9
+    summary = run(scans)
+    assert (summary.read, summary.counts.ok, summary.copies) == (9, 12, 3)
     values = [(row["file"], row["value"]) for row in rows(tmp_path / "out" / "fields.csv")]
     for name in ("copy.tif", "deep/book.TIF"):
         assert [value for file, value in values if file == name] == ["101", "102", "103"]
@@ -223,6 +225,26 @@ def test_files_that_were_renamed_or_changed(run: Run, scans: Path, tmp_path: Pat
     assert rows(tmp_path / "out" / "fields.csv")[0]["value"] == "99"
 
 
+def test_a_scan_overwritten_before_it_is_read_is_read_by_the_next_run(
+    run: Run, scans: Path, tmp_path: Path
+) -> None:
+    """Its size and times are as they were: what was read must not stand under the other's hash."""
+    first, other = (fakes.scan(tmp_path / f"{level}.png", level).read_bytes() for level in (10, 99))
+    times = (scans / "0.png").stat()
+
+    def late(*given: Any) -> Read:
+        (scans / "0.png").write_bytes(other)
+        os.utime(scans / "0.png", ns=(times.st_atime_ns, times.st_mtime_ns))
+        return fakes.plain_read(*given)
+
+    assert run(scans, make_read=late).counts.failed == 1
+    row = rows(tmp_path / "out" / "pages.csv")[0]
+    assert row["reason"] == "changed since it was listed: read again by the next run"
+    (scans / "0.png").write_bytes(first)
+    assert run(scans).read == 1
+    assert rows(tmp_path / "out" / "fields.csv")[0]["value"] == "10"
+
+
 def test_files_that_lie_still_are_hashed_once(run: Run, scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "_REST_NS", 0)
     run(scans)
@@ -240,13 +262,13 @@ def test_how_far_a_run_is(run: Run, scans: Path, tmp_path: Path) -> None:
     (scans / "notes.txt").write_text("no page")
     run(scans, limits=Limits(pages=8), make_read=fakes.deadly_read)
     with journal.opened(tmp_path / "out") as book:
-        state = runs.state(book)
+        state = runs.state(book, held=False)
     assert state is not None
     assert (state.ending, state.pages, state.done, state.left, state.unopened) == ("stopped", 10, 8, 2, 0)
     assert (state.failed, state.skipped, state.fields, state.review) == (1, 1, 8, 8)
     run(scans, make_read=fakes.deadly_read)
     with journal.opened(tmp_path / "out") as book:
-        state = runs.state(book)
+        state = runs.state(book, held=False)
     assert state is not None
     assert (state.ending, state.done, state.left, state.failed) == ("done", 10, 0, 2)
     assert state.pace is not None
@@ -259,7 +281,7 @@ def test_a_file_still_being_written_is_neither_failed_nor_a_limit(
     os.utime(scans / "0.png", (soon, soon))
     assert run(scans, settle=1).counts.left == 1
     with journal.opened(tmp_path / "out") as book:
-        state = runs.state(book)
+        state = runs.state(book, held=False)
     assert state is not None
     assert (state.ending, state.failed, state.unopened) == ("done", 0, 1)
 
@@ -303,6 +325,8 @@ def test_no_input(run: Run, tmp_path: Path) -> None:
     for name in ("empty", "missing"):
         with pytest.raises(UsageError):
             run(tmp_path / name)
+    with pytest.raises(UsageError, match="out is the output directory"):
+        run(tmp_path / "out")
 
 
 def test_a_damaged_journal_is_named(run: Run, scans: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from dataclasses import fields, replace
 from pathlib import Path
@@ -155,6 +156,17 @@ def test_a_journal_of_the_first_format_is_refused_and_kept(tmp_path: Path) -> No
     with pytest.raises(UsageError, match="another version"), journal.opened(tmp_path):
         pass
     assert (tmp_path / journal.NAME).read_bytes()[100:] == before[100:]
+
+
+def test_who_may_not_write_a_journal_may_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with journal.opened(tmp_path) as book:
+        book.record_page("a", RESULT)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with journal.opened(tmp_path) as book:
+        assert book.outcome(REF, "a") is not None
+        assert [path.name for path in tmp_path.iterdir()] == [journal.NAME]
+    with pytest.raises(UsageError, match="cannot be opened or written"), journal.opened(tmp_path) as book:
+        book.record_page("a", RESULT)
 
 
 def test_a_disk_that_fails_is_one_sentence(tmp_path: Path) -> None:

@@ -138,6 +138,12 @@ def test_decisions_that_cannot_be_read_are_not_passed_over(tmp_path: Path) -> No
         corrections.kept(tmp_path)
 
 
+def test_hidden_files_are_no_decisions(tmp_path: Path) -> None:
+    (tmp_path / "corrections").mkdir()
+    (tmp_path / "corrections" / "._c.csv").write_bytes(b"\0\5\x16\7")  # as macOS lays them beside
+    assert corrections.kept(tmp_path) == []
+
+
 def test_a_file_that_cannot_be_kept_is_named(tmp_path: Path) -> None:
     (tmp_path / "corrections").write_text("in the way")
     with pytest.raises(DigitscanError, match="cannot be written"):

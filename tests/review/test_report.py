@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Page
 
-from digitscan.errors import UsageError
+from digitscan.errors import DigitscanError, UsageError
 from digitscan.records import PageFailure, PageRef
 from digitscan.review import corrections, export, ledger, queue, report
 from digitscan.review.queue import Change, Decision, Key
@@ -329,3 +330,17 @@ def test_a_run_that_did_not_finish_has_no_report(tmp_path: Path) -> None:
 def test_the_same_run_has_the_same_report(three: Path) -> None:
     before = three.read_bytes()
     assert report.write(three.parent).read_bytes() == before
+
+
+def test_a_lock_that_is_not_let_go_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = made.run(tmp_path / "out", [made.usual("a.png")])
+    monkeypatch.setattr(report, "_LOCK_SECONDS", 0.1)
+    with (
+        FileLock(out / ".report.lock"),
+        pytest.raises(DigitscanError, match=r"report\.lock: held by"),
+    ):
+        report.write(out)
+    (out / ".report.lock").unlink(missing_ok=True)
+    (out / ".report.lock").mkdir()
+    with pytest.raises(DigitscanError, match=r"report\.lock: cannot be locked"):
+        report.write(out)

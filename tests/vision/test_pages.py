@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import zlib
@@ -498,6 +499,22 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
         with pytest.raises(PageError) as caught:
             pages.read_file(tmp_path / name)
         assert caught.value.stage in ("open", ACCESS)
+
+
+def test_what_changed_since_it_was_hashed_is_not_read(tmp_path: Path, grey: Image) -> None:
+    path, times = tmp_path / "page.png", (1_700_000_000,) * 2
+    path.write_bytes(encoded(grey, "PNG"))
+    os.utime(path, times)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    ref = PageRef(path, "page.png", 1, sha256, pages.stamp(path.stat()))
+    path.chmod(0o640)
+    assert pages.read_page(ref, resolution=100, size=SIZE).image.shape == grey.shape
+    for content in (encoded(255 - grey, "PNG"), b""):
+        path.write_bytes(content)
+        os.utime(path, times)
+        with pytest.raises(PageError) as caught:
+            pages.read_page(ref, resolution=100, size=SIZE)
+        assert caught.value.stage == ACCESS
 
 
 def test_damage_that_decoders_only_murmur_about_is_refused(
