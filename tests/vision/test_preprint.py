@@ -214,4 +214,4 @@ def test_numbers_over_letters_are_read(tmp_path: Path) -> None:
     }
     assert not any(raw.strip("_") for raw in blank.values())
     with_letters = {r.field: r.raw for r in read_fields(register(page, (plain,)), load())}
-    assert sum(with_letters[field] != raw for field, raw in raws.items() if field not in blank) > 2
+    assert sum(with_letters[field] != raw for field, raw in raws.items() if field not in blank) > 1
