@@ -18,12 +18,7 @@ from digitscan.recognition.strings import Columns, StringNetwork, look_at
 from digitscan.records import FieldReading, Image, Matrix, PageRef, PageResult
 from digitscan.vision import pages
 from digitscan.vision.covers import covered
-from digitscan.vision.fields import (
-    FieldCrop,
-    cut_fields,
-    field_inks,
-    page_ink_level,
-)
+from digitscan.vision.fields import FieldCrop, cut_fields, field_inks, page_ink_level
 from digitscan.vision.glyphs import fit, fit_many
 from digitscan.vision.hidden import hidden_marks, pale_marks
 from digitscan.vision.overflow import overflow

@@ -18,7 +18,7 @@ Darkness = Image
 """Height x width: 0 the paper around, 255 black."""
 
 SOLID = 0.28  # of the crop's brightest paper: darker is no shadow
-FAINTEST = 0.14  # darkness under which nothing is ink, on any page
+FAINTEST = 0.14  # darkness under which nothing is ink, unless all ink of a page is pale
 DARK = 1.5  # times as dark as the faintest ink: what leaves no doubt that a page shows some; where none does,
 PALEST, NOISE = 0.05, 5.0  # the darkness of a pale mark, at least, and in deviations of the paper
 BLACK = 2.0  # times the threshold: ink, whatever is around it
@@ -81,8 +81,8 @@ def ink_level(
         threshold = max(threshold, (printed + ink) / 2)
     elif printed <= FAINTEST:
         threshold = max(threshold, 0.3 * ink)
-    # what leaves no doubt on other pages would thin the strokes of pale ink
-    threshold = max(threshold, FAINTEST if threshold > FAINTEST else _palest(seen))
+    if threshold < FAINTEST:  # which would thin the strokes of pale ink
+        threshold = max(threshold, _palest(seen))
     widths = _stroke_widths(insides, math.floor(threshold * 255))
     stroke = float(np.median(widths)) if widths else 0.4 * scale
     return InkLevel(threshold, stroke, faintest, usual)
@@ -198,7 +198,7 @@ def components(ink: Image) -> tuple[NDArray[np.integer], NDArray[np.int32]]:
 
 
 def _palest(seen: NDArray[np.uint8]) -> float:
-    """Least darkness, 0-1, that stands out from paper where nothing is as dark as ink."""
+    """Least darkness, 0-1, that stands out from the paper; of no more than pale ink."""
     if not len(seen):
         return FAINTEST
     lower, middle, upper = np.percentile(seen, (25, 50, 75)) / 255

@@ -127,15 +127,13 @@ def _in_line(marks: Sequence[Mark], others: Sequence[Sequence[Mark]]) -> bool:
 
     What stands above a field, of which the crop may cut the top, has to stand as far right as well.
     """
-    known = [(*m.rows, *m.columns) for own in others for m in own]
-    places = np.array(known).reshape(-1, 4)
-    return all(
-        (np.abs(places - (*m.rows, *m.columns)) < IN_LINE_MM)[:, : 4 if m.side is Side.ABOVE else 2]
-        .all(axis=1)
-        .any()
-        for m in marks
-        if m.is_near
-    )
+    known = np.array([_place(m) for own in others for m in own])
+    near = (_place(m) for m in marks if m.is_near)
+    return all(len(known) and (np.abs(known - place) < IN_LINE_MM).all(axis=1).any() for place in near)
+
+
+def _place(mark: Mark) -> tuple[float, ...]:
+    return (*mark.rows, *mark.columns) if mark.side is Side.ABOVE else mark.rows
 
 
 def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> list[Mark]:

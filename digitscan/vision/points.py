@@ -89,7 +89,7 @@ def divider_mark(
         rows = slice(round(one.y + inset), round(one.y + one.height - inset))
         parts.append((rows, slice(max(middle - reach, 0), middle + reach + 1)))
     # most rules are nowhere thick enough, whatever the digits take of them
-    least, high = 1 + THICKER_MM * scale, max(HIGH * stroke, HIGH_MM * scale)
+    least, high = 1 + THICKER_MM * scale, _highest_dirt(scale, stroke)
     parts = [part for part in parts if np.count_nonzero(dark[part].sum(axis=1) >= least) > high]
     if not parts:
         return 0.0
@@ -117,11 +117,16 @@ def _knobs(
         return
     more = np.where(beside, 0, widths - usual)
     thicker = more >= max(THICKER * (stroke - usual), THICKER_MM * scale)
-    high = max(HIGH * stroke, HIGH_MM * scale)
+    high = _highest_dirt(scale, stroke)
     area = ON_RULE * stroke * max(stroke - usual, THICKER_MM * scale)
     for first, past in runs(thicker[None]).get(0, []):
         if past - first > high and more[first:past].sum() > area:
             yield past - first
+
+
+def _highest_dirt(scale: float, stroke: float) -> float:
+    """Rows of a mark on a rule that is none."""
+    return max(HIGH * stroke, HIGH_MM * scale)
 
 
 def _rejoined(marks: list[Piece], dark: Ink, thickest: float) -> list[Piece]:
