@@ -76,7 +76,7 @@ def _refuse_overwriting(preview: Path, page: Path, form: Form) -> None:
     image = form.registration.image
     for given in (page, form.path, *([form.path.parent / image] if image else [])):
         if preview.exists() and given.exists() and preview.samefile(given):
-            raise UsageError(f"{preview}: is {given}, which would be lost: give --preview another name")
+            raise UsageError(f"{preview}: is what it would be drawn from: give --preview another name")
 
 
 def _print_taken_out(form: Form) -> str:
