@@ -25,15 +25,19 @@ from digitscan.vision import pages
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 FORMS = (ROOT / "docs" / "forms.md").read_text(encoding="utf-8")
 ACCURACY = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+OUTPUTS = (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8")
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 SAMPLES = (ROOT / "sample_scans" / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = {
     "README.md": README,
+    "docs/commands.md": COMMANDS,
     "docs/forms.md": FORMS,
+    "docs/outputs.md": OUTPUTS,
     "docs/accuracy.md": ACCURACY,
     "docs/operations.md": OPERATIONS,
     "CONTRIBUTING.md": CONTRIBUTING,
@@ -83,10 +87,12 @@ def options(command: click.Command) -> set[str]:
 def test_every_command_has_a_section_with_all_its_options() -> None:
     described = {
         heading.split()[1]: set(re.findall(r"--[a-z][a-z-]*", heading + body))
-        for heading, body in sections(README).items()
+        for heading, body in sections(COMMANDS).items()
         if heading.startswith("digitscan ")
     }
     assert described == {name: options(command) for name, command in commands.commands.items()}
+    named = [name.split()[1] for name in quoted(table(sections(README)["Commands"]))]
+    assert named == list(described)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -118,7 +124,7 @@ def test_links_lead_somewhere() -> None:
     assert [link for link in links if not link.exists()] == []
 
 
-@pytest.mark.parametrize("text", [README, OPERATIONS], ids=["README.md", "docs/operations.md"])
+@pytest.mark.parametrize("text", [COMMANDS, OPERATIONS], ids=["docs/commands.md", "docs/operations.md"])
 def test_exit_codes(text: str) -> None:
     codes = {value for key, value in vars(errors).items() if key.startswith("EXIT_")}
     assert [int(row[0]) for row in table(sections(text)["Exit codes"])] == sorted(codes)
@@ -129,13 +135,13 @@ def test_exit_codes(text: str) -> None:
     [("fields.csv", outputs.FIELDS), ("digits.csv", outputs.DIGITS), ("pages.csv", outputs.PAGES)],
 )
 def test_columns_of_the_outputs(name: str, columns: tuple[str, ...]) -> None:
-    text = README[README.index(f"**{name}**: ") :]
+    text = OUTPUTS[OUTPUTS.index(f"**{name}**: ") :]
     assert quoted(table(text)) == list(columns)
 
 
 @pytest.mark.parametrize("name", outputs.NAMES)
 def test_every_output_is_described(name: str) -> None:
-    assert f"**{name}**" in README
+    assert f"**{name}**" in OUTPUTS
 
 
 @pytest.mark.parametrize("heading", SECTIONS)
