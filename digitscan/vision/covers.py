@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from digitscan.records import Box, Ink
 from digitscan.vision import cleaning
 from digitscan.vision.edges import longest
-from digitscan.vision.fields import RULES_MM, FieldCrop
+from digitscan.vision.fields import RULES_MM, FieldCrop, part
 
 ACROSS_MM = 0.8  # over which opposite rules are both gone
 HOLE_MM = 1.2  # over which a single one is
@@ -49,11 +49,7 @@ def covered(crops: Sequence[FieldCrop], inks: Sequence[tuple[Ink, Ink]]) -> list
 
 def _is_spotted(crop: FieldCrop, seen: Ink) -> bool:
     """Whether something in a field is much darker than its paper, and yet no ink."""
-    x, y, w, h = crop.box
-    inset = RULES_MM * crop.scale
-    inside = tuple(
-        slice(max(round(at + inset), 0), max(round(at + size - inset), 0)) for at, size in ((y, h), (x, w))
-    )
+    inside = part(crop.box, -RULES_MM * crop.scale)
     grey = crop.image[inside]
     some = grey[::EACH, ::EACH].ravel()
     if not len(some):

@@ -104,11 +104,11 @@ def page_ink_level(crops: list[FieldCrop], settings: CleaningSection) -> InkLeve
         reach = round(REACH_MM * crop.scale)
         for box in crop.cells or (crop.box,):
             inner = 0.12 * min(box.width, box.height)
-            x, y, right, bottom = (round(v) for v in corners(box, -inner))
-            insides.append(crop.dark[y:bottom, x:right])
+            rows, columns = part(box, -inner)
+            insides.append(crop.dark[rows, columns])
             for edge in (round(box.x), round(box.x + box.width)):
                 # the rule is the darkest line along the edge, wherever it lies within reach
-                beside = crop.dark[y:bottom, max(0, edge - reach) : edge + reach + 1]
+                beside = crop.dark[rows, max(0, edge - reach) : edge + reach + 1]
                 rules.append(cleaning.median(beside.max(axis=1)) / 255)
     return cleaning.ink_level(insides, rules, settings, crops[0].scale)
 
@@ -164,13 +164,12 @@ def _comb(crop: FieldCrop) -> tuple[list[int], int, int]:
 def _written_in(crop: FieldCrop, threshold: float) -> bool:
     """Whether anything is dark where the field's rules do not reach, beside it too: many fields are blank."""
     inset = BESIDE_RULE_MM * crop.scale
-    for box in crop.cells or (crop.box,):
-        x, y, right, bottom = (round(v) for v in corners(box, -inset))
-        if crop.dark[y:bottom, x:right].max(initial=0) > threshold:
-            return True
-    x, y, right, bottom = (max(0, round(v)) for v in corners(crop.box, inset))
-    parts = crop.dark[:y], crop.dark[bottom:], crop.dark[:, :x], crop.dark[:, right:]
-    return any(part.max(initial=0) > threshold for part in parts)
+    if any(crop.dark[part(box, -inset)].max(initial=0) > threshold for box in crop.cells or (crop.box,)):
+        return True
+    rows, columns = part(crop.box, inset)
+    above, below = crop.dark[: rows.start], crop.dark[rows.stop :]
+    left, right = crop.dark[:, : columns.start], crop.dark[:, columns.stop :]
+    return any(beside.max(initial=0) > threshold for beside in (above, below, left, right))
 
 
 def _without_slivers(ink: Ink, stroke: float, scale: float) -> Ink:
@@ -183,6 +182,10 @@ def _without_slivers(ink: Ink, stroke: float, scale: float) -> Ink:
     return cleaning.only(~thin, labels, seen)
 
 
-def corners(box: Box, grow: float) -> tuple[float, float, float, float]:
-    """Left, top, right and bottom of a box that is so much larger to all sides."""
-    return box.x - grow, box.y - grow, box.x + box.width + grow, box.y + box.height + grow
+def part(box: Box, grow: float = 0.0) -> tuple[slice, slice]:
+    """The rows and columns of a crop that a box covers, in px, so much larger to all sides."""
+    x, y, w, h = box
+    rows, columns = (
+        slice(max(round(at - grow), 0), max(round(at + size + grow), 0)) for at, size in ((y, h), (x, w))
+    )
+    return rows, columns

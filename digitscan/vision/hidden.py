@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from digitscan.records import Ink
 from digitscan.vision.cleaning import InkLevel, components, percentile
-from digitscan.vision.fields import RULES_MM, SLIVER, FieldCrop, corners
+from digitscan.vision.fields import RULES_MM, SLIVER, FieldCrop, part
 from digitscan.vision.pieces import SLIM
 
 SHOWS = 0.22  # darkness by which print with ink on it stands out from print alone; by less it may hide ink
@@ -68,11 +68,10 @@ def _blot(crop: FieldCrop, rules: Ink) -> float:
     """Px that the tallest solid part of what was taken for rules is high within a cell."""
     side, tallest = round(BLOT_MM * crop.scale), 0
     for box in crop.cells or (crop.box,):
-        x, y, right, bottom = (max(0, round(v)) for v in corners(box, -RULES_MM * crop.scale))
-        part = rules[y:bottom, x:right]
-        if np.count_nonzero(part) < side**2:
+        inside = rules[part(box, -RULES_MM * crop.scale)]
+        if np.count_nonzero(inside) < side**2:
             continue
-        solid = cv2.morphologyEx(part.astype(np.uint8), cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+        solid = cv2.morphologyEx(inside.astype(np.uint8), cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
         tallest = max(tallest, int(np.count_nonzero(solid.any(axis=1))))
     return float(tallest)
 
@@ -87,15 +86,15 @@ def _hidden(crop: FieldCrop, ink: Ink, darkness: float) -> float:
         return 0.0
     tallest = 0
     for box in crop.cells or (crop.box,):
-        x, y, right, bottom = (round(v) for v in corners(box, -RULES_MM * crop.scale))
-        printed, least = crop.printed[y:bottom, x:right], HIDING * box.height
+        inside = part(box, -RULES_MM * crop.scale)
+        printed, least = crop.printed[inside], HIDING * box.height
         hiding = ((1 - printed) * darkness < SHOWS) | (printed + SHOWS / 2 > darkness)
         if not hiding.any():
             continue
         _, stats = components(hiding.astype(np.uint8))
         for left, _, wide, rows, _ in stats[1:].tolist():
             if rows > least and (crop.cells or wide < SLIM * rows):
-                over = ink[y:bottom, x + left : x + left + wide]
+                over = ink[inside][:, left : left + wide]
                 if np.count_nonzero(over.any(axis=1)) < least:
                     tallest = max(tallest, rows)
     return float(tallest)
@@ -126,20 +125,18 @@ class _PaleMark:
 
 def _pale_mark(crop: FieldCrop, seen: Ink, level: InkLevel) -> _PaleMark | None:
     """The tallest pale mark in a field's blank cells or open box; None where all are written in."""
-    inset = RULES_MM * crop.scale
     side = round(1.2 * level.stroke) | 1  # what is dark fades out
     tallest = None
     for box in crop.cells or (crop.box,):
-        x, y, right, bottom = (round(v) for v in corners(box, -inset))
-        part = slice(max(y, 0), max(bottom, 0)), slice(max(x, 0), max(right, 0))
-        dark = crop.dark[part]
-        written = np.count_nonzero(seen[part]) > level.stroke**2
+        inside = part(box, -RULES_MM * crop.scale)
+        dark = crop.dark[inside]
+        written = np.count_nonzero(seen[inside]) > level.stroke**2
         if not dark.size or (written and crop.cells):
             continue
         tallest = tallest or _PaleMark(0.0, np.zeros((PALE_PICTURE, PALE_PICTURE), np.float32))
         if dark.max() <= level.faintest * 255:
             continue
-        inked = seen[part] | (dark > level.threshold * 255)
+        inked = seen[inside] | (dark > level.threshold * 255)
         near = cv2.dilate(inked.astype(np.uint8), np.ones((side, side), np.uint8))
         if written:  # what lies in the shadow of ink is pale all over, not in strokes
             thick = np.ones((round(PALE_STROKES * level.stroke),) * 2, np.uint8)

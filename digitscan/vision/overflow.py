@@ -16,7 +16,7 @@ import numpy as np
 
 from digitscan.records import Box, Image, Ink, Matrix
 from digitscan.vision.cleaning import components, darknesses
-from digitscan.vision.fields import FieldCrop
+from digitscan.vision.fields import FieldCrop, part
 from digitscan.vision.placement import cut
 
 ALIKE = 6  # fields of a column whose surroundings can be compared: of fewer nothing tells pen from print
@@ -139,8 +139,7 @@ def _place(mark: Mark) -> tuple[float, ...]:
 def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> list[Mark]:
     """What stands beside a field or above it and is no other field's."""
     box, scale, found = crop.box, crop.scale, list[Mark]()
-    inside = ink[round(box.y) : round(box.y + box.height), round(box.x) : round(box.x + box.width)]
-    if np.count_nonzero(inside) == np.count_nonzero(ink):
+    if np.count_nonzero(ink[part(box)]) == np.count_nonzero(ink):
         return found
     lowest, lowest_cut = (min(mm * scale, part * box.height) for mm, part in (LOWEST, LOWEST_CUT))
     highest = max(HIGHEST[0] * scale, HIGHEST[1] * box.height)

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from digitscan.deck.drawing import draw_form, on_paper, write_page
 from digitscan.deck.filling import USUAL, fill_page
 from digitscan.forms import MARGIN_MM, Form
-from digitscan.records import Image, Matrix
+from digitscan.records import Box, Image, Matrix
 from digitscan.vision.cleaning import InkLevel
 from digitscan.vision.fields import (
     FieldCrop,
     cut_fields,
     field_inks,
     page_ink_level,
+    part,
 )
 from digitscan.vision.registration import RegisteredPage
 from digitscan.vision.transforms import apply
@@ -248,3 +249,13 @@ def test_ink_beside_a_blank_field_is_kept() -> None:
     cv2.line(page, (x, y), (x + round(3 * scale), y), 40, 4)
     ink, _ = field_inks(crops_of(page), InkLevel(0.3, 4.0), form().cleaning)[0]
     assert ink[-round(1.5 * scale) :].any()
+
+
+def test_a_part_grows_and_shrinks_and_never_counts_from_the_end() -> None:
+    rows_of, columns_of = np.mgrid[:20, :30]
+    box = Box(2.0, 3.0, 10.0, 6.0)
+    for grow, rows, columns in ((0.0, (3, 8), (2, 11)), (-2.0, (5, 6), (4, 9)), (5.0, (0, 13), (0, 16))):
+        inside = part(box, grow)
+        assert (rows_of[inside].min(), rows_of[inside].max()) == rows
+        assert (columns_of[inside].min(), columns_of[inside].max()) == columns
+    assert rows_of[part(Box(-9.0, -9.0, 4.0, 4.0))].size == 0
