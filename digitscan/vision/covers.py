@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -28,6 +29,7 @@ SOME = 0.2  # of a rule, that is there if it is printed at all
 WHOLE = 0.8  # of a page's fields, of which no rule is gone over more than
 CRACK_MM = 0.4
 EACH = 3  # px: every third row and column tells how light the paper is
+TOUCHING = 1.0  # px: cells that stand farther apart have no rule between them
 SPOTTED = 0.75  # of that, or darker, over
 SPOT_MM = 0.9  # to all sides, is no paper
 
@@ -88,7 +90,26 @@ def _gaps(crop: FieldCrop) -> tuple[float, float]:
             seen = rule > SEEN * max(usual)
             if seen.mean() > SOME:
                 single = max(single, _longest(~seen, along))
-    return across / crop.scale, single / crop.scale
+    return across / crop.scale, max(single, _gap_between(crop, inset)) / crop.scale
+
+
+def _gap_between(crop: FieldCrop, inset: int) -> int:
+    """Px of the longest stretch over which a rule between two cells is gone."""
+    rows = slice(round(crop.box.y) + inset, round(crop.box.y + crop.box.height) - inset)
+    places = _inner(crop.cells)
+    rules = [crop.dark[rows, max(x - inset, 0) : x + inset + 1].max(axis=1) for x in places]
+    if not rules or not rules[0].size:
+        return 0
+    usual = max(cleaning.median(rule) for rule in rules)
+    there = [rule > SEEN * usual for rule in rules]
+    return max((longest(~rule) for rule in there if rule.mean() > SOME), default=0)
+
+
+@lru_cache(maxsize=1024)
+def _inner(cells: tuple[Box, ...]) -> list[int]:
+    """The columns of the rules between cells that touch."""
+    pairs = pairwise(sorted(cells))
+    return [round(right.x) for left, right in pairs if abs(left.x + left.width - right.x) < TOUCHING]
 
 
 @lru_cache(maxsize=1024)

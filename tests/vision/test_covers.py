@@ -59,7 +59,14 @@ def holed(at_mm: tuple[float, float]) -> Image:
 
 
 @pytest.mark.parametrize(
-    ("at_mm", "seen"), [((3.5, 0.3), True), ((10.5, 9.2), True), ((0.2, 5.0), True), ((3.5, 4.5), False)]
+    ("at_mm", "seen"),
+    [
+        ((3.5, 0.3), True),
+        ((10.5, 9.2), True),
+        ((0.2, 5.0), True),
+        ((7.0, 4.5), True),  # on the rule between two cells
+        ((3.5, 4.5), False),
+    ],
 )
 def test_a_hole_over_a_single_rule_is_seen(at_mm: tuple[float, float], *, seen: bool) -> None:
     assert covering(crops_of(holed(at_mm))) == [seen, *[False] * (len(form().fields) - 1)]
