@@ -120,13 +120,18 @@ def segment(
         pieces += _cut(piece, cells, height)
     pieces.sort(key=lambda p: p.centre)
     widest = max(WIDEST * height, max((1.3 * c.width for c in cells), default=0.0))
+    # in cells, what was one before it was cut may be one digit, with however long a bar
+    whole = {p.box for p in joined} if cells else set()
     at_rules = AtRules(rules, box, cells, scale, stroke)
     hypotheses = [
         _together(pieces, first, last, at_rules, parts, box.y + HIGH * box.height)
         for first in range(len(pieces))
         for last in range(first + 1, min(first + LONGEST_RUN, len(pieces)) + 1)
         if last == first + 1
-        or (around(pieces[first:last])[2] <= widest and _in_one(cells, pieces[first:last], height))
+        or (
+            ((part := around(pieces[first:last]))[2] <= widest or part in whole)
+            and _in_one(cells, pieces[first:last], height)
+        )
     ]
     dark = ink | rules
     point = max(

@@ -390,6 +390,16 @@ def test_digits_of_two_cells_are_never_one_and_parts_of_one_may_be() -> None:
     assert (0, 2) in [(h.first, h.last) for h in found.hypotheses]
 
 
+def test_a_digit_with_a_bar_far_into_the_next_cell_may_be_one() -> None:
+    ink = laid(paper(2), np.ones((40, 5), bool), MARGIN + 12)
+    ink[MARGIN + 16 : MARGIN + 21, MARGIN + 12 : MARGIN + 92] = True
+    ink = laid(ink, np.ones((40, 5), bool), MARGIN + 92)
+    found = segment(ink, box_of(2), cells_of(2), SCALE)
+    (whole,) = found.uncut
+    assert len(found.pieces) == 2 and whole.box[2] > 2 * whole.box[3]
+    assert whole.box in {hypothesis.box for hypothesis in found.hypotheses}
+
+
 def test_a_digit_beside_an_x_that_leaves_its_cell_is_no_part_of_it() -> None:
     canvas = paper(2).astype(np.uint8)
     top, bottom, left, right = 1, len(canvas) - 2, MARGIN - 8, MARGIN + CELL + 8
