@@ -47,7 +47,8 @@ class Mix:
 STEEP = Mix()
 GENTLE = Mix(strength=0.8, untouched=0.35, printed=0.15)
 """For the last part of a training: what is read later is less odd than what is learnt from. Only there are 1s
-printed: learnt from the beginning, in the one training tried, 0.06% of MNIST's test digits were lost."""
+printed. Of MNIST's test digits 99.70% were read without them, 99.66% so, and 99.64% where they were printed
+from the beginning: one training each."""
 
 
 def sample(
