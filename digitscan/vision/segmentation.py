@@ -89,6 +89,8 @@ class Segmentation:
     """Whether strokes in it may strike out its cells."""
     streaks: tuple[Box, ...] = ()
     """Lines across the page, taken out of the ink, crop px: boxes without width or without height."""
+    repeated: tuple[Box, ...] = ()
+    """Ink that stands in the same place of many fields, crop px."""
 
 
 def segment(
