@@ -22,6 +22,7 @@ from digitscan.vision.fields import FieldCrop, cut_fields, field_inks, page_ink_
 from digitscan.vision.glyphs import fit, fit_many
 from digitscan.vision.hidden import hidden_marks, pale_marks
 from digitscan.vision.overflow import overflow
+from digitscan.vision.paler import paler
 from digitscan.vision.preprint import without_print
 from digitscan.vision.preview import draw_preview
 from digitscan.vision.registration import RegisteredPage, register
@@ -139,6 +140,7 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
         beside,
         covered(crops, inks),
         repeated(crops, found),
+        paler(crops, found, level),
         strict=True,
     )
     found = [
@@ -150,8 +152,9 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
             beside=more,
             covered=hidden,
             repeated=printed,
+            pale=pale,
         )
-        for s, c, m, strikes, more, hidden, printed in of_fields
+        for s, c, m, strikes, more, hidden, printed, pale in of_fields
     ]
     return crops, found
 

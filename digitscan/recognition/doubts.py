@@ -30,6 +30,7 @@ UNTOLD = 0.95  # what is surer is not told as a reason
 BESIDE = 4  # px from a line to what it touched before it was taken out
 ONES_JOINED = 0.5  # that two 1s which hang together are no single one with a long flag
 REPEATED = 0.5  # that ink which stands just so in many fields is a digit and no print
+PALER = 0.5  # that ink much paler than the page's was written there, and is meant
 STREAKED = 0.8  # that a line across a glyph neither made it another digit nor hid what does
 
 Marks = tuple[Mark, ...]
@@ -122,6 +123,8 @@ def _losses_at(segmentation: Segmentation, glyph: Hypothesis, label: str) -> Ite
         yield STREAKED, "line across the page"
     if label.isdigit() and any(_is_in(printed, glyph.box) for printed in segmentation.repeated):
         yield REPEATED, "the same in many fields"
+    if label.isdigit() and any(_is_in(pale, glyph.box) for pale in segmentation.pale):
+        yield PALER, "paler than the page's ink"
 
 
 def _losses_of(glyph: Hypothesis, label: str) -> Iterator[tuple[float, str]]:
@@ -178,9 +181,9 @@ def _meets(streak: Box, box: tuple[int, int, int, int]) -> bool:
     return across and y - BESIDE <= streak.y + streak.height and streak.y <= y + h + BESIDE
 
 
-def _is_in(printed: Box, box: tuple[int, int, int, int]) -> bool:
-    """Whether the middle of one of two lies in the other: of print that was cut, in each part as well."""
-    (x, y, w, h), (left, top, wide, high) = box, printed
+def _is_in(piece: Box, box: tuple[int, int, int, int]) -> bool:
+    """Whether the middle of one of two lies in the other: of a piece that was cut, its parts'."""
+    (x, y, w, h), (left, top, wide, high) = box, piece
     apart = abs(2 * (x - left) + w - wide), abs(2 * (y - top) + h - high)
     return apart[0] <= max(w, wide) and apart[1] <= max(h, high)
 

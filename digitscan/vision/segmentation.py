@@ -91,6 +91,8 @@ class Segmentation:
     """Lines across the page, taken out of the ink, crop px: boxes without width or without height."""
     repeated: tuple[Box, ...] = ()
     """Ink that stands in the same place of many fields, crop px."""
+    pale: tuple[Box, ...] = ()
+    """Ink much paler than the page's, crop px."""
 
 
 def segment(
