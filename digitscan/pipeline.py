@@ -22,9 +22,11 @@ from digitscan.vision.fields import FieldCrop, cut_fields, field_inks, page_ink_
 from digitscan.vision.glyphs import fit, fit_many
 from digitscan.vision.hidden import hidden_marks, pale_marks
 from digitscan.vision.overflow import overflow
+from digitscan.vision.paler import paler
 from digitscan.vision.preprint import without_print
 from digitscan.vision.preview import draw_preview
 from digitscan.vision.registration import RegisteredPage, register
+from digitscan.vision.repeated import repeated
 from digitscan.vision.screens import levelled
 from digitscan.vision.segmentation import Segmentation, by_page, number_ink, segment
 from digitscan.vision.slashes import slashed
@@ -130,7 +132,17 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
     found = by_page(found, [crop.box for crop in crops])
     unread = zip(pale_marks(crops, inks, level), hidden_marks(crops, inks, level), strict=True)
     beside = overflow(crops, [ink for ink, _ in inks], lit.page.image, level.threshold)
-    of_fields = zip(found, crops, unread, slashed(found), beside, covered(crops, inks), strict=True)
+    of_fields = zip(
+        found,
+        crops,
+        unread,
+        slashed(found),
+        beside,
+        covered(crops, inks),
+        repeated(crops, found),
+        paler(crops, found, level),
+        strict=True,
+    )
     found = [
         replace(
             s,
@@ -139,8 +151,10 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
             slashed=strikes,
             beside=more,
             covered=hidden,
+            repeated=printed,
+            pale=pale,
         )
-        for s, c, m, strikes, more, hidden in of_fields
+        for s, c, m, strikes, more, hidden, printed, pale in of_fields
     ]
     return crops, found
 

@@ -29,6 +29,8 @@ RUNS_ON = 0.5  # that what runs on beyond the picture of its field is a digit al
 UNTOLD = 0.95  # what is surer is not told as a reason
 BESIDE = 4  # px from a line to what it touched before it was taken out
 ONES_JOINED = 0.5  # that two 1s which hang together are no single one with a long flag
+REPEATED = 0.5  # that ink which stands just so in many fields is a digit and no print
+PALER = 0.5  # that ink much paler than the page's was written there, and is meant
 STREAKED = 0.8  # that a line across a glyph neither made it another digit nor hid what does
 
 Marks = tuple[Mark, ...]
@@ -107,8 +109,7 @@ def _losses(segmentation: Segmentation, marks: Marks) -> Iterator[tuple[float, s
         glyph = segmentation.hypotheses[mark.hypothesis]
         unread[glyph.first : glyph.last] = [False] * (glyph.last - glyph.first)
         yield from _losses_of(glyph, mark.label)
-        if any(_meets(streak, glyph.box) for streak in segmentation.streaks):
-            yield STREAKED, "line across the page"
+        yield from _losses_at(segmentation, glyph, mark.label)
     if any(_joined_ones(segmentation, *pair) for pair in pairwise(marks)):
         yield ONES_JOINED, "1s that touch"
     for piece, left in zip(pieces, unread, strict=True):
@@ -116,8 +117,18 @@ def _losses(segmentation: Segmentation, marks: Marks) -> Iterator[tuple[float, s
             yield _harmless(max(piece.box[2:]) / height), "ink left unread"
 
 
+def _losses_at(segmentation: Segmentation, glyph: Hypothesis, label: str) -> Iterator[tuple[float, str]]:
+    """The same of a glyph that is read so, by where on the page it stands."""
+    if any(_meets(streak, glyph.box) for streak in segmentation.streaks):
+        yield STREAKED, "line across the page"
+    if label.isdigit() and any(_is_in(printed, glyph.box) for printed in segmentation.repeated):
+        yield REPEATED, "the same in many fields"
+    if label.isdigit() and any(_is_in(pale, glyph.box) for pale in segmentation.pale):
+        yield PALER, "paler than the page's ink"
+
+
 def _losses_of(glyph: Hypothesis, label: str) -> Iterator[tuple[float, str]]:
-    """The same of a glyph that is read so."""
+    """The same, by what it is itself."""
     if label == "1" and _falls_over(glyph):
         yield LEANING, "1 that falls over"
     if label == "1" and glyph.at_rules.hangs and glyph.at_rules.stands and _is_upright(glyph):
@@ -168,6 +179,13 @@ def _meets(streak: Box, box: tuple[int, int, int, int]) -> bool:
     x, y, w, h = box
     across = x - BESIDE <= streak.x + streak.width and streak.x <= x + w + BESIDE
     return across and y - BESIDE <= streak.y + streak.height and streak.y <= y + h + BESIDE
+
+
+def _is_in(piece: Box, box: tuple[int, int, int, int]) -> bool:
+    """Whether the middle of one of two lies in the other: of a piece that was cut, its parts'."""
+    (x, y, w, h), (left, top, wide, high) = box, piece
+    apart = abs(2 * (x - left) + w - wide), abs(2 * (y - top) + h - high)
+    return apart[0] <= max(w, wide) and apart[1] <= max(h, high)
 
 
 def _harmless(size: float) -> float:

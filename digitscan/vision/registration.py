@@ -31,6 +31,7 @@ SLIMMEST_PAGE = 25  # times as long as it is wide: a longer strip would be made 
 UNMARKED = ("lines", "rules", "none")  # methods that nothing but rules tells where the form lies
 CONTESTED, CONTESTED_UNMARKED = 0.9, 0.5  # of the best candidate's rank: worth comparing with it
 GONE, MISSED = 0.4, 0.65  # share of its rules without which a field's box is not there; and is hardly
+OTHERS = 0.6  # of the boxes in the picture, if fewer are there, may be another form's
 FEW = 0.05  # of the fields: if more are hardly there, the print may say that the form lies elsewhere;
 MOST = 0.5  # if more, it does not lie there
 ENOUGH_FRAMES, ENOUGH_MARKS = 0.3, 0.5  # share found: nothing more is tried
@@ -58,7 +59,7 @@ class RegisteredPage:
     """The same for each field by itself, with what its own printed rules corrected."""
     evidence: tuple[float, ...]
     """0-1: the share of each field's printed rules found, upright or level, whichever is less; 0 where it is
-    partly beyond the picture, or in a table that may lie a row off."""
+    partly beyond the picture, in a table that may lie a row off, or on a page that lacks too many of them."""
     score: float
     """0-1: share of the registration's own marks matched, times share of the fields' rules found."""
     rotation: int
@@ -227,6 +228,7 @@ def _placed(
         sure = float(np.mean(there)) * _largeness(page, form, transform)
     whole, share_found = there > WHOLE, np.array(lesser)
     off = row_missing([f.box for f in form.fields], share_found > GONE, whole)
+    off |= _is_other(share_found[shown & whole])
     return RegisteredPage(
         page,
         form,
@@ -236,6 +238,14 @@ def _placed(
         share * sure,
         rotation_of(transform, form.page.size),
     )
+
+
+def _is_other(found: NDArray[np.float64]) -> bool:
+    """Whether so few boxes are there that a page may be another form's, whose marks and boxes lie alike.
+
+    found: of each box in the picture the share of its rules.
+    """
+    return bool(len(found)) and float(np.mean(found > GONE)) < OTHERS
 
 
 def _by_own_rules(

@@ -1,7 +1,7 @@
-"""Tables that may lie a row off: an end row is not where it should be, and all others are.
+"""Tables that may lie a row off: a row is not where it should be, and all others are.
 
-So it looks where a feeder swallowed a row, a sheet lies over another, or an edition has a row more on top:
-each row has a box then, only not its own.
+So it looks where a feeder swallowed a row, a sheet lies over another, or an edition has a row more on top or
+a heading within: each row has a box then, only not its own. A slip of paper over a row looks so too.
 """
 
 from __future__ import annotations
@@ -17,21 +17,24 @@ from digitscan.records import Box
 
 ROWS = 4  # of a table, at least
 EVEN_MM = 0.5  # by which the pitch of its rows may vary
-LOST, FOUND = 0.5, 0.8  # of an end row more is missing, and of all others more is found
+LOST, FOUND = 0.5, 0.8  # of a row more is missing, and of all others more is found
+MOST = 0.5  # of the rows: where more are missing, little is left to be a row off
+WIDE = 3  # fields side by side: of a narrower table a blot hides a row; only one at an end tells
 
 
 def row_missing(
     boxes: Sequence[Box], found: NDArray[np.bool_], there: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Of each field whether it is in a table of which the first row or the last is missing.
+    """Of each field whether it is in a table of which a row is missing, or a few.
 
     boxes: of the fields, mm. found: whether a field's printed box was; there: whether it is in the picture.
     """
     off = np.zeros(len(boxes), np.bool_)
     for table in _tables(boxes):
-        for end, others in ((table[:, 0], table[:, 1:]), (table[:, -1], table[:, :-1])):
-            if (there[end] & ~found[end]).mean() > LOST and found[others].mean() > FOUND:
-                off[table] = True
+        lost = (there[table] & ~found[table]).mean(axis=0) > LOST
+        told = lost.mean() <= MOST if len(table) >= WIDE else lost.sum() == 1 and lost[[0, -1]].any()
+        if lost.any() and told and found[table[:, ~lost]].mean() > FOUND:
+            off[table] = True
     return off
 
 
@@ -40,11 +43,21 @@ def _tables(boxes: Sequence[Box]) -> list[NDArray[np.int64]]:
     columns = defaultdict[tuple[float, float], list[int]](list)
     for index, box in enumerate(boxes):
         columns[round(box.x, 1), round(box.width, 1)].append(index)
-    tables = defaultdict[tuple[float, ...], list[list[int]]](list)
+    tables: list[list[list[int]]] = []
     for column in columns.values():
         for run in _even(sorted(column, key=lambda i: boxes[i].y), boxes):
-            tables[tuple(round(boxes[i].y, 1) for i in run)].append(run)
-    return [np.array(runs) for runs in tables.values()]
+            beside = [table for table in tables if _is_beside(run, table[0], boxes)]
+            if beside:
+                beside[0].append(run)
+            else:
+                tables.append([run])
+    return [np.array(table) for table in tables]
+
+
+def _is_beside(one: list[int], other: list[int], boxes: Sequence[Box]) -> bool:
+    """Whether two columns have the same rows: open boxes are often a little higher than cells."""
+    ends = [(boxes[one[k]], boxes[other[k]]) for k in (0, -1)]
+    return len(one) == len(other) and all(abs(a.y - b.y) < min(a.height, b.height) / 2 for a, b in ends)
 
 
 def _even(column: list[int], boxes: Sequence[Box]) -> list[list[int]]:

@@ -89,6 +89,10 @@ class Segmentation:
     """Whether strokes in it may strike out its cells."""
     streaks: tuple[Box, ...] = ()
     """Lines across the page, taken out of the ink, crop px: boxes without width or without height."""
+    repeated: tuple[Box, ...] = ()
+    """Ink that stands in the same place of many fields, crop px."""
+    pale: tuple[Box, ...] = ()
+    """Ink much paler than the page's, crop px."""
 
 
 def segment(

@@ -182,6 +182,9 @@ def test_a_field_with_something_beside_it_goes_to_review_whatever_is_enough_for_
         ({"slashed": True}, "low confidence: 1s like slashes"),
         ({"tallness": 0.5}, "low confidence: 1s like ditto marks"),
         ({"tallness": 0.8}, ""),
+        ({"repeated": (Box(19, 19, 21, 40),)}, "low confidence: the same in many fields"),
+        ({"pale": (Box(19, 19, 21, 40),)}, "low confidence: paler than the page's ink"),
+        ({"repeated": (Box(70, 19, 21, 40),)}, ""),
         ({}, ""),
     ],
 )

@@ -242,6 +242,20 @@ def test_a_table_whose_last_row_is_missing_has_no_evidence() -> None:
         assert (share == 0) is field.name.startswith("person")
 
 
+@pytest.mark.parametrize(("lost", "believed"), [(("line",), True), (("line", "amount"), False)])
+def test_where_most_boxes_are_elsewhere_those_that_fit_are_not_believed(
+    tmp_path: Path, lost: tuple[str, ...], *, believed: bool
+) -> None:
+    form = write_form(tmp_path, SMALL_FORM.replace("[registration]", "[registration]\nminimum_score = 0.2"))
+    image = blank(form).copy()
+    for x, y, w, h in (field.box for field in form.fields if field.name.endswith(lost)):
+        top, bottom = round((y - 0.5) * SCALE), round((y + h + 0.5) * SCALE)
+        image[top:bottom, round((x - 0.5) * SCALE) : round((x + w + 0.5) * SCALE)] = 255
+    found = register(as_page(image), (form,))
+    for field, share in zip(form.fields, found.evidence, strict=True):
+        assert (share > 0.9) is (believed and not field.name.endswith(lost))
+
+
 @pytest.mark.parametrize("top", [40, 60])
 def test_where_a_table_is_printed_a_row_off_its_marks_the_marks_are_believed_and_it_is_told(
     tmp_path: Path, top: int
