@@ -62,7 +62,7 @@ def test_a_divider_may_end_at_a_line() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_hand_does_not_write_so_evenly(seed: int) -> None:
-    assert not any(printed(written(seed, 0.4)))
+    assert not any(printed(written(seed, 0.3)))
     assert all(printed(written(seed, 0.05)))
 
 
