@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -89,14 +90,15 @@ def filled(
     dpi: float = DPI,
     preset: str | None = None,
     raws: Mapping[str, str] | None = None,
+    untidiness: float = 0.02,
 ) -> tuple[Image, dict[str, str]]:
     """A filled page, grey, and its truth: field name -> raw. Without `preset` it lies exactly straight.
 
-    `raws` says what some of the fields hold; the others are made up.
+    `raws` says what some of the fields hold; the others are made up. untidiness: of the writer, in cells.
     """
     rng = np.random.default_rng(seed)
     truth = fill_page(form, Habits(wrong_sums=0), rng) | dict(raws or {})
-    ink = write_page(form, truth, tidy_writer(rng), dpi, rng)
+    ink = write_page(form, truth, replace(tidy_writer(rng), untidiness=untidiness), dpi, rng)
     page = on_paper(draw_form(form, dpi), ink, 0.85, rng)
     return (page if preset is None else PRESETS[preset](page, dpi, rng)), truth
 

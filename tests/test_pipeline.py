@@ -298,3 +298,38 @@ def test_a_field_whose_printed_box_is_not_there_goes_to_review(tmp_path: Path) -
     assert by_name["astray"].status == "review"
     assert "printed box not found" in by_name["astray"].reason
     assert not any("printed box" in by_name[f"f{i}"].reason for i in range(6))
+
+
+@pytest.mark.parametrize(
+    ("spread", "darkness", "reason"),
+    [
+        (0.0, 200, "low confidence: the same in many fields"),
+        (1.5, 200, ""),
+        (1.5, 95, "low confidence: paler than the page's ink"),
+    ],
+)
+def test_print_in_a_column_and_ink_that_shows_through_are_not_taken_for_digits(
+    tmp_path: Path, spread: float, darkness: int, reason: str
+) -> None:
+    """Strokes that stand alike in each box, or not, one of them so dark."""
+    box = '[[field]]\nname = "f{}"\nbox = [{}, {}, 30, 9]\ndigits = [0, 6]\n'
+    boxes = [box.format(i, 12 + 36 * (i % 2), 16 + 14 * (i // 2)) for i in range(12)]
+    text = SMALL_FORM[: SMALL_FORM.index("[[field]]")] + "".join(boxes)
+    form, rng = write_form(tmp_path, text), np.random.default_rng(1)
+    image, scale = blank(form).copy(), DPI / 25.4
+    for i, (x, y, _, _) in enumerate(field.box for field in form.fields):
+        left, top = x + 10 + spread * rng.uniform(-1, 1), y + 2 + spread * rng.uniform(-0.5, 0.5)
+        rows = slice(round(top * scale), round((top + 5.5) * scale))
+        image[rows, round(left * scale) : round(left * scale) + 4] -= np.uint8(darkness if i == 5 else 200)
+    result = pipeline.read_page(written(tmp_path, image), (form,), always("1"))
+    usual = reason if darkness == 200 else ""
+    assert [r.reason for r in result.readings] == [reason if i == 5 else usual for i in range(12)]
+
+
+@pytest.mark.parametrize("digit", ["0", "1"])
+def test_the_same_digit_in_a_whole_column_is_read(tmp_path: Path, shipped: Classifier, digit: str) -> None:
+    form, columns = household(), ("relationship", "birth_year", "occupation")
+    raws = {f.name: digit * max(len(f.cells), 1) for f in form.fields if f.name.endswith(columns)}
+    image, _ = filled(form, 5, raws=raws, untidiness=0.04)
+    result = pipeline.read_page(written(tmp_path, image), (form,), shipped)
+    assert not any("in many fields" in reading.reason for reading in result.readings)

@@ -18,8 +18,8 @@ from digitscan.vision.segmentation import Segmentation
 
 LEAST_MM = 1.2  # high: points and dashes are in doubt without it
 EVEN_MM = 0.27  # by which each side of print varies from field to field,
-SLIM_MM = 0.7  # but one side of what is slimmer: dividers are broken, or end at a line
-FIELDS, SHARE = 4, 0.6  # of a column have it, at least
+MOST_SIDES = 3  # or as many, where it is broken or touches something
+FIELDS, SHARE = 4, 0.7  # of a column have it, at least
 
 
 def repeated(crops: Sequence[FieldCrop], found: Sequence[Segmentation]) -> list[tuple[Box, ...]]:
@@ -34,20 +34,21 @@ def repeated(crops: Sequence[FieldCrop], found: Sequence[Segmentation]) -> list[
         tall = [(i, p.box) for i in own for p in found[i].uncut if p.box[3] > LEAST_MM * scale]
         if len(tall) < least:
             continue
-        having = _having(np.array([i for i, _ in tall]), np.array([box for _, box in tall]) / scale)
-        for (i, box), fields in zip(tall, having.tolist(), strict=True):
-            if fields >= least:
+        is_print = _is_print(
+            np.array([i for i, _ in tall]), np.array([box for _, box in tall]) / scale, least
+        )
+        for (i, box), same in zip(tall, is_print.tolist(), strict=True):
+            if same:
                 printed[i].append(Box(*box))
     return [tuple(boxes) for boxes in printed]
 
 
-def _having(fields: NDArray[np.int64], boxes: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Of each box how many fields, its own too, have one in its place.
+def _is_print(fields: NDArray[np.int64], boxes: NDArray[np.float64], least: float) -> NDArray[np.bool_]:
+    """Of each box whether so many fields have one in its place, or it is about such a one.
 
     fields: whose each box is. boxes: n x 4, mm within the fields.
     """
     sides = np.column_stack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]]).T
     even = (np.abs(sides[:, :, None] - sides[:, None]) <= EVEN_MM).sum(axis=0)
-    slim = np.maximum(boxes[:, 2:3], boxes[:, 2]) < SLIM_MM
-    alike = even >= np.where(slim, 3, 4)
-    return np.asarray((alike @ (fields[:, None] == np.unique(fields))).sum(axis=1))
+    having = ((even == len(sides)) @ (fields[:, None] == np.unique(fields))).sum(axis=1)
+    return np.asarray((even[:, having >= least] >= MOST_SIDES).any(axis=1))
