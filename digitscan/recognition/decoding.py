@@ -40,7 +40,7 @@ def read_field(
             digits = _digits(reading.marks, segmentation, probabilities, cells)
             raw = "".join(digit.digit for digit in digits)
             alternatives.append(Alternative(reading.value, raw, reading.probability, digits))
-    lost = doubts.told(segmentation, found[0].marks)
+    lost = doubts.told(segmentation, found[0].marks, cells)
     return FieldInk(tuple(alternatives), evidence >= LEAST_EVIDENCE, segmentation.beside, lost)
 
 

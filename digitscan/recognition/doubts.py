@@ -28,7 +28,7 @@ DITTO, DITTO_HEIGHT = 0.5, 0.65  # that 1s and 7s so low, of the page's tall dig
 RUNS_ON = 0.5  # that what runs on beyond the picture of its field is a digit all the same, and this one
 UNTOLD = 0.95  # what is surer is not told as a reason
 BESIDE = 4  # px from a line to what it touched before it was taken out
-ONES_JOINED = 0.5  # that two 1s which hang together are no single one with a long flag
+ONES_JOINED = 0.5  # that two 1s which hang together, or stand in one cell, are no single one, nor a tally
 REPEATED = 0.5  # that ink which stands just so in many fields is a digit and no print
 PALER = 0.5  # that ink much paler than the page's was written there, and is meant
 STREAKED = 0.8  # that a line across a glyph neither made it another digit nor hid what does
@@ -69,22 +69,22 @@ def no_strangers(segmentation: Segmentation, probabilities: Probabilities, marks
     return max(sound, TINY)
 
 
-def nothing_lost(segmentation: Segmentation, marks: Marks) -> float:
+def nothing_lost(segmentation: Segmentation, marks: Marks, cells: tuple[Box, ...]) -> float:
     """Probability that all that was written is in the glyphs.
 
     No digit was taken for dirt, is not among the pieces or lies in a cell that looks blank, and no stroke
     went with a printed rule or with a line across the page, nor came of it.
     """
-    return math.prod(sound for sound, _ in _losses(segmentation, marks))
+    return math.prod(sound for sound, _ in _losses(segmentation, marks, cells))
 
 
-def told(segmentation: Segmentation, marks: Marks) -> str:
+def told(segmentation: Segmentation, marks: Marks, cells: tuple[Box, ...]) -> str:
     """What makes it least likely that nothing was lost, in words; empty where nothing much does."""
-    sound, words = min(_losses(segmentation, marks))
+    sound, words = min(_losses(segmentation, marks, cells))
     return words if sound < UNTOLD else ""
 
 
-def _losses(segmentation: Segmentation, marks: Marks) -> Iterator[tuple[float, str]]:
+def _losses(segmentation: Segmentation, marks: Marks, cells: tuple[Box, ...]) -> Iterator[tuple[float, str]]:
     """The probability that this or that took or added nothing, and what it is."""
     pieces, height = segmentation.pieces, max(segmentation.digit_height, 1.0)
     if not (pieces or marks):
@@ -110,8 +110,8 @@ def _losses(segmentation: Segmentation, marks: Marks) -> Iterator[tuple[float, s
         unread[glyph.first : glyph.last] = [False] * (glyph.last - glyph.first)
         yield from _losses_of(glyph, mark.label)
         yield from _losses_at(segmentation, glyph, mark.label)
-    if any(_joined_ones(segmentation, *pair) for pair in pairwise(marks)):
-        yield ONES_JOINED, "1s that touch"
+    if any(_joined_ones(segmentation, cells, *pair) for pair in pairwise(marks)):
+        yield ONES_JOINED, "1s that touch, or stand in one cell"
     for piece, left in zip(pieces, unread, strict=True):
         if left:
             yield _harmless(max(piece.box[2:]) / height), "ink left unread"
@@ -151,11 +151,13 @@ def _losses_of(glyph: Hypothesis, label: str) -> Iterator[tuple[float, str]]:
         yield NOTHING_BURIED, "stroke on a printed line"
 
 
-def _joined_ones(segmentation: Segmentation, one: Mark, other: Mark) -> bool:
-    """Whether two 1s side by side were cut out of ink that hangs together."""
-    if not one.label == other.label == "1" or other.hypothesis is None:
+def _joined_ones(segmentation: Segmentation, cells: tuple[Box, ...], one: Mark, other: Mark) -> bool:
+    """Whether two 1s side by side were cut out of ink that hangs together, or stand in the same cell."""
+    if not one.label == other.label == "1" or one.hypothesis is None or other.hypothesis is None:
         return False
-    return segmentation.pieces[segmentation.hypotheses[other.hypothesis].first].cut is not None
+    left, right = segmentation.hypotheses[one.hypothesis], segmentation.hypotheses[other.hypothesis]
+    shared = any(cell.x <= left.centre and right.centre < cell.x + cell.width for cell in cells)
+    return shared or segmentation.pieces[right.first].cut is not None
 
 
 def _cut_off(segmentation: Segmentation, glyph: Hypothesis) -> bool:

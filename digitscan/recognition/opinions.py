@@ -72,7 +72,7 @@ def readings(
             for text, share in _together(shares, columns, blunder).items()
         }
     found = [
-        (math.exp(share) * doubts.nothing_lost(segmentation, marks[text]), text)
+        (math.exp(share) * doubts.nothing_lost(segmentation, marks[text], cells), text)
         for text, share in shares.items()
     ]
     found.sort(key=lambda item: -item[0])

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from digitscan.records import Box, Image, Ink, Matrix
 from digitscan.vision.cleaning import components, darknesses
@@ -33,6 +34,9 @@ HIGHEST, WIDEST = (8.0, 1.1), 1.0  # what is higher, and wider in heights of the
 MINUS, FLAT, LEVEL = 0.1, 2.0, (0.25, 0.75)  # a dash before a field: width, shape, and where it lies,
 THIN_MM, ALONE_MM = 0.2, 1.5  # and what is too thin for one, or too close to other ink over or under it
 CUT_OFF = 2.5  # mm that what the crop cuts may reach on beyond it
+GOES_ON = 0.2  # of its field's height: so close to the ink in it, a mark beside it goes on with that
+SPILT = 0.5  # of the fields with a mark beside them: if fewer numbers go on, it is another column's ink
+PRINTED_ROWS = 2  # marks at the very same place: more are print
 RUNS_ON = 0.25  # of the rows over and under a mark beside a field, with ink there too: a rule in pieces
 
 
@@ -54,14 +58,16 @@ class Mark(NamedTuple):
     """From, to: right of its left edge."""
     is_near: bool
     """Whether it may be a digit or a minus of the field; what is farther or smaller shows what is print."""
+    goes_on: bool
+    """Whether the ink in the field ends as close to it as one digit of a number to the next."""
 
 
 def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink], page: Image, threshold: float) -> list[bool]:
     """Of each field whether beside or above it stands what may be a digit, or before it a minus.
 
-    What many fields of a column have on the same side is print, and so is what stands as high beside another
-    of them, or over the first. inks: without the printed rules, height x width of the crops. page: grey, of
-    which they are crops; threshold: least darkness of ink.
+    What many fields of a column have on the same side is print or another column's, unless their own ink goes
+    on there; and so is what stands as high beside another of them, or over the first. inks: without printed
+    rules, height x width of the crops. page: grey, of which they are crops; threshold: least darkness of ink.
     """
     columns = defaultdict(list)
     for index, crop in enumerate(crops):
@@ -81,6 +87,9 @@ def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink], page: Image, thres
             if len(marked) <= PRINT * len(column):
                 for k in marked:
                     beside[column[k]] |= not _in_line(marks[k], [*marks[:k], *marks[k + 1 :]])
+            else:
+                for k in _spilt(marks):
+                    beside[column[k]] = True
     return beside
 
 
@@ -132,6 +141,26 @@ def _in_line(marks: Sequence[Mark], others: Sequence[Sequence[Mark]]) -> bool:
     return all(len(known) and (np.abs(known - place) < IN_LINE_MM).all(axis=1).any() for place in near)
 
 
+def _spilt(marks: Sequence[Sequence[Mark]]) -> list[int]:
+    """The fields of a column, of which many have marks beside them, whose numbers go on there.
+
+    Print stands at the same place in other rows; and where most of the rest stands apart from what is in the
+    fields, another column is written in there.
+    """
+    known = np.array([(*m.rows, *m.columns) for own in marks for m in own])
+    pen = {
+        k: [m for m in own if m.is_near and _alike(known, (*m.rows, *m.columns)) <= PRINTED_ROWS]
+        for k, own in enumerate(marks)
+    }
+    spilt = [k for k, own in pen.items() if any(m.goes_on for m in own)]
+    return spilt if len(spilt) > SPILT * sum(map(bool, pen.values())) else []
+
+
+def _alike(known: NDArray[np.float64], place: Sequence[float]) -> int:
+    """How many marks stand at a place, its own among them."""
+    return int(np.count_nonzero((np.abs(known - place) < IN_LINE_MM).all(axis=1)))
+
+
 def _place(mark: Mark) -> tuple[float, ...]:
     return (*mark.rows, *mark.columns) if mark.side is Side.ABOVE else mark.rows
 
@@ -161,8 +190,20 @@ def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> list[Mark]:
             near = max(box.x - x - w, x - box.x - box.width) < NEAR_MM * scale
             rows = (y - box.y) / scale, (y + h - box.y) / scale
             columns = (x - box.x) / scale, (x + w - box.x) / scale
-            found.append(Mark(side, rows, columns, near and (minus or h > least)))
+            goes_on = side is not Side.ABOVE and _goes_on(mark, ink, box)
+            found.append(Mark(side, rows, columns, near and (minus or h > least), goes_on))
     return found
+
+
+def _goes_on(mark: Box, ink: Ink, box: Box) -> bool:
+    """Whether ink in a field comes close to a mark beside it, as high as that is."""
+    x, y, w, h = (int(v) for v in mark)
+    reach, after = round(GOES_ON * box.height), mark.x > box.x
+    inside = slice(round(box.x), round(box.x + box.width))
+    columns = (
+        slice(max(x - reach, inside.start), x) if after else slice(x + w, min(x + w + reach, inside.stop))
+    )
+    return bool(ink[y : y + h, columns].any())
 
 
 def _minus(mark: Box, box: Box, scale: float) -> bool:

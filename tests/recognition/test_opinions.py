@@ -124,6 +124,16 @@ def test_a_mark_between_digits_or_a_dot_takes_confidence_and_beside_an_x_none() 
     assert read(replace(one, point=8.0), [{"crossed": 0.999}], cells=1)[0].probability > 0.97
 
 
+@pytest.mark.parametrize(("first", "second", "sure"), [(30, 60, True), (14, 36, False), (54, 80, False)])
+def test_two_1s_in_one_of_two_cells_may_be_a_tally(first: int, second: int, *, sure: bool) -> None:
+    strokes = lattice([piece(first, 6), piece(second, 6)])
+    said: list[Said] = [{"1": 0.9999}, {"other": 0.9999}, {"1": 0.9999}]
+    found = {reading.value: reading.probability for reading in read(strokes, said, cells=2)}
+    assert (found["11"] > 0.95) is sure
+    sevens: list[Said] = [{"7": 0.9999}, {"other": 0.9999}, {"7": 0.9999}]
+    assert read(strokes, sevens, cells=2)[0].probability > 0.6
+
+
 @pytest.mark.parametrize("degrees", [-80, -40, -10, 0, 30, 70, 90])
 def test_a_stroke_that_leans_far_is_hardly_a_1(degrees: int) -> None:
     plain = lattice([piece(20, 20)])

@@ -174,6 +174,37 @@ def test_what_stands_over_the_first_of_a_column_is_its_caption() -> None:
     assert seen(AGES[:1], -0.5, 3, 2, above=True) == []
 
 
+def numbers_with_marks(gaps: dict[int, float], *, apart: float = 0.5) -> list[int]:
+    """The rows beside whose field a mark is seen, in a column of numbers that end at its right edge.
+
+    gaps: of each row with a mark, mm from its number's end. apart: mm that a mark stands lower than the row
+    before has it.
+    """
+    inks = [np.zeros(crop.dark.shape, np.bool_) for crop in crops()]
+    for crop, ink in zip(crops(), inks, strict=True):
+        if crop.field.name in AGES:
+            row, scale = AGES.index(crop.field.name), crop.scale
+            end, top = round(crop.box.x + crop.box.width) - 2, round(crop.box.y + 0.5 * scale)
+            ink[top : top + round(7 * scale), end - 20 : end] = True
+            if row in gaps:
+                x, y = end + round(gaps[row] * scale), top + round(apart * (row % 5) * scale)
+                ink[y : y + round(5 * scale), x : x + round(1.2 * scale)] = True
+    found = zip(crops(), overflow(crops(), inks), strict=True)
+    return [AGES.index(crop.field.name) for crop, marked in found if marked]
+
+
+def test_numbers_that_go_on_beside_half_a_column_are_seen() -> None:
+    assert numbers_with_marks(dict.fromkeys(range(0, 12, 2), 0.6)) == [*range(0, 12, 2)]
+
+
+def test_units_printed_close_beside_every_number_are_print() -> None:
+    assert numbers_with_marks(dict.fromkeys(range(12), 0.6), apart=0.0) == []
+
+
+def test_a_column_of_another_s_writing_of_which_little_comes_close_is_none_of_the_field_s() -> None:
+    assert numbers_with_marks(dict.fromkeys(range(10), 2.1) | {3: 0.6, 8: 0.6}) == []
+
+
 def test_what_stands_beside_a_whole_column_is_print() -> None:
     assert seen(AGES, 0.4, 6, 4) == []
 
