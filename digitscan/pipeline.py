@@ -28,6 +28,7 @@ from digitscan.vision.registration import RegisteredPage, register
 from digitscan.vision.screens import levelled
 from digitscan.vision.segmentation import Segmentation, by_page, number_ink, segment
 from digitscan.vision.slashes import slashed
+from digitscan.vision.specks import speck_points
 from digitscan.vision.transforms import apply
 from digitscan.vision.views import with_views
 
@@ -130,17 +131,19 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
     found = by_page(found, [crop.box for crop in crops])
     unread = zip(pale_marks(crops, inks, level), hidden_marks(crops, inks, level), strict=True)
     beside = overflow(crops, [ink for ink, _ in inks], lit.page.image, level.threshold)
-    of_fields = zip(found, crops, unread, slashed(found), beside, covered(crops, inks), strict=True)
+    specks = speck_points(found, crops, inks, level)
+    of_fields = zip(found, crops, unread, slashed(found), beside, covered(crops, inks), specks, strict=True)
     found = [
         replace(
             s,
             left_out=max(s.left_out, *m),
+            point=max(s.point, speck),
             streaks=c.streak_boxes,
             slashed=strikes,
             beside=more,
             covered=hidden,
         )
-        for s, c, m, strikes, more, hidden in of_fields
+        for s, c, m, strikes, more, hidden, speck in of_fields
     ]
     return crops, found
 
