@@ -30,6 +30,7 @@ from digitscan.vision.repeated import repeated
 from digitscan.vision.screens import levelled
 from digitscan.vision.segmentation import Segmentation, by_page, number_ink, segment
 from digitscan.vision.slashes import slashed
+from digitscan.vision.specks import speck_points
 from digitscan.vision.transforms import apply
 from digitscan.vision.views import with_views
 
@@ -141,12 +142,14 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
         covered(crops, inks),
         repeated(crops, found),
         paler(crops, found, level),
+        speck_points(found, crops, inks, level),
         strict=True,
     )
     found = [
         replace(
             s,
             left_out=max(s.left_out, *m),
+            point=max(s.point, speck),
             streaks=c.streak_boxes,
             slashed=strikes,
             beside=more,
@@ -154,7 +157,7 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
             repeated=printed,
             pale=pale,
         )
-        for s, c, m, strikes, more, hidden, printed, pale in of_fields
+        for s, c, m, strikes, more, hidden, printed, pale, speck in of_fields
     ]
     return crops, found
 

@@ -136,13 +136,18 @@ def _pale_mark(crop: FieldCrop, seen: Ink, level: InkLevel) -> _PaleMark | None:
         tallest = tallest or _PaleMark(0.0, np.zeros((PALE_PICTURE, PALE_PICTURE), np.float32))
         if dark.max() <= level.faintest * 255:
             continue
-        inked = seen[inside] | (dark > level.threshold * 255)
+        # in a blank cell what is dark here and there is no ink that fades out, but a part of the mark
+        inked = seen[inside] | (dark > level.threshold * 255) if written else seen[inside]
         near = cv2.dilate(inked.astype(np.uint8), np.ones((side, side), np.uint8))
         if written:  # what lies in the shadow of ink is pale all over, not in strokes
             thick = np.ones((round(PALE_STROKES * level.stroke),) * 2, np.uint8)
             dark = np.asarray(cv2.morphologyEx(dark, cv2.MORPH_TOPHAT, thick), np.uint8)
         pale = np.where(near == 0, dark, np.uint8(0))
-        _, stats = components((pale > level.faintest * 255).astype(np.uint8))
+        shown = (pale > level.faintest * 255).astype(np.uint8)
+        if not written:  # so palely a stroke shows in pieces
+            joining = np.ones((side, side), np.uint8)
+            shown = np.asarray(cv2.morphologyEx(shown, cv2.MORPH_CLOSE, joining), np.uint8)
+        _, stats = components(shown)
         for _, _, w, h, area in stats[1:].tolist():
             if h > max(PALE_HEIGHT * box.height, tallest.height) and area / max(w, h) > SLIVER * level.stroke:
                 coarse = cv2.resize(pale, (PALE_PICTURE,) * 2, interpolation=cv2.INTER_AREA)

@@ -16,7 +16,9 @@ from digitscan.vision.pieces import SPECK, Piece, around, broken, merged
 
 SMALLEST_POINT, LARGEST_POINT = 0.1, 0.6  # of the digit height: what stands between two digits and is none
 DOT_APART, DOT_ROWS = 0.04, 2  # of the digit height, and px: nearer, a dot is a part of a digit that broke
-POINT_STROKES, POINT_SQUARES = 0.6, 0.5  # of the pen's width, and of its square: thinner, smaller is dirt
+POINT_STROKES, POINT_SQUARES = 0.6, 0.5  # of the pen's width, and of its square: thinner, smaller is dirt,
+FOOT_STROKES, FOOT_SQUARES = 0.4, 0.25  # or at the foot of digits, where points and commas stand:
+FOOT = (0.75, 1.4)  # of their height, from the top, where the middle of a mark lies there
 AS_RULE = 1.3  # of the pen's width: where a rule is printed, what is thinner may be a rest of it,
 LONG = 1.5  # if it is so many times as long as it is thick
 OVER = 0.3  # of its width under or over a digit: it is part of that
@@ -61,10 +63,31 @@ def point_size(seen: Sequence[Piece], boxes: Sequence[Box], height: float, reach
         within = any(b.y <= y < b.y + b.height for b in beside)
         if not within or any(_rests(p, b, AS_RULE * pen, reach) for b in beside):
             continue
-        thick = stroke_width(dark[y : y + h, x : x + w])
-        if p.area > POINT_SQUARES * pen**2 and thick > POINT_STROKES * pen:
+        # over a printed rule there is more of it than its own ink, and of a rule more than of a mark
+        thick = max(stroke_width(dark[y : y + h, x : x + w]), stroke_width(p.ink))
+        low = at_foot(p.box, between(p.box, large, height))
+        strokes, squares = (FOOT_STROKES, FOOT_SQUARES) if low else (POINT_STROKES, POINT_SQUARES)
+        if p.area > squares * pen**2 and thick > strokes * pen:
             largest = max(largest, w, h)
     return largest
+
+
+def between(mark: tuple[int, int, int, int], seen: Sequence[Piece], height: float) -> list[Piece]:
+    """The digits before and after a mark (x, y, width, height); empty where it is over or under one."""
+    x, _, w, _ = mark
+    large = [p for p in seen if p.box[3] > LARGEST_POINT * height]
+    over = (min(x + w, p.box[0] + p.box[2]) - max(x, p.box[0]) for p in large)
+    before, after = [p for p in large if p.box[0] <= x], [p for p in large if p.box[0] > x]
+    if not (before and after) or max(over) > OVER * w:
+        return []
+    return [max(before, key=lambda p: p.box[0]), min(after, key=lambda p: p.box[0])]
+
+
+def at_foot(mark: tuple[int, int, int, int], digits: Sequence[Piece]) -> bool:
+    """Whether the middle of a mark (x, y, width, height) lies where the digits beside it end below."""
+    middle = mark[1] + mark[3] / 2
+    heights = [(middle - p.box[1]) / p.box[3] for p in digits]
+    return bool(heights) and all(FOOT[0] < of_digit < FOOT[1] for of_digit in heights)
 
 
 def divider_mark(

@@ -88,6 +88,37 @@ def test_a_pale_digit_beside_a_dark_one_is_seen() -> None:
     assert marks_of(page)[0] > 3 * DPI / 25.4
 
 
+def pale_one(*parts: tuple[float, float], dot: float = 0.0, tone: int = 195) -> Image:
+    """A dark digit, and in the cell beside it a pale upright stroke of these parts; mm under its top.
+
+    dot: mm under the top, of a spot in it as dark as ink.
+    """
+    box, scale = form().fields[0].box, DPI / 25.4
+    page = written_in(blank(form()), box, 0, 40)
+    x = round((box.x + 1.5 * 7) * scale)
+    for top, bottom in parts:
+        rows = slice(round((box.y + top) * scale), round((box.y + bottom) * scale))
+        page[rows, x - 2 : x + 3] = tone
+    if dot:
+        y = round((box.y + dot) * scale)
+        page[y : y + 2, x - 1 : x + 1] = 40
+    return page
+
+
+def test_a_pale_stroke_that_is_dark_at_a_spot_is_seen() -> None:
+    assert marks_of(pale_one((2.5, 6.0)))[0] > 3 * DPI / 25.4
+    assert marks_of(pale_one((2.5, 6.0), dot=4.2))[0] > 3 * DPI / 25.4
+
+
+def test_a_pale_stroke_in_pieces_is_seen() -> None:
+    pieces = [(2.0 + i * 1.0, 2.6 + i * 1.0) for i in range(4)]
+    assert marks_of(pale_one(*pieces))[0] > 3 * DPI / 25.4
+
+
+def test_a_pale_speck_in_a_blank_cell_is_no_mark() -> None:
+    assert not any(marks_of(pale_one((4.0, 4.8))))
+
+
 @pytest.mark.parametrize(("tone", "seen"), [(200, True), (235, False)])
 def test_a_pale_digit_beside_dark_ones_in_an_open_box_is_seen(tone: int, *, seen: bool) -> None:
     box = form().fields[1].box

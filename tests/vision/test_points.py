@@ -54,6 +54,19 @@ def test_what_is_no_mark_between_digits_is_not_seen(mark: tuple[int, int, int, i
     assert size(two_digits(mark)) == 0
 
 
+@pytest.mark.parametrize(("top", "seen"), [(74, True), (60, False)])
+def test_at_the_foot_of_digits_a_small_point_is_one(top: int, *, seen: bool) -> None:
+    small = two_digits((62, top + 1, 5, 1), (63, top, 3, 3))
+    assert (size(small, (FIELD,)) > 0) is seen
+
+
+def test_a_comma_over_the_rule_below_is_as_thick_as_its_own_ink() -> None:
+    comma = two_digits(*((66 - i, 76 + i, 5, 1) for i in range(13)))
+    rules = np.zeros_like(comma)
+    rules[86:88, 20:116] = True
+    assert point_size(contours(comma), (FIELD,), HEIGHT, REACH, comma | rules) == 17
+
+
 def test_a_caption_over_a_mark_does_not_hide_it() -> None:
     assert size(two_digits((64, 70, 9, 9), (50, 4, 30, 12))) == 9
 
