@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import cv2
 import numpy as np
 import pytest
 
-from digitscan.records import Box
+from digitscan.records import Box, Ink
 from digitscan.vision.fields import FieldCrop
 from digitscan.vision.pieces import Piece
 from digitscan.vision.repeated import repeated
@@ -19,10 +22,21 @@ NUMBER = (1.0, 1.0, 2.0, 3.0)
 Place = tuple[float, float, float, float]
 
 
-def printed(column: list[list[Place]], columns: int = 1) -> list[int]:
+def solid(_row: int, width: int, height: int) -> Ink:
+    return np.ones((height, width), np.bool_)
+
+
+def other_in_each(row: int, width: int, height: int) -> Ink:
+    coarse = np.random.default_rng(row).random((4, 4)).astype(np.float32)
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST) > 0.5)
+
+
+def printed(
+    column: list[list[Place]], columns: int = 1, ink: Callable[[int, int, int], Ink] = solid
+) -> list[int]:
     """How much is seen to be print in each field of a column; or of so many, its fields dealt to them.
 
-    column: what stands in each field, mm from its corner.
+    column: what stands in each field, mm from its corner. ink: of a row, so wide and so high, px.
     """
     crops, found = [], []
     for row, places in enumerate(column):
@@ -30,7 +44,7 @@ def printed(column: list[list[Place]], columns: int = 1) -> list[int]:
         image, box = np.full((80, 320), 255, np.uint8), Box(0, 0, 320, 80)
         crops.append(FieldCrop(field, image, 255 - image, box, (), np.eye(3), SCALE, 1.0, ([], [])))
         boxes = [tuple(round(SCALE * v) for v in place) for place in places]
-        pieces = tuple(Piece(np.ones((h, w), np.bool_), (x, y, w, h), w * h) for x, y, w, h in boxes)
+        pieces = tuple(Piece(ink(row, w, h), (x, y, w, h), w * h) for x, y, w, h in boxes)
         found.append(Segmentation(pieces, (), pieces, 40.0))
     return [len(boxes) for boxes in repeated(crops, found)]
 
@@ -64,6 +78,13 @@ def test_a_divider_may_be_broken_in_some() -> None:
 def test_a_hand_does_not_write_so_evenly(seed: int) -> None:
     assert not any(printed(written(seed, 0.3)))
     assert all(printed(written(seed, 0.05)))
+
+
+def test_the_same_print_may_stand_less_evenly_than_running_numbers() -> None:
+    placed: list[list[Place]] = [[(1.0 + 0.25 * (row % 2), 1.0, 2.0, 3.0)] for row in range(ROWS)]
+    assert printed(placed) == [1] * ROWS
+    assert not any(printed(placed, ink=other_in_each))
+    assert printed([[NUMBER]] * ROWS, ink=other_in_each) == [1] * ROWS
 
 
 def test_what_few_fields_have_is_none() -> None:
