@@ -17,7 +17,8 @@ from digitscan.records import Box
 
 ROWS = 4  # of a table, at least
 EVEN_MM = 0.5  # by which the pitch of its rows may vary
-LOST, FOUND = 0.5, 0.8  # of a row more is missing, and of all others more is found
+LOST = 0.7  # of a row more is missing: of three fields all, since two may be by chance in a rough fax;
+FOUND = 0.8  # and of all others more is found
 MOST = 0.5  # of the rows: where more are missing, little is left to be a row off
 WIDE = 3  # fields side by side: of a narrower table a blot hides a row; only one at an end tells
 
