@@ -10,7 +10,7 @@ import numpy as np
 from digitscan.records import Ink
 from digitscan.vision.cleaning import InkLevel, components
 from digitscan.vision.fields import RULES_MM, FieldCrop, part
-from digitscan.vision.points import SMALLEST_POINT, at_foot, between
+from digitscan.vision.points import at_foot, between
 from digitscan.vision.segmentation import Segmentation
 
 SMALLEST = 0.25  # of the pen's square: a smaller speck is no point
@@ -34,8 +34,7 @@ def speck_points(
         size = 0.0
         for mark in _specks(crop, ink | rules, level):
             digits = between(mark, segmentation.uncut, segmentation.digit_height)
-            large = max(mark[2:]) >= SMALLEST_POINT * segmentation.digit_height
-            if large and digits and at_foot(mark, digits):
+            if digits and at_foot(mark, digits):
                 size, points = max(size, *mark[2:]), points + 1
             else:
                 elsewhere += 1

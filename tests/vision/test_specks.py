@@ -39,8 +39,10 @@ def told(page: Image) -> list[float]:
     return speck_points(found, crops, inks, level)
 
 
-def test_a_small_point_at_the_foot_of_two_digits_is_seen() -> None:
-    assert [size > 0 for size in told(two_digits((0, 1.8)))] == [i == 1 for i in range(len(form().fields))]
+@pytest.mark.parametrize("side", [3, 4])
+def test_a_small_point_at_the_foot_of_two_digits_is_seen(side: int) -> None:
+    seen = told(two_digits((0, 1.8), side=side))
+    assert [size > 0 for size in seen] == [i == 1 for i in range(len(form().fields))]
 
 
 @pytest.mark.parametrize(
