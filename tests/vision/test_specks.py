@@ -17,10 +17,10 @@ MIDDLE = OPEN.x + 7.5, OPEN.y + OPEN.height / 2
 """Between the two digits, mm; these are 4 mm high, and a pen of 0.6 mm wrote them."""
 
 
-def two_digits(*specks: tuple[float, float], tone: int = 40, side: int = 4) -> Image:
+def two_digits(*specks: tuple[float, float], tone: int = 40, side: int = 4, radius: float = 2.0) -> Image:
     """Two digits in an open box, and specks: x, y from the middle between them, mm, and px wide."""
-    page = drawn_on(blank(form()), (MIDDLE[0] - 3.5, MIDDLE[1]), 2.0)
-    page = drawn_on(page, (MIDDLE[0] + 3.5, MIDDLE[1]), 2.0)
+    page = drawn_on(blank(form()), (MIDDLE[0] - 3.5, MIDDLE[1]), radius)
+    page = drawn_on(page, (MIDDLE[0] + 3.5, MIDDLE[1]), radius)
     for x, y in specks:
         left, top = round((MIDDLE[0] + x) * DPI / 25.4), round((MIDDLE[1] + y) * DPI / 25.4)
         cv2.rectangle(page, (left, top), (left + side - 1, top + side - 1), tone, -1)
@@ -39,9 +39,9 @@ def told(page: Image) -> list[float]:
     return speck_points(found, crops, inks, level)
 
 
-@pytest.mark.parametrize("side", [3, 4])
-def test_a_small_point_at_the_foot_of_two_digits_is_seen(side: int) -> None:
-    seen = told(two_digits((0, 1.8), side=side))
+@pytest.mark.parametrize("radius", [2.0, 2.8])
+def test_a_small_point_at_the_foot_of_two_digits_is_seen(radius: float) -> None:
+    seen = told(two_digits((0, 0.9 * radius), radius=radius))
     assert [size > 0 for size in seen] == [i == 1 for i in range(len(form().fields))]
 
 
