@@ -16,7 +16,7 @@ from digitscan.vision.segmentation import Segmentation
 SMALLEST = 0.25  # of the pen's square: a smaller speck is no point
 LARGEST_MM = 0.9  # a larger one is print too pale to be ink, or the rest of something
 CLEAR = 0.4  # of the pen's width, from other ink: nearer, it is a crumb of that
-DIRTY = 0.025  # specks to a field in other places: if more, and more than at the foot, all are dirt
+DIRTY = 0.025  # specks to a field in other places: if more, and not fewer than at the foot, all are dirt
 
 
 def speck_points(
@@ -39,7 +39,7 @@ def speck_points(
             else:
                 elsewhere += 1
         sizes.append(size)
-    dirty = elsewhere > max(DIRTY * len(crops), points)
+    dirty = elsewhere > DIRTY * len(crops) and elsewhere >= points
     return [0.0 if dirty else size for size in sizes]
 
 
