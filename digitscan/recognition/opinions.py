@@ -65,16 +65,16 @@ def readings(
         for text, partial in end.partials.items()
     }
     if columns is not None and segmentation.pieces:
-        best = max(shares, key=lambda text: ("?" not in text, shares[text]))
-        blunder = CUT_BLUNDER if doubts.cut_apart(segmentation, marks[best]) else BLUNDER
-        shares = {
-            text: share + math.log(doubts.no_strangers(segmentation, probabilities, marks[text]))
-            for text, share in _together(shares, columns, blunder).items()
-        }
-    found = [
-        (math.exp(share) * doubts.nothing_lost(segmentation, marks[text], cells), text)
-        for text, share in shares.items()
-    ]
+        cut = doubts.cut_apart(segmentation, marks[_likeliest(shares)])
+        blunder = CUT_BLUNDER if cut else BLUNDER
+        shares = _together(shares, columns, blunder)
+        # A lattice may have no good path to what the other reads well: its marks tell little against that.
+        best = marks[_likeliest(shares)]
+        sound = doubts.no_strangers(segmentation, probabilities, best)
+        kept = dict.fromkeys(shares, sound * doubts.nothing_lost(segmentation, best, cells))
+    else:
+        kept = {text: doubts.nothing_lost(segmentation, marks[text], cells) for text in shares}
+    found = [(math.exp(share) * kept[text], text) for text, share in shares.items()]
     found.sort(key=lambda item: -item[0])
     doubt = 1 - found[0][0]
     overrated = doubt**DOUBT / doubt if 0 < doubt < 1 and columns is None else 1.0
@@ -87,6 +87,11 @@ def readings(
         )
         for i, (probability, text) in enumerate(found)
     ]
+
+
+def _likeliest(shares: dict[str, float]) -> str:
+    """What can be read whole, if anything can."""
+    return max(shares, key=lambda text: ("?" not in text, shares[text]))
 
 
 def _together(shares: dict[str, float], columns: Columns, blunder: float) -> dict[str, float]:

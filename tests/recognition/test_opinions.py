@@ -347,6 +347,20 @@ def test_what_one_cannot_read_the_other_may_and_nobody_is_sure(sure: float) -> N
     assert best.probability < 0.96
 
 
+def test_a_path_that_reads_badly_does_not_make_another_number_likelier() -> None:
+    joined = lattice([piece(20, 10), piece(30, 10, cut=Cut(0.5, 20))])
+    whole: Said = {"other": 0.999, "7": 0.001}
+    said: list[Said] = [
+        whole if h.last - h.first == 2 else {"1": 0.9, "other": 0.1} for h in joined.hypotheses
+    ]
+    columns = spelling(("7", 0.8), ("1", 0.15))
+    columns[0, 0, SIGNS.index("1") + 1] = np.log(0.15)
+    columns[0, 2, 0] = np.log(0.84)
+    best = in_box(joined, said, columns)[0]
+    assert best.value == "7"
+    assert best.probability < 0.1
+
+
 @pytest.mark.parametrize("name", ["other", "crossed"])
 def test_a_stranger_that_stands_alone_is_no_digit_whatever_cuts_go_through_it(name: str) -> None:
     whole = lattice([piece(20, 20)])
