@@ -48,7 +48,8 @@ STEEP = Mix()
 GENTLE = Mix(strength=0.8, untouched=0.35, printed=0.15)
 """For the last part of a training: what is read later is less odd than what is learnt from. Only there are 1s
 printed. Of MNIST's test digits 99.70% were read without them, 99.66% so, and 99.64% where they were printed
-from the beginning: one training each."""
+from the beginning; where only in nine epochs more, and the network is the mean of both, 99.66%: one training
+each."""
 
 
 def sample(
