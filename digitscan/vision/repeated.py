@@ -21,7 +21,7 @@ from digitscan.vision.segmentation import Segmentation
 LEAST_MM = 1.2  # high: points and dashes are in doubt without it
 EVEN_MM = 0.18  # by which each side of print varies from field to field, be it running numbers,
 ALIKE_MM = 0.27  # or, where it is the same print, in a coarse scan
-ALIKE = 0.8  # correlation of ink, box upon box: of print .9, of an even hand's digits .4 to .65
+ALIKE = 0.8  # cosine of two inks, box upon box: of print .9 and more, of an even hand's digits about .5
 FINE = 24  # px of a side of the box for that
 MOST_SIDES = 3  # that are even where print is broken or touches something
 FIELDS, SHARE = 4, 0.7  # of a column have it, at least
@@ -62,12 +62,12 @@ def _is_print(
     ink = _normed([pieces[i] for i in often])
     even = (apart[:, often][:, :, often] <= EVEN_MM).all(axis=0)
     same = even | (in_place[often][:, often] & (ink @ ink.T >= ALIKE))
-    print_: NDArray[np.int64] = often[(same @ of_field[often]).sum(axis=1) >= least]
-    return np.asarray(((apart[:, :, print_] <= ALIKE_MM).sum(axis=0) >= MOST_SIDES).any(axis=1))
+    shared: NDArray[np.int64] = often[(same @ of_field[often]).sum(axis=1) >= least]
+    return np.asarray(((apart[:, :, shared] <= ALIKE_MM).sum(axis=0) >= MOST_SIDES).any(axis=1))
 
 
 def _normed(pieces: Sequence[Piece]) -> NDArray[np.float32]:
-    """The ink of each piece stretched to one size, of unit length, so that products are correlations."""
+    """The ink of each piece stretched to one size, of unit length: products are cosines."""
     size = (FINE, FINE)
     stretched = [
         cv2.blur(cv2.resize(p.ink.astype(np.float32), size, interpolation=cv2.INTER_AREA), (3, 3)).ravel()

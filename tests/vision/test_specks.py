@@ -14,7 +14,7 @@ from tests.vision.test_fields import crops_of, drawn_on, form
 
 OPEN = form().fields[1].box
 MIDDLE = OPEN.x + 7.5, OPEN.y + OPEN.height / 2
-"""Between the two digits, mm; these are 4 mm high, and a pen of 0.6 mm wrote them."""
+"""Between the two digits, mm; these are 4 mm high if not said otherwise, and a pen of 0.6 mm wrote them."""
 
 
 def two_digits(*specks: tuple[float, float], tone: int = 40, side: int = 4, radius: float = 2.0) -> Image:
