@@ -131,33 +131,23 @@ def _segmented(registered: RegisteredPage) -> tuple[list[FieldCrop], list[Segmen
         for (ink, rules), c in zip(inks, crops, strict=True)
     ]
     found = by_page(found, [crop.box for crop in crops])
-    unread = zip(pale_marks(crops, inks, level), hidden_marks(crops, inks, level), strict=True)
+    pale, hidden = pale_marks(crops, inks, level), hidden_marks(crops, inks, level)
     beside = overflow(crops, [ink for ink, _ in inks], lit.page.image, level.threshold)
-    of_fields = zip(
-        found,
-        crops,
-        unread,
-        slashed(found),
-        beside,
-        covered(crops, inks),
-        repeated(crops, found),
-        paler(crops, found, level),
-        speck_points(found, crops, inks, level),
-        strict=True,
-    )
+    strikes, covers, prints = slashed(found), covered(crops, inks), repeated(crops, found)
+    fainter, points = paler(crops, found, level), speck_points(found, crops, inks, level)
     found = [
         replace(
             s,
-            left_out=max(s.left_out, *m),
-            point=max(s.point, speck),
-            streaks=c.streak_boxes,
-            slashed=strikes,
-            beside=more,
-            covered=hidden,
-            repeated=printed,
-            pale=pale,
+            left_out=max(s.left_out, pale[i], hidden[i]),
+            point=max(s.point, points[i]),
+            streaks=crops[i].streak_boxes,
+            slashed=strikes[i],
+            beside=beside[i],
+            covered=covers[i],
+            repeated=prints[i],
+            pale=fainter[i],
         )
-        for s, c, m, strikes, more, hidden, printed, pale, speck in of_fields
+        for i, s in enumerate(found)
     ]
     return crops, found
 
