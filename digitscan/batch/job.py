@@ -161,7 +161,7 @@ def run(
                 "versions": _versions(),
             }
 
-        book.keep_limits(setup, forms)
+        book.keep_rules(setup, forms)
         with book.listing(setup, _rows(listing, book, setup)) as rows:
             counts = outputs.write(output, rows, about)
         this.end("stopped" if counts.left and limits.may_stop else "done")

@@ -18,9 +18,16 @@ from typing import Any, TypeVar
 
 from digitscan.batch.database import connected
 from digitscan.batch.outputs import PageRows, rendered
-from digitscan.batch.packing import packed, packed_limits, unpacked, unpacked_limits
+from digitscan.batch.packing import (
+    packed,
+    packed_checks,
+    packed_limits,
+    unpacked,
+    unpacked_checks,
+    unpacked_limits,
+)
 from digitscan.errors import DigitscanError, UsageError
-from digitscan.forms import Form, Limits
+from digitscan.forms import Check, Form, Limits
 from digitscan.records import PageFailure, PageRef, PageResult
 
 NAME = "journal.sqlite"
@@ -63,10 +70,11 @@ CREATE TABLE listed (
 CREATE INDEX listed_by_page ON listed (sha256, page);
 """
 """inputs: the files found by a run, in order of rows; listed: the rows of the outputs as last written."""
-_LIMITS = """CREATE TABLE IF NOT EXISTS limits (
-    setup TEXT NOT NULL, form TEXT NOT NULL, fields TEXT NOT NULL, PRIMARY KEY (setup, form)
+_RULES = """CREATE TABLE IF NOT EXISTS {} (
+    setup TEXT NOT NULL, form TEXT NOT NULL, rules TEXT NOT NULL, PRIMARY KEY (setup, form)
 )"""
-"""What may be written in the fields of a form; made by a run, since older journals lack it."""
+"""limits: what may be written in the fields of a form; checks: those between them. Made by a run, since older
+journals lack them."""
 
 _Outcome = TypeVar("_Outcome", bound=PageResult | PageRows | PageFailure)
 _LISTED = (
@@ -157,20 +165,29 @@ class Journal:
                 "INSERT INTO reads (sha256, page, setup, at) VALUES (?, ?, ?, ?)", (*key, time.time())
             )
 
-    def keep_limits(self, setup: str, forms: Iterable[Form]) -> None:
-        """Keep what `limits` gives."""
-        rows = [(setup, form.name, packed_limits(form)) for form in forms]
+    def keep_rules(self, setup: str, forms: Iterable[Form]) -> None:
+        """Keep what `limits` and `checks` give."""
         with self.connection as book:
-            book.execute(_LIMITS)
-            book.executemany("INSERT OR REPLACE INTO limits VALUES (?, ?, ?)", rows)
+            for table, pack in (("limits", packed_limits), ("checks", packed_checks)):
+                book.execute(_RULES.format(table))
+                rows = [(setup, form.name, pack(form)) for form in forms]
+                book.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)", rows)
 
     def limits(self) -> dict[tuple[str, str], Limits]:
         """What may be written in what the outputs hold, by form and column: `person[].age`."""
+        kept = self._rules("limits")
+        return {(form, name): of for form, text in kept for name, of in unpacked_limits(text).items()}
+
+    def checks(self) -> dict[str, tuple[Check, ...]]:
+        """The checks between the fields that the outputs hold, by form."""
+        return {form: unpacked_checks(text) for form, text in self._rules("checks")}
+
+    def _rules(self, table: str) -> list[tuple[str, str]]:
         one = self.connection.execute
-        if one("SELECT 1 FROM sqlite_master WHERE name = 'limits'").fetchone() is None:
-            return {}
-        found = one("SELECT form, fields FROM limits WHERE setup = (SELECT setup FROM listed LIMIT 1)")
-        return {(form, name): of for form, text in found for name, of in unpacked_limits(text).items()}
+        if one("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is None:
+            return []
+        found = one(f"SELECT * FROM {table} WHERE setup = (SELECT setup FROM listed LIMIT 1)")
+        return [(form, text) for _, form, text in found]
 
     @contextmanager
     def listing(self, setup: str, outcomes: Iterable[_Outcome]) -> Iterator[Iterator[_Outcome]]:

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from digitscan.forms import Form, Limits
+from digitscan.forms import Check, Form, Limits
 from digitscan.records import Candidate, DigitReading, FieldReading, PageFailure, PageRef, PageResult
 
 
@@ -51,6 +51,19 @@ def unpacked_limits(text: str) -> dict[str, Limits]:
         name: Limits((fewest, most), required, low, high, None if values is None else frozenset(values), like)
         for name, ((fewest, most), required, low, high, values, like) in json.loads(text).items()
     }
+
+
+def packed_checks(form: Form) -> str:
+    """The checks of a form."""
+    return json.dumps([[c.rule, c.terms, c.constant, c.operator] for c in form.checks], separators=(",", ":"))
+
+
+def unpacked_checks(text: str) -> tuple[Check, ...]:
+    """The same."""
+    return tuple(
+        Check(rule, tuple((name, factor) for name, factor in terms), constant, operator)
+        for rule, terms, constant, operator in json.loads(text)
+    )
 
 
 def _packed(r: FieldReading) -> list[Any]:

@@ -42,7 +42,7 @@ def settle(
         if causes[name] and _in_doubt(field, chosen[name]):
             chosen[name] = options[name][int(np.argmax(known[name][:-1]))]
     _take_back(chosen, options, checks)
-    broken = [check for check in checks if not holds(check, chosen)]
+    broken = [check for check in checks if not _holds(check, chosen)]
     slips = _same_slips(chosen, options, checks)
     readings = []
     for field, ink in zip(fields, inks, strict=True):
@@ -75,6 +75,10 @@ def _candidates(
     return tuple(Candidate(o.value, p) for o, p in likely if p >= LEAST_CANDIDATE)
 
 
+def _holds(check: Check, read: Mapping[str, Alternative]) -> bool:
+    return holds(check, {name: read[name].value for name, _ in check.terms})
+
+
 def _in_doubt(field: FormField, ink: Alternative) -> bool:
     return "?" not in ink.raw and ink.probability < field.accept_confidence
 
@@ -89,7 +93,7 @@ def _causes(
         for name, field in fields.items()
     }
     for check in checks:
-        if not holds(check, ink):
+        if not _holds(check, ink):
             causes |= {name: causes[name] or f"check: {check.rule}" for name in factors(check)}
     return causes
 
@@ -102,7 +106,7 @@ def _take_back(
     while chosen != before:
         before = dict(chosen)
         for check in checks:
-            if not holds(check, chosen):
+            if not _holds(check, chosen):
                 chosen |= {name: options[name][0] for name in factors(check)}
 
 

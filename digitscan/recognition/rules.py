@@ -48,11 +48,10 @@ def broken_rules(field: Limits, value: str) -> Iterator[str]:
         yield f"rule: pattern {field.pattern}"
 
 
-def holds(check: Check, read: Mapping[str, Alternative]) -> bool:
+def holds(check: Check, values: Mapping[str, str]) -> bool:
     """Whether a check holds: an empty field counts as 0, and where all are empty nothing is asked."""
-    values = [read[name].value for name, _ in check.terms]
-    total = check.constant + sum(int(v or 0) * c for v, (_, c) in zip(values, check.terms, strict=True))
-    return comes_out(check, total) or not any(values)
+    total = check.constant + sum(int(values[name] or 0) * factor for name, factor in check.terms)
+    return comes_out(check, total) or not any(values[name] for name, _ in check.terms)
 
 
 def comes_out(check: Check, total: int) -> bool:

@@ -11,7 +11,8 @@ from typing import Literal
 from digitscan.batch.journal import Journal
 from digitscan.batch.outputs import NAMES, SKIPPED, plain
 from digitscan.errors import DigitscanError, UsageError
-from digitscan.forms import Limits
+from digitscan.forms import Check, Limits
+from digitscan.recognition.rules import holds
 from digitscan.records import PageResult
 from digitscan.review import queue
 from digitscan.review.queue import Change, Decision, Item, Key
@@ -63,7 +64,8 @@ class Exported:
     stray: int
     """Decisions on fields that the run does not hold."""
     odd: tuple[str, ...]
-    """What people decided although it breaks a rule of the form, or lacks zeros that were read, in words."""
+    """What people decided although it breaks a rule or a check of the form, or lacks zeros that were read, in
+    words."""
     unread: int
     """Pages, and files, that could not be read or are left: none of their fields is in the tables."""
     paths: tuple[Path, ...]
@@ -78,13 +80,24 @@ class _Tally:
 
     def count(self, item: Item, end: Decision, limits: Limits | None) -> None:
         """Count a field in."""
-        by_people = end.source in ("person", "agreed")
+        by_people = _by_people(end)
         self.fields += 1
         self.open += end.state == "open"
         self.people += by_people
         if by_people and end.state == "value" and (odd := queue.oddities(end.value, item.reading, limits)):
             where = f"{plain(item.page.ref.file)} page {item.key.page} {item.key.field}"
             self.odd.append(f"{where}: {end.value} ({', '.join(odd)})")
+
+    def compare(self, page: PageResult, ends: Mapping[str, Decision], checks: Sequence[Check]) -> None:
+        """Count in the checks that a page breaks by what people decided."""
+        for check in checks:
+            among = {name: ends[name] for name, _ in check.terms}
+            if any(_unknown(end) for end in among.values()) or not any(map(_by_people, among.values())):
+                continue
+            if not holds(check, {name: end.value for name, end in among.items()}):
+                said = ", ".join(f"{name} {end.value}".rstrip() for name, end in among.items())
+                where = f"{plain(page.ref.file)} page {page.ref.page}"
+                self.odd.append(f"{where}: {check.rule} ({said})")
 
 
 def write(
@@ -124,17 +137,18 @@ def write(
                 raise UsageError(f"{directory}: no run has finished there yet: start it again")
             if not with_open:
                 _check_settled(directory, book, settled, reopened)
-            final, limits = begin(FINAL), book.limits()
+            final, limits, checks = begin(FINAL), book.limits(), book.checks()
             tables = _WideTables(begin, frozenset(wide))
             for page in (p for p in book.listed() if isinstance(p, PageResult)):
-                values: dict[str, str | None] = {}
+                ends: dict[str, Decision] = {}
                 for item in (Item(page, reading) for reading in page.readings):
                     end = settled.get(item.key) or _as_read(item, reopened)
                     final(_row(item, end))
                     stray.discard(item.key)
-                    values[item.key.field] = end.value if end.state in ("value", "blank") else None
+                    ends[item.key.field] = end
                     tally.count(item, end, limits.get((item.key.form, item.column)))
-                tables.add(page, values)
+                tally.compare(page, ends, checks.get(page.form, ()))
+                tables.add(page, {name: None if _unknown(end) else end.value for name, end in ends.items()})
             unread = sum(failure.stage != SKIPPED for failure in book.failures())
             if history is not None:
                 past = begin(HISTORY)
@@ -162,6 +176,14 @@ def _as_read(item: Item, reopened: Collection[Key]) -> Decision:
     if item.reading.status == "review" or item.key in reopened:
         return Decision("open", "", "", "", "")
     return Decision(*item.said, "machine", "", "")
+
+
+def _by_people(end: Decision) -> bool:
+    return end.source in ("person", "agreed")
+
+
+def _unknown(end: Decision) -> bool:
+    return end.state not in ("value", "blank")
 
 
 def _row(item: Item, end: Decision) -> Row:

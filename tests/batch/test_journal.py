@@ -13,7 +13,7 @@ import pytest
 
 from digitscan.batch import journal, packing
 from digitscan.errors import DigitscanError, UsageError
-from digitscan.forms import Limits
+from digitscan.forms import Limits, load_form
 from digitscan.records import Candidate, DigitReading, FieldReading, PageFailure, PageRef, PageResult
 from tests.review import made
 
@@ -116,8 +116,8 @@ def test_what_may_be_written_is_that_of_the_outputs(tmp_path: Path) -> None:
     form = made.form(tmp_path)
     with journal.opened(tmp_path) as book:
         book.record_page("a", RESULT)
-        book.keep_limits("a", [form])
-        book.keep_limits("a", [form])
+        book.keep_rules("a", [form])
+        book.keep_rules("a", [form])
         assert book.limits() == {}
         for setup in ("b", "a"):
             with book.listing(setup, [RESULT]) as rows:
@@ -131,10 +131,24 @@ def test_what_may_be_written_is_that_of_the_outputs(tmp_path: Path) -> None:
     }
 
 
+def test_the_checks_are_those_of_the_outputs(tmp_path: Path) -> None:
+    (tmp_path / "summed.toml").write_text(
+        made.FORM + '[[check]]\nrule = "district + district - 7 <= person[2].age"\n'
+    )
+    form = load_form(tmp_path / "summed.toml")
+    with journal.opened(tmp_path) as book:
+        book.record_page("a", RESULT)
+        book.keep_rules("a", [form])
+        with book.listing("a", [RESULT]) as rows:
+            list(rows)
+        assert len(form.checks) == 1
+        assert book.checks() == {"census": form.checks}
+
+
 def test_a_journal_from_before_limits_were_kept_has_none(tmp_path: Path) -> None:
     with journal.opened(tmp_path) as book:
-        assert book.limits() == {}
-        book.keep_limits("a", [made.form(tmp_path)])
+        assert (book.limits(), book.checks()) == ({}, {})
+        book.keep_rules("a", [made.form(tmp_path)])
         book.record_page("a", RESULT)
         with book.listing("a", [RESULT]) as rows:
             list(rows)

@@ -40,7 +40,7 @@ def enumerated(fields: list[FormField], inks: list[FieldInk], checks: list[Check
             if any(i == len(ink.alternatives) for ink, i in asked):
                 weight *= COINCIDENCE if exact else 1 - CHECK_BROKEN
                 continue
-            kept = holds(check, {n: picked[n][0].alternatives[picked[n][1]] for n, _ in check.terms})
+            kept = holds(check, {n: picked[n][0].alternatives[picked[n][1]].value for n, _ in check.terms})
             weight *= 1 - CHECK_BROKEN if kept else CHECK_BROKEN * (COINCIDENCE if exact else 1)
         for total, i in zip(sums, choice, strict=True):
             total[i] += weight

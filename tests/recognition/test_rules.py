@@ -80,7 +80,7 @@ SUM = Check("men + women == total", (("men", 1), ("women", 1), ("total", -1)), 0
 )
 def test_sums(men: str, women: str, total: str, *, comes_out: bool) -> None:
     values = {"men": men, "women": women, "total": total}
-    assert holds(SUM, {name: an_alternative(value) for name, value in values.items()}) is comes_out
+    assert holds(SUM, values) is comes_out
 
 
 @pytest.mark.parametrize(
@@ -89,11 +89,11 @@ def test_sums(men: str, women: str, total: str, *, comes_out: bool) -> None:
 )
 def test_checks_compare_with_constants(operator: Any, constant: int, *, kept: bool) -> None:
     check = Check("age ? 5", (("age", -1),), constant, operator)
-    assert holds(check, {"age": an_alternative("5")}) is kept
-    assert holds(check, {"age": an_alternative("")})
+    assert holds(check, {"age": "5"}) is kept
+    assert holds(check, {"age": ""})
 
 
 def test_a_field_named_twice_counts_twice() -> None:
     check = Check("men + men == total", (("men", 1), ("men", 1), ("total", -1)), 0, "==")
     assert factors(check) == {"men": 2, "total": -1}
-    assert holds(check, {"men": an_alternative("4"), "total": an_alternative("8")})
+    assert holds(check, {"men": "4", "total": "8"})

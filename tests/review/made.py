@@ -118,7 +118,7 @@ def run(directory: Path, outcomes: Sequence[PageResult | PageFailure], forms: Se
     with journal.opened(directory) as book:
         for result in results:
             book.record_page("setup", result)
-        book.keep_limits("setup", forms)
+        book.keep_rules("setup", forms)
         with book.listing("setup", outcomes) as rows:
             list(rows)
     (directory / "summary.json").write_text(json.dumps({"counts": counts}))

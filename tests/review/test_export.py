@@ -13,6 +13,7 @@ import pytest
 
 from digitscan.batch import journal
 from digitscan.errors import DigitscanError, UsageError
+from digitscan.forms import load_form
 from digitscan.records import PageFailure, PageRef, PageResult
 from digitscan.review import corrections, decisions, export, ledger, queue
 from digitscan.review.decisions import Entry
@@ -64,7 +65,7 @@ def test_values_that_the_form_does_not_allow_are_exported_and_told(tmp_path: Pat
     (tmp_path / "c.csv").write_text("\n".join(lines))
     done = called("export", tmp_path, "--corrections", tmp_path / "c.csv")
     assert done.returncode == 0
-    assert "3 decided values are not as the form allows, or lost zeros in front" in done.stderr
+    assert "3 times what people decided is not as the form allows" in done.stderr
     assert "a.png page 1 district: 12 (read 012); a.png page 1 person[1].age: 0042 (rule: not" in done.stderr
     assert "b.png page 1 district: 291 (rule: maximum 290)\n" in done.stderr
     values = {(r["file"], r["field"]): r["value"] for r in rows(tmp_path / "final.csv")}
@@ -72,7 +73,26 @@ def test_values_that_the_form_does_not_allow_are_exported_and_told(tmp_path: Pat
     (tmp_path / "c.csv").write_text("\n".join([lines[0], lines[1].replace(",12,", ",0012,")]))
     refused = called("export", tmp_path, "--corrections", tmp_path / "c.csv")
     assert (refused.returncode, "c.csv: line 2: district: 0012 has 4 digits" in refused.stderr) == (2, True)
-    assert "3 decided values" in called("export", tmp_path).stderr
+    assert "3 times what people decided" in called("export", tmp_path).stderr
+
+
+def test_a_check_that_what_people_decided_breaks_is_told(tmp_path: Path) -> None:
+    summed = made.FORM + '[[check]]\nrule = "district == person[1].age + person[2].age"\n'
+    (tmp_path / "summed.toml").write_text(summed, encoding="utf-8")
+    pages = [made.usual(f"{name}.png", value="041") for name in "abcde"]
+    made.run(tmp_path, pages, [load_form(tmp_path / "summed.toml")])
+    ages = [Decision("value", value, "person", "Ada", ADA.when) for value in ("41", "77")]
+    gone = Decision("unreadable", "", "person", "Ada", ADA.when)
+    settled = {key(page): age for page, age in zip(pages, [*ages, gone], strict=False)}
+    settled[key(pages[3], "person[2].age")] = ages[1]
+    settled[key(pages[4])] = ages[0]
+    settled[key(pages[4], "person[2].age")] = ages[1]
+    odd = export.write(tmp_path, tmp_path, settled, with_open=True).odd
+    rule = "district == person[1].age + person[2].age"
+    assert odd == (
+        f"b.png page 1: {rule} (district 041, person[1].age 77, person[2].age)",
+        f"e.png page 1: {rule} (district 041, person[1].age 41, person[2].age 77)",
+    )
 
 
 def test_what_was_not_read_is_counted_and_no_run_at_all_refused(tmp_path: Path) -> None:
