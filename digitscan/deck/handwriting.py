@@ -105,6 +105,26 @@ def draw_cross(
     return _ink([_written(stroke * size, hand, height, rng) for stroke in strokes], hand, height, rng)
 
 
+def draw_careless_cross(hand: Hand, height: float, rng: np.random.Generator) -> Image:
+    """An X of two strokes that are not alike: one shorter, they bend, cross off their middles, end in a hook.
+
+    height: the length of the longer one, in px. Neither only just crosses the other: that might be a 4.
+    """
+    steep = np.deg2rad(np.array([-45, 45]) + rng.normal(0, 10, 2) + rng.normal(0, 6))
+    lengths = np.array([1.0, rng.uniform(0.5, 1.0)])[rng.permutation(2)]
+    strokes = []
+    for angle, length in zip(steep, lengths, strict=True):
+        cos, sin = np.cos(angle), np.sin(angle)
+        along, beside = np.array([(cos, sin), (-sin, cos)])
+        before = rng.uniform(0.35, 0.65)
+        ends = np.array([-before, 1 - before])
+        line = [ends[0] * along, rng.normal(0, 0.06) * beside, ends[1] * along]
+        if rng.random() < 0.1:
+            line.append(line[-1] + rng.normal(0, 0.12, 2))
+        strokes.append(_spline(np.array(line) * length * height, ()))
+    return _ink([_written(stroke, hand, height, rng) for stroke in strokes], hand, height, rng)
+
+
 def draw_dash(hand: Hand, width: float, rng: np.random.Generator) -> Image:
     """A dash about `width` pixels wide, drawn with the pen of digits one and a half times as high."""
     height = 1.5 * width

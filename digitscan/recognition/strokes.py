@@ -45,6 +45,8 @@ def draw_crossed(rng: np.random.Generator) -> Image:
         return handwriting.draw_dash(hand, HEIGHT * rng.uniform(0.5, 1.0), rng)
     if kind < 0.35:
         return _two_dashes(hand, rng)
+    if kind < 0.6:
+        return handwriting.draw_careless_cross(hand, HEIGHT, rng)
     aspect = np.exp(rng.uniform(np.log(0.4), np.log(2.2)))
     uneven = float(rng.uniform(0, 0.8)) if rng.random() < 0.5 else 0.0
     ink = handwriting.draw_cross(hand, HEIGHT * min(aspect, 1), HEIGHT * min(1 / aspect, 1), rng, uneven)

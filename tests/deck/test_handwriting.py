@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from digitscan.deck.handwriting import (
     Hand,
+    draw_careless_cross,
     draw_cross,
     draw_dash,
     draw_digit,
@@ -97,6 +98,26 @@ def test_whoever_writes_the_one_with_an_upstroke_bars_the_seven() -> None:
     continental = [hand for hand in (make_hand(rng) for _ in range(300)) if "upstroke" in hand.ways[1]]
     assert continental
     assert all("barred" in hand.ways[7] for hand in continental)
+
+
+def arms(ink: Image, away: int) -> int:
+    """How many strokes leave the thickest place of the ink, seen so many px away."""
+    mask = np.pad((ink > 100).astype(np.uint8), away + 1)
+    y, x = np.unravel_index(cv2.distanceTransform(mask, cv2.DIST_L2, 5).argmax(), mask.shape)
+    turn = np.linspace(0, 2 * np.pi, 180, endpoint=False)
+    ring = mask[np.rint(y + away * np.sin(turn)).astype(int), np.rint(x + away * np.cos(turn)).astype(int)]
+    return int((np.diff(ring, prepend=ring[-1]) == 1).sum())
+
+
+def test_the_strokes_of_a_careless_cross_cross_and_are_not_alike() -> None:
+    rng = np.random.default_rng(8)
+    crosses = [draw_careless_cross(make_hand(rng), 60, rng) for _ in range(200)]
+    assert all(cv2.connectedComponents((ink > 100).astype(np.uint8))[0] == 2 for ink in crosses)
+    assert np.mean([arms(ink, 9) == 4 for ink in crosses]) > 0.8
+    shapes = np.array([ink.shape for ink in crosses])
+    assert shapes.max(axis=1).min() > 40 and shapes.max() < 80
+    narrow, broad = np.quantile(shapes[:, 1] / shapes[:, 0], [0.1, 0.9])
+    assert narrow < 0.85 and broad > 1.2
 
 
 def test_crosses_dashes_letters_and_scribbles_have_about_their_size() -> None:
