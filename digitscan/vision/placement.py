@@ -31,6 +31,9 @@ FULL_CONTRAST = 0.16  # of the paper's brightness: from here on a rule counts in
 BESIDE = 2  # px beside the best place in which the middle of a rule is looked for
 FAINT = 0.05  # of a rule in full contrast: less is paper
 CONFIRMED, ABSENT = 0.4, 0.15  # of a rule's length seen; less is no broken rule but none
+WRITTEN_OVER = 0.7  # of an edge's length dark: a rule under thick strokes, or one of which a fax left dots
+BLACK, AROUND = 0.6, 15  # so much dark within so many px of an edge is a cover, and no writing
+CORNER_MM = 0.5  # at either end of an edge, where others meet it
 ENDS = 2  # edges of a box, upright or level
 MARGIN_MM = sum(REACHES_MM) + RULE_MM  # around all fields
 TO_EDGES = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # from pixel centres at whole numbers
@@ -110,6 +113,7 @@ class LaidPage:
         crop = cut(small, to_small, (round(width), round(height)), enlarge)
         thick = round(RULE_MM * SCALE)
         paper = paper_around(crop, thick)
+        self._dark = crop < (1 - FULL_CONTRAST) * paper
         self._sums = {
             (kind.run, kind.gap, axis): cv2.integral(ruled(crop, paper, axis, thick, kind.run, kind.gap))
             for kind in self._kinds
@@ -147,28 +151,45 @@ class LaidPage:
         return off
 
     def _otherwise_divided(self, found: _Found) -> NDArray[np.bool_]:
-        """Of each field whether both ends of its cells are seen, but no rule between any two of them.
-
-        Of two cells the one rule between may lie under the writing.
-        """
+        """Of each field whether both ends of its cells are seen, but no rule between any two of them."""
         divided = np.zeros(len(found.share), np.bool_)
         for kind in self._kinds:
             edges = kind.edges[0]
-            seen = self._seen_at(kind, edges, found) > CONFIRMED
+            seen = self._seen_at(kind, edges, found, under_ink=True) > CONFIRMED
             ends = seen[edges.first] & seen[edges.first + edges.counts - 1]
             divided[kind.fields] = (
                 (edges.counts > ENDS + 1) & ends & (np.add.reduceat(seen, edges.first, dtype=int) == ENDS)
             )
         return divided
 
-    def _seen_at(self, kind: _Kind, edges: _Edges, found: _Found) -> NDArray[np.float32]:
+    def _seen_at(
+        self, kind: _Kind, edges: _Edges, found: _Found, *, under_ink: bool = False
+    ) -> NDArray[np.float32]:
         """How much rule (0-1) there is along upright edges of fields, where these were found."""
         own = kind.fields[edges.field]
         middle, (across, down) = self._centres[own, 0], found.shift[own].T
         place = middle + (edges.place - middle) * found.stretch[own, 0] + across
         columns = np.rint((place - self._origin[0]) * SCALE - 0.5).astype(int)
         windows = columns[:, None] + np.arange(-BESIDE, BESIDE + 2)
-        return np.asarray(self._profiles(kind, 0, edges.spans + down, windows).max(axis=1), np.float32)
+        seen = np.asarray(self._profiles(kind, 0, edges.spans + down, windows).max(axis=1), np.float32)
+        return self._under_ink(0, seen, columns, edges.spans + down) if under_ink else seen
+
+    def _under_ink(
+        self, axis: int, seen: NDArray[np.float32], columns: NDArray[np.int64], spans: Profile
+    ) -> NDArray[np.float32]:
+        """How much rule (0-1) is seen along edges, but all of it where one may lie under the writing."""
+        dark = self._dark if axis == 0 else self._dark.T
+        ends = np.rint((spans - self._origin[1 - axis] + [[CORNER_MM], [-CORNER_MM]]) * SCALE).astype(int)
+        told = seen.copy()
+        for edge in np.flatnonzero(seen <= CONFIRMED):
+            start, stop = ends[:, edge].clip(0)
+            along, around = (
+                dark[start:stop, max(columns[edge] - beside, 0) : columns[edge] + beside + 1]
+                for beside in (1, AROUND)
+            )
+            if along.size and along.any(axis=1).mean() > WRITTEN_OVER and around.mean() < BLACK:
+                told[edge] = 1.0
+        return told
 
     def _found(self, expected: Profile, reach: float) -> _Found:
         """Each field's rules within `reach` mm of where a shift, mm, is expected to bring them."""
@@ -177,23 +198,25 @@ class LaidPage:
         half = np.zeros(len(expected), np.bool_)
         for kind in self._kinds:
             for axis in (0, 1):
-                moved, stretched, under = self._aligned(kind, axis, expected[kind.fields], reach)
+                moved, stretched, under, columns = self._aligned(kind, axis, expected[kind.fields], reach)
                 shift[kind.fields, axis] += moved / SCALE
                 stretch[kind.fields, axis] = stretched
-                counts = kind.edges[axis].counts
-                share = kind.edges[axis].mean((under > CONFIRMED).astype(float))
-                seen[kind.fields] += counts * share
-                edges[kind.fields] += counts
+                own = kind.edges[axis]
+                seen[kind.fields] += own.counts * own.mean((under > CONFIRMED).astype(float))
+                edges[kind.fields] += own.counts
+                spans = own.spans + expected[kind.fields][own.field, 1 - axis]
+                there = self._under_ink(axis, under, columns, spans)
+                share = own.mean((there > CONFIRMED).astype(float))
                 lesser[kind.fields] = np.minimum(lesser[kind.fields], share)
-                least = np.minimum.reduceat(under, kind.edges[axis].first)
-                half[kind.fields] |= (counts == ENDS) & (least < ABSENT)
+                least = np.minimum.reduceat(there, own.first)
+                half[kind.fields] |= (own.counts == ENDS) & (least < ABSENT)
         return _Found(shift, stretch, seen / edges, lesser, half)
 
     def _aligned(
         self, kind: _Kind, axis: int, expected: Profile, reach: float
-    ) -> tuple[Profile, Profile, Profile]:
+    ) -> tuple[Profile, Profile, NDArray[np.float32], NDArray[np.int64]]:
         """Of fields of one kind, along an axis: the shift (px from the expected) and stretch that put most
-        rule under their edges; and what each edge then sees.
+        rule under their edges; and what each edge then sees, and at which column (row, axis 1).
         """
         edges, fields = kind.edges[axis], kind.fields
         steps, middle = self._steps[reach][fields], self._centres[fields, axis][edges.field]
@@ -221,7 +244,8 @@ class LaidPage:
         beside = sliding_window_view(seen, 2 * BESIDE + 1, axis=1)[edge, place]
         off = edges.mean(exact[own, edge] - columns[own, edge])
         part = _middle(edges.mean(beside), off)
-        return shifts[k] + part, stretches[stretch, np.arange(len(fields))], under[own, edge, here]
+        stretched = stretches[stretch, np.arange(len(fields))]
+        return shifts[k] + part, stretched, under[own, edge, here], columns[own, edge] + shifts[here]
 
     def _profiles(
         self, kind: _Kind, axis: int, spans: Profile, columns: NDArray[np.int64]
@@ -247,7 +271,7 @@ class _Found:
     stretch: Profile
     share: Profile
     lesser: Profile
-    """Of the upright or of the level edges, whichever is less."""
+    """Of the upright or of the level edges, whichever is less; those count that may lie under the writing."""
     is_half: NDArray[np.bool_]
     """Whether of two upright, or two level, edges one is not there at all."""
 

@@ -172,6 +172,42 @@ def test_a_cell_that_lacks_a_side_has_no_evidence(gone: float, *, found: bool) -
     assert (lesser[index] > 0.4) is found
 
 
+@pytest.mark.parametrize(
+    ("stroke", "found"),
+    [
+        (((-0.1, 1.0), (1.1, 1.0)), True),  # along the side
+        (((0.1, 0.9), (0.6, 1.1)), False),  # across it
+        (((0.5, 0.2), (0.5, 1.2)), False),
+    ],
+)
+def test_a_side_under_a_thick_stroke_may_be_there(
+    stroke: tuple[tuple[float, float], ...], *, found: bool
+) -> None:
+    image, index = blank(form()).copy(), next(i for i, f in enumerate(form().fields) if len(f.cells) == 1)
+    x, y, w, h = (round(v * SCALE) for v in form().fields[index].box)
+    image[y + h - 4 : y + h + 5, x - 4 : x + w + 5] = 255
+    begin, end = ((round(x + across * w), round(y + down * h)) for across, down in stroke)
+    cv2.line(image, begin, end, 40, round(1.5 * SCALE))
+    _, _, lesser = laid(image).placed()
+    assert (lesser[index] > 0.4) is found
+
+
+def test_a_side_of_which_a_fax_has_left_dots_is_there() -> None:
+    image, index = blank(form()).copy(), next(i for i, f in enumerate(form().fields) if len(f.cells) == 1)
+    x, y, w, h = (round(v * SCALE) for v in form().fields[index].box)
+    for gap in range(x, x + w, 14):
+        image[y + h - 4 : y + h + 5, gap : gap + 3] = 255
+    _, seen, lesser = laid(image).placed()
+    assert (seen[index], lesser[index]) == (0.75, 1.0)
+
+
+def test_what_lies_under_a_black_cover_is_not_there() -> None:
+    image, index = blank(form()).copy(), next(i for i, f in enumerate(form().fields) if len(f.cells) == 1)
+    x, y, w, h = (round(v * SCALE) for v in form().fields[index].box)
+    image[y + h // 2 : y + h + 40, x - 40 : x + w + 40] = 30
+    assert laid(image).placed()[2][index] == 0
+
+
 def test_a_field_hidden_by_a_blot_goes_with_its_neighbours() -> None:
     by = np.array([[1, 0, 1.2], [0, 1, -0.9], [0, 0, 1.0]])
     image = moved(by)
