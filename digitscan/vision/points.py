@@ -143,7 +143,8 @@ def _knobs(
     high = _highest_dirt(scale, stroke)
     area = ON_RULE * stroke * max(stroke - usual, THICKER_MM * scale)
     for first, past in runs(thicker[None]).get(0, []):
-        if past - first > high and more[first:past].sum() > area:
+        joined = beside[max(first - 1, 0) : past + 1].any()  # it is where a stroke ends that crosses the rule
+        if past - first > high and not joined and more[first:past].sum() > area:
             yield past - first
 
 

@@ -102,6 +102,11 @@ def test_a_stroke_that_ends_at_a_divider_is_no_point() -> None:
     assert on_divider((64, 50, 7, 8), digits=two_digits((56, 50, 8, 8))) == 0
 
 
+def test_a_stroke_that_runs_on_along_a_divider_is_no_point() -> None:
+    assert on_divider((64, 50, 7, 16), digits=two_digits((56, 50, 8, 8))) == 0
+    assert on_divider((64, 62, 7, 8), digits=two_digits((56, 50, 8, 8))) == 8
+
+
 def test_a_rule_as_thick_as_the_pen_shows_no_points() -> None:
     assert on_divider((64, 70, 8, 8), rule=8) == 0
 
