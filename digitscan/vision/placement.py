@@ -151,15 +151,21 @@ class LaidPage:
         return off
 
     def _otherwise_divided(self, found: _Found) -> NDArray[np.bool_]:
-        """Of each field whether both ends of its cells are seen, but no rule between any two of them."""
+        """Of each field whether both ends of its cells are seen, but no rule between any two of them.
+
+        Unless all of these may lie under the writing.
+        """
         divided = np.zeros(len(found.share), np.bool_)
         for kind in self._kinds:
             edges = kind.edges[0]
-            seen = self._seen_at(kind, edges, found, under_ink=True) > CONFIRMED
-            ends = seen[edges.first] & seen[edges.first + edges.counts - 1]
-            divided[kind.fields] = (
-                (edges.counts > ENDS + 1) & ends & (np.add.reduceat(seen, edges.first, dtype=int) == ENDS)
+            seen, there = (
+                self._seen_at(kind, edges, found, under_ink=under_ink) > CONFIRMED
+                for under_ink in (False, True)
             )
+            ends = seen[edges.first] & seen[edges.first + edges.counts - 1]
+            none = np.add.reduceat(seen, edges.first, dtype=int) == ENDS
+            hidden = np.logical_and.reduceat(there, edges.first)
+            divided[kind.fields] = (edges.counts > ENDS + 1) & ends & none & ~hidden
         return divided
 
     def _seen_at(

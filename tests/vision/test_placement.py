@@ -163,6 +163,19 @@ def test_a_field_divided_otherwise_has_no_evidence(lost: tuple[int, ...], *, fou
     assert min(lesser[1:]) > 0.9
 
 
+@pytest.mark.parametrize(("written", "found"), [((1,), False), ((1, 2), True)])
+def test_all_rules_between_cells_may_lie_under_writing(written: tuple[int, ...], *, found: bool) -> None:
+    """One stroke where a rule should be may be a 1 in an open box."""
+    image, (x, y, w, h) = blank(form()).copy(), (round(v * SCALE) for v in form().fields[0].box)
+    for edge in (1, 2):
+        at = x + round(edge * w / 3)
+        image[y + 4 : y + h - 3, at - 4 : at + 5] = 255
+        if edge in written:
+            cv2.line(image, (at, y + 5), (at, y + h - 5), 40, round(1.4 * SCALE))
+    _, _, lesser = laid(image).placed()
+    assert (lesser[0] > 0.4) is found
+
+
 @pytest.mark.parametrize(("gone", "found"), [(1.0, False), (0.5, True)])
 def test_a_cell_that_lacks_a_side_has_no_evidence(gone: float, *, found: bool) -> None:
     image, index = blank(form()).copy(), next(i for i, f in enumerate(form().fields) if len(f.cells) == 1)
