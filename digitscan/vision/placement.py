@@ -113,7 +113,7 @@ class LaidPage:
         crop = cut(small, to_small, (round(width), round(height)), enlarge)
         thick = round(RULE_MM * SCALE)
         paper = paper_around(crop, thick)
-        self._dark = crop < (1 - FULL_CONTRAST) * paper
+        self._dark = crop < cv2.convertScaleAbs(paper, alpha=1 - FULL_CONTRAST)
         self._sums = {
             (kind.run, kind.gap, axis): cv2.integral(ruled(crop, paper, axis, thick, kind.run, kind.gap))
             for kind in self._kinds
