@@ -33,7 +33,8 @@ PRINTED = 0.6  # of that: what is lower still shows how high print stands
 HIGHEST, WIDEST = (8.0, 1.1), 1.0  # what is higher, and wider in heights of the field, is no digit
 MINUS, FLAT, LEVEL = 0.1, 2.0, (0.25, 0.75)  # a dash before a field: width, shape, and where it lies,
 THIN_MM, ALONE_MM = 0.2, 1.5  # and what is too thin for one, or too close to other ink over or under it
-CUT_OFF = 2.5  # mm that what the crop cuts may reach on beyond it
+CUT_OFF = 2.5  # mm above a crop in which is looked how far what it cuts goes on
+PAPER_MM = 2.0  # to both sides of that, which shows how light the paper is
 GOES_ON = 0.2  # of its field's height: so close to the ink in it, a mark beside it goes on with that
 SPILT = 0.5  # of the fields with a mark beside them: if fewer numbers go on, it is another column's ink
 PRINTED_ROWS = 2  # marks at the very same place: more are print
@@ -76,7 +77,7 @@ def overflow(crops: Sequence[FieldCrop], inks: Sequence[Ink], page: Image, thres
     wide = _widened({i: (crops[i], inks[i]) for column in told for i in column}, page, threshold)
     beside = [False] * len(crops)
     for column in told:
-        found = [_marks(*wide[i], crops) for i in column]
+        found = [_marks(*wide[i], crops, page, threshold) for i in column]
         captioned = _captioned(crops, column)
         for side in Side:
             marks = [
@@ -115,8 +116,14 @@ def _widened(
         crop, ink = fields[i]
         left, right = (_enlarged(seen.get((i, x)), (more, len(ink))) for x in (-more, ink.shape[1]))
         box = crop.box._replace(x=crop.box.x + more)
-        wide[i] = replace(crop, box=box), np.hstack([left, ink, right])
+        to_page = crop.to_page @ _moved(-more, 0)
+        wide[i] = replace(crop, box=box, to_page=to_page), np.hstack([left, ink, right])
     return wide
+
+
+def _moved(x: float, y: float) -> Matrix:
+    """From px of a picture whose upper left corner is at that px of a crop to the crop's."""
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
 
 
 def _coarse(x: float) -> Matrix:
@@ -165,7 +172,9 @@ def _place(mark: Mark) -> tuple[float, ...]:
     return (*mark.rows, *mark.columns) if mark.side is Side.ABOVE else mark.rows
 
 
-def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> list[Mark]:
+def _marks(
+    crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop], page: Image, threshold: float
+) -> list[Mark]:
     """What stands beside a field or above it and is no other field's."""
     box, scale, found = crop.box, crop.scale, list[Mark]()
     if np.count_nonzero(ink[part(box)]) == np.count_nonzero(ink):
@@ -183,16 +192,27 @@ def _marks(crop: FieldCrop, ink: Ink, crops: Sequence[FieldCrop]) -> list[Mark]:
         inked = np.count_nonzero(ink[:, x : x + w].any(axis=1))
         if side is not Side.ABOVE and inked - h > RUNS_ON * (len(ink) - h):
             continue
-        up = CUT_OFF * scale * (y == 0)
+        up = _goes_up(mark, crop, page, threshold) if y == 0 else 0
         if not any(
             _reaches_into(Box(x, y - up, w, up + h), crop, c) for c in crops if c.field is not crop.field
         ):
             near = max(box.x - x - w, x - box.x - box.width) < NEAR_MM * scale
-            rows = (y - box.y) / scale, (y + h - box.y) / scale
+            rows = (y - up - box.y) / scale, (y + h - box.y) / scale
             columns = (x - box.x) / scale, (x + w - box.x) / scale
             goes_on = side is not Side.ABOVE and _goes_on(mark, ink, box)
             found.append(Mark(side, rows, columns, near and (minus or h > least), goes_on))
     return found
+
+
+def _goes_up(mark: Box, crop: FieldCrop, page: Image, threshold: float) -> int:
+    """How far, px, a mark that the crop cuts goes on above it; no farther is looked than `CUT_OFF`."""
+    x, _, w, _ = (int(v) for v in mark)
+    up, around = round(CUT_OFF * crop.scale), round(PAPER_MM * crop.scale)
+    above = cut(page, crop.to_page @ _moved(x - around, -up), (w + 2 * around, up + 1))
+    (dark,) = darknesses([above], crop.scale)
+    labels, stats = components((dark > threshold * 255).astype(np.uint8))
+    own = np.unique(labels[-1, around : around + w])
+    return max((up - int(stats[i][1]) for i in own if i), default=0)
 
 
 def _goes_on(mark: Box, ink: Ink, box: Box) -> bool:

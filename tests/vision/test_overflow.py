@@ -170,6 +170,23 @@ def test_a_digit_that_the_crop_cuts_may_be_the_next_field_s(away: float, *, own:
     assert overflow(fields, inks, page)[:12] == [own and i == 4 for i in range(12)]
 
 
+@pytest.mark.parametrize(("top", "own"), [(3.4, True), (5.0, False), (8.0, False)])
+def test_a_digit_over_the_cells_that_the_crop_cuts_may_come_from_the_row_above(
+    top: float, *, own: bool
+) -> None:
+    """Rows 4 mm apart; top: of a stroke, mm over its field."""
+    page, scale = registered().page.image.copy(), DPI / 25.4
+    x, y, width, _ = next(f.box for f in registered().form.fields if f.name == AGES[4])
+    left = round((x + width / 3) * scale)
+    page[round((y - top) * scale) : round((y - 0.6) * scale), left : left + 12] = 0
+    of_page = [
+        crop for crop in cut_fields(replace(registered(), page=as_page(page))) if crop.field.name in AGES
+    ]
+    high = [replace(c, field=replace(c.field, box=c.field.box._replace(height=11.0))) for c in of_page]
+    found = overflow(high, [crop.dark > 127 for crop in high], page)
+    assert found == [own and crop.field.name == AGES[4] for crop in high]
+
+
 def test_what_stands_over_the_first_of_a_column_is_its_caption() -> None:
     assert seen(AGES[:1], -0.5, 3, 2, above=True) == []
 
