@@ -85,8 +85,8 @@ def export(
     if done.odd:
         told = "; ".join(done.odd[:NAMED]) + ("; ..." if len(done.odd) > NAMED else "")
         _log.warning(
-            "%d times what people decided is not as the form allows, breaks a check or lost zeros in front:"
-            " it is exported as it is; look whether it stands so on the scans: %s",
+            "%d decisions break a rule or a check of the form, or lost zeros in front, and are exported as"
+            " they are: look whether they stand so on the scans: %s",
             *(len(done.odd), told),
         )
     if done.unread:

@@ -65,7 +65,7 @@ def test_values_that_the_form_does_not_allow_are_exported_and_told(tmp_path: Pat
     (tmp_path / "c.csv").write_text("\n".join(lines))
     done = called("export", tmp_path, "--corrections", tmp_path / "c.csv")
     assert done.returncode == 0
-    assert "3 times what people decided is not as the form allows" in done.stderr
+    assert "3 decisions break a rule or a check of the form" in done.stderr
     assert "a.png page 1 district: 12 (read 012); a.png page 1 person[1].age: 0042 (rule: not" in done.stderr
     assert "b.png page 1 district: 291 (rule: maximum 290)\n" in done.stderr
     values = {(r["file"], r["field"]): r["value"] for r in rows(tmp_path / "final.csv")}
@@ -73,7 +73,7 @@ def test_values_that_the_form_does_not_allow_are_exported_and_told(tmp_path: Pat
     (tmp_path / "c.csv").write_text("\n".join([lines[0], lines[1].replace(",12,", ",0012,")]))
     refused = called("export", tmp_path, "--corrections", tmp_path / "c.csv")
     assert (refused.returncode, "c.csv: line 2: district: 0012 has 4 digits" in refused.stderr) == (2, True)
-    assert "3 times what people decided" in called("export", tmp_path).stderr
+    assert "3 decisions break" in called("export", tmp_path).stderr
 
 
 def test_a_check_that_what_people_decided_breaks_is_told(tmp_path: Path) -> None:
