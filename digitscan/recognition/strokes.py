@@ -38,7 +38,7 @@ def draw_digit(digit: int, rng: np.random.Generator) -> Image:
 
 
 def draw_crossed(rng: np.random.Generator) -> Image:
-    """What strikes out a cell: an X of any width and slant, a dash, two dashes."""
+    """What strikes out a cell: an X of any width and slant, careful or not, a dash, two dashes."""
     hand = handwriting.make_hand(rng)
     kind = rng.random()
     if kind < 0.25:

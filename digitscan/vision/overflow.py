@@ -104,7 +104,7 @@ def _widened(
     scale = next(crop.scale for crop, _ in fields.values())
     more = round(FARTHER_MM * scale)
     strips = {
-        (i, x): cut(page, crop.to_page @ _coarse(x), (more // COARSE, len(ink) // COARSE))
+        (i, x): cut(page, crop.to_page @ _from(x, 0, COARSE), (more // COARSE, len(ink) // COARSE))
         for i, (crop, ink) in fields.items()
         for x in (-more, ink.shape[1])
     }
@@ -116,19 +116,14 @@ def _widened(
         crop, ink = fields[i]
         left, right = (_enlarged(seen.get((i, x)), (more, len(ink))) for x in (-more, ink.shape[1]))
         box = crop.box._replace(x=crop.box.x + more)
-        to_page = crop.to_page @ _moved(-more, 0)
+        to_page = crop.to_page @ _from(-more, 0)
         wide[i] = replace(crop, box=box, to_page=to_page), np.hstack([left, ink, right])
     return wide
 
 
-def _moved(x: float, y: float) -> Matrix:
-    """From px of a picture whose upper left corner is at that px of a crop to the crop's."""
-    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
-
-
-def _coarse(x: float) -> Matrix:
-    """From px of a strip, which begins at column x of a crop, to the crop's."""
-    return np.array([[COARSE, 0.0, x], [0.0, COARSE, 0.0], [0.0, 0.0, 1.0]])
+def _from(x: float, y: float, step: float = 1) -> Matrix:
+    """From px of a picture that begins at column x and row y of a crop to the crop's, `step` for each."""
+    return np.array([[step, 0.0, x], [0.0, step, y], [0.0, 0.0, 1.0]])
 
 
 def _enlarged(strip: Ink | None, size: tuple[int, int]) -> Ink:
@@ -208,7 +203,7 @@ def _goes_up(mark: Box, crop: FieldCrop, page: Image, threshold: float) -> int:
     """How far, px, a mark that the crop cuts goes on above it; no farther is looked than `CUT_OFF`."""
     x, _, w, _ = (int(v) for v in mark)
     up, around = round(CUT_OFF * crop.scale), round(PAPER_MM * crop.scale)
-    above = cut(page, crop.to_page @ _moved(x - around, -up), (w + 2 * around, up + 1))
+    above = cut(page, crop.to_page @ _from(x - around, -up), (w + 2 * around, up + 1))
     (dark,) = darknesses([above], crop.scale)
     labels, stats = components((dark > threshold * 255).astype(np.uint8))
     own = np.unique(labels[-1, around : around + w])

@@ -129,7 +129,7 @@ class LaidPage:
         for a field that seems to lie a cell off, to have other cells, or one cell that lacks a side.
         """
         expected = _smoothed(self._centres, self._coarse.shift, self._coarse.share)
-        found = self._found(expected, REACHES_MM[1])
+        found = self._found(expected, REACHES_MM[1], under_ink=True)
         sure = (found.share >= CONFIRMED)[:, None]
         shift, stretch = np.where(sure, found.shift, expected), np.where(sure, found.stretch, 1.0)
         # stretched about the box's centre, then shifted
@@ -145,7 +145,8 @@ class LaidPage:
         off = np.zeros(len(found.share), np.bool_)
         for kind in self._kinds:
             (left, beyond_left), (right, beyond_right) = (
-                self._seen_at(kind, edges, found).reshape(-1, 2).T > CONFIRMED for edges in kind.ends
+                self._seen_at(kind, *self._where(kind, edges, found)).reshape(-1, 2).T > CONFIRMED
+                for edges in kind.ends
             )
             off[kind.fields] = (~left & beyond_right) | (~right & beyond_left)
         return off
@@ -158,27 +159,26 @@ class LaidPage:
         divided = np.zeros(len(found.share), np.bool_)
         for kind in self._kinds:
             edges = kind.edges[0]
-            seen, there = (
-                self._seen_at(kind, edges, found, under_ink=under_ink) > CONFIRMED
-                for under_ink in (False, True)
-            )
+            columns, spans = self._where(kind, edges, found)
+            shares = self._seen_at(kind, columns, spans)
+            seen, there = shares > CONFIRMED, self._under_ink(0, shares, columns, spans) > CONFIRMED
             ends = seen[edges.first] & seen[edges.first + edges.counts - 1]
             none = np.add.reduceat(seen, edges.first, dtype=int) == ENDS
             hidden = np.logical_and.reduceat(there, edges.first)
             divided[kind.fields] = (edges.counts > ENDS + 1) & ends & none & ~hidden
         return divided
 
-    def _seen_at(
-        self, kind: _Kind, edges: _Edges, found: _Found, *, under_ink: bool = False
-    ) -> NDArray[np.float32]:
-        """How much rule (0-1) there is along upright edges of fields, where these were found."""
+    def _where(self, kind: _Kind, edges: _Edges, found: _Found) -> tuple[NDArray[np.int64], Profile]:
+        """Columns of upright edges of fields, and from where to where they run, mm, as these were found."""
         own = kind.fields[edges.field]
         middle, (across, down) = self._centres[own, 0], found.shift[own].T
         place = middle + (edges.place - middle) * found.stretch[own, 0] + across
-        columns = np.rint((place - self._origin[0]) * SCALE - 0.5).astype(int)
+        return np.rint((place - self._origin[0]) * SCALE - 0.5).astype(int), edges.spans + down
+
+    def _seen_at(self, kind: _Kind, columns: NDArray[np.int64], spans: Profile) -> NDArray[np.float32]:
+        """How much rule (0-1) there is along upright edges."""
         windows = columns[:, None] + np.arange(-BESIDE, BESIDE + 2)
-        seen = np.asarray(self._profiles(kind, 0, edges.spans + down, windows).max(axis=1), np.float32)
-        return self._under_ink(0, seen, columns, edges.spans + down) if under_ink else seen
+        return np.asarray(self._profiles(kind, 0, spans, windows).max(axis=1), np.float32)
 
     def _under_ink(
         self, axis: int, seen: NDArray[np.float32], columns: NDArray[np.int64], spans: Profile
@@ -197,8 +197,11 @@ class LaidPage:
                 told[edge] = 1.0
         return told
 
-    def _found(self, expected: Profile, reach: float) -> _Found:
-        """Each field's rules within `reach` mm of where a shift, mm, is expected to bring them."""
+    def _found(self, expected: Profile, reach: float, *, under_ink: bool = False) -> _Found:
+        """Each field's rules within `reach` mm of where a shift, mm, is expected to bring them.
+
+        under_ink: whether `lesser` and `is_half` take what may lie under the writing for seen.
+        """
         shift, stretch = expected.copy(), np.ones_like(expected)
         seen, edges, lesser = np.zeros(len(expected)), np.zeros(len(expected)), np.ones(len(expected))
         half = np.zeros(len(expected), np.bool_)
@@ -210,11 +213,12 @@ class LaidPage:
                 own = kind.edges[axis]
                 seen[kind.fields] += own.counts * own.mean((under > CONFIRMED).astype(float))
                 edges[kind.fields] += own.counts
-                spans = own.spans + expected[kind.fields][own.field, 1 - axis]
-                there = self._under_ink(axis, under, columns, spans)
-                share = own.mean((there > CONFIRMED).astype(float))
+                if under_ink:
+                    spans = own.spans + expected[kind.fields][own.field, 1 - axis]
+                    under = self._under_ink(axis, under, columns, spans)
+                share = own.mean((under > CONFIRMED).astype(float))
                 lesser[kind.fields] = np.minimum(lesser[kind.fields], share)
-                least = np.minimum.reduceat(there, own.first)
+                least = np.minimum.reduceat(under, own.first)
                 half[kind.fields] |= (own.counts == ENDS) & (least < ABSENT)
         return _Found(shift, stretch, seen / edges, lesser, half)
 
@@ -277,7 +281,7 @@ class _Found:
     stretch: Profile
     share: Profile
     lesser: Profile
-    """Of the upright or of the level edges, whichever is less; those count that may lie under the writing."""
+    """Of the upright or of the level edges, whichever is less."""
     is_half: NDArray[np.bool_]
     """Whether of two upright, or two level, edges one is not there at all."""
 

@@ -155,6 +155,19 @@ def test_a_journal_from_before_limits_were_kept_has_none(tmp_path: Path) -> None
         assert len(book.limits()) == 2
 
 
+def test_limits_are_kept_in_a_journal_whose_table_of_them_called_them_fields(tmp_path: Path) -> None:
+    with journal.opened(tmp_path) as book:
+        book.connection.execute(
+            "CREATE TABLE limits (setup TEXT NOT NULL, form TEXT NOT NULL, fields TEXT NOT NULL,"
+            " PRIMARY KEY (setup, form))"
+        )
+        book.keep_rules("a", [made.form(tmp_path)])
+        book.record_page("a", RESULT)
+        with book.listing("a", [RESULT]) as rows:
+            list(rows)
+        assert len(book.limits()) == 2
+
+
 def test_a_journal_of_another_format_is_refused(tmp_path: Path) -> None:
     with journal.opened(tmp_path) as book:
         book.connection.execute("PRAGMA user_version = 99")

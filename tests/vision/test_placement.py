@@ -48,6 +48,11 @@ def moved(by: Matrix) -> Image:
     return np.asarray(cv2.warpPerspective(page(), to_page, size, flags=flags, borderValue=255), np.uint8)
 
 
+def one_cell() -> int:
+    """Which field is a single cell."""
+    return next(i for i, field in enumerate(form().fields) if len(field.cells) == 1)
+
+
 def furthest(placements: list[Matrix], by: Matrix) -> float:
     """How far, in mm, any field's corner lies from where it was printed."""
     apart = []
@@ -178,7 +183,7 @@ def test_all_rules_between_cells_may_lie_under_writing(written: tuple[int, ...],
 
 @pytest.mark.parametrize(("gone", "found"), [(1.0, False), (0.5, True)])
 def test_a_cell_that_lacks_a_side_has_no_evidence(gone: float, *, found: bool) -> None:
-    image, index = blank(form()).copy(), next(i for i, f in enumerate(form().fields) if len(f.cells) == 1)
+    image, index = blank(form()).copy(), one_cell()
     x, y, w, h = (round(v * SCALE) for v in form().fields[index].box)
     image[y + h - 4 : y + h + 5, x - 4 : x + round(gone * w) + 5] = 255
     _, _, lesser = laid(image).placed()
@@ -196,7 +201,7 @@ def test_a_cell_that_lacks_a_side_has_no_evidence(gone: float, *, found: bool) -
 def test_a_side_under_a_thick_stroke_may_be_there(
     stroke: tuple[tuple[float, float], ...], *, found: bool
 ) -> None:
-    image, index = blank(form()).copy(), next(i for i, f in enumerate(form().fields) if len(f.cells) == 1)
+    image, index = blank(form()).copy(), one_cell()
     x, y, w, h = (round(v * SCALE) for v in form().fields[index].box)
     image[y + h - 4 : y + h + 5, x - 4 : x + w + 5] = 255
     begin, end = ((round(x + across * w), round(y + down * h)) for across, down in stroke)
@@ -206,7 +211,7 @@ def test_a_side_under_a_thick_stroke_may_be_there(
 
 
 def test_a_side_of_which_a_fax_has_left_dots_is_there() -> None:
-    image, index = blank(form()).copy(), next(i for i, f in enumerate(form().fields) if len(f.cells) == 1)
+    image, index = blank(form()).copy(), one_cell()
     x, y, w, h = (round(v * SCALE) for v in form().fields[index].box)
     for gap in range(x, x + w, 14):
         image[y + h - 4 : y + h + 5, gap : gap + 3] = 255
@@ -215,7 +220,7 @@ def test_a_side_of_which_a_fax_has_left_dots_is_there() -> None:
 
 
 def test_what_lies_under_a_black_cover_is_not_there() -> None:
-    image, index = blank(form()).copy(), next(i for i, f in enumerate(form().fields) if len(f.cells) == 1)
+    image, index = blank(form()).copy(), one_cell()
     x, y, w, h = (round(v * SCALE) for v in form().fields[index].box)
     image[y + h // 2 : y + h + 40, x - 40 : x + w + 40] = 30
     assert laid(image).placed()[2][index] == 0
